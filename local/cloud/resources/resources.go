@@ -1,0 +1,97 @@
+// Package resources creates, updates and deletes the CloudFormation resource
+// types that this project's templates use, through the AWS service APIs of the
+// local endpoint. A type that is not registered here is refused by name.
+package resources
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// ErrReplace is returned by Update when the change needs a new physical
+// resource: the engine then creates one and deletes the old one after the
+// stack update succeeded, as CloudFormation does.
+var ErrReplace = errors.New("resource must be replaced")
+
+// Properties are a resource's properties after every intrinsic function has
+// been resolved: strings, float64 or json.Number, bool, []any, map[string]any.
+type Properties map[string]any
+
+// Database is the database server that stands behind every RDS endpoint.
+type Database struct {
+	Host                     string
+	Port                     int
+	AdminUser, AdminPassword string
+}
+
+// Services is what handlers may use. It is the same for all stacks.
+type Services struct {
+	AWS             aws.Config // endpoint, region and dummy credentials set
+	Account         string
+	Region          string
+	Database        Database
+	ClusterEndpoint string
+	ClusterCA       string // base64 of the PEM
+	Kubeconfig      string
+	FluxOperator    string // directory with the flux-operator install manifests
+	Log             *slog.Logger
+}
+
+// Request is one operation on one resource.
+type Request struct {
+	*Services
+
+	StackName, StackID string
+	LogicalID, Type    string
+	Tags               map[string]string // stack tags plus aws:cloudformation:*
+	// Name makes the physical name CloudFormation would generate: at most max
+	// characters, the same for the same stack, logical ID and generation.
+	Name func(max int, lower bool) string
+}
+
+// Result is a created or updated resource.
+type Result struct {
+	ID         string         // what Ref returns
+	Attributes map[string]any // what Fn::GetAtt returns, dotted names as keys
+}
+
+// Type describes one resource type.
+type Type struct {
+	Name string
+	// Properties that the handler knows; another one is refused by name.
+	// A nil list accepts all (custom resources).
+	Properties []string
+	// Immutable properties: a change to one of them replaces the resource.
+	Immutable []string
+	// Recorded is true when the stand-in only records the resource and no
+	// service acts on it; the reason is shown by `gitops local status`.
+	Recorded string
+
+	Create func(ctx context.Context, r *Request, p Properties) (Result, error)
+	// Update is nil when every change replaces the resource.
+	Update func(ctx context.Context, r *Request, id string, old, new Properties) (Result, error)
+	Delete func(ctx context.Context, r *Request, id string, p Properties) error
+}
+
+var types = map[string]*Type{}
+
+// Register adds a type; it panics on a second registration of one name, which
+// is a programming error.
+func Register(t *Type) {
+	if _, twice := types[t.Name]; twice {
+		panic("resources: " + t.Name + " registered twice")
+	}
+	types[t.Name] = t
+}
+
+// Lookup returns the named type.
+func Lookup(name string) (*Type, bool) {
+	t, ok := types[name]
+	return t, ok
+}
+
+// All returns every registered type by name.
+func All() map[string]*Type { return types }
