@@ -1,0 +1,87 @@
+# `make help` lists the targets. Everything that is installed lands in
+# node_modules/, bin/, out/ or the build cache outside the checkout.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-builtin-rules
+
+# The CDK CLI and node 24 come from package.json, so no global install is used.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+export CDK_DISABLE_CLI_TELEMETRY := true
+export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
+
+ENV   ?= dev
+CDK    = node_modules/.bin/cdk
+GOLANGCI = $$(go -C tools/golangci-lint tool -n golangci-lint)
+
+APP_SOURCES    := main.go go.mod go.sum $(shell find config infrastructure app-resources internal -name '*.go' -not -name '*_test.go' 2>/dev/null) $(shell find infrastructure -name '*.json' -path '*policies*' 2>/dev/null)
+GITOPS_SOURCES := go.mod go.sum $(shell find cmd local internal -type f \( -name '*.go' -o -name '*.mod' -o -name '*.sum' -o -name '*.py' -o -name '*.txt' -o -name '*.json' \) -not -name '*_test.go' 2>/dev/null)
+
+##@ General
+
+.PHONY: help
+help: ## Show this help.
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-zA-Z0-9_-]+:.*##/ {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+
+##@ The whole system on this machine
+
+.PHONY: local local-down local-reset
+local: bin/gitops ## Bring the whole system up here: no AWS account, no Docker.
+	@bin/gitops local up
+
+local-down: bin/gitops ## Stop it and keep its state.
+	@bin/gitops local down
+
+local-reset: bin/gitops ## Stop it and remove its state.
+	@bin/gitops local reset --yes
+
+##@ AWS
+
+.PHONY: synth diff deploy
+synth: node_modules/.package-lock.json bin/app ## Synthesize every environment into cdk.out.
+	@$(CDK) synth --quiet --no-lookups '**'
+
+diff: node_modules/.package-lock.json bin/app ## Show what ENV=dev would change in AWS.
+	@$(CDK) diff --context env=$(ENV) '$(ENV)/*'
+
+deploy: node_modules/.package-lock.json bin/app ## Deploy ENV=dev to AWS.
+	@$(CDK) deploy --context env=$(ENV) '$(ENV)/*'
+
+##@ Development
+
+.PHONY: check test e2e bench golden fmt clean
+check: node_modules/.package-lock.json bin/app bin/gitops ## Format, vet, lint, golden files, synth with validation and cdk-nag, manifests.
+	@hack/check
+
+test: node_modules/.package-lock.json ## Run the tests that need no running system.
+	@go test ./...
+
+e2e: bin/gitops node_modules/.package-lock.json ## Prove the whole loop in a scratch state directory; writes out/e2e.json.
+	@go test -tags e2e -count 1 -timeout 60m -v ./test/e2e/...
+
+bench: bin/gitops node_modules/.package-lock.json ## Measure synth beside a peer; writes out/bench.json.
+	@bench/run
+
+golden: node_modules/.package-lock.json ## Rewrite the golden files from the code.
+	@go test ./infrastructure/... ./config/... ./local/stack/... -update
+
+fmt: ## Format the code.
+	@$(GOLANGCI) fmt
+
+clean: ## Remove what was built in this checkout; keeps the local system's state.
+	@rm -rf bin out cdk.out node_modules
+
+# --- files ---------------------------------------------------------------
+
+bin/app: $(APP_SOURCES)
+	@mkdir -p bin && go build -o $@ .
+
+bin/gitops: $(GITOPS_SOURCES)
+	@mkdir -p bin && go build -o $@ ./cmd/gitops
+
+# npm ci keeps to package-lock.json; the marker is npm's own.
+node_modules/.package-lock.json: package.json package-lock.json
+	@npm ci --no-fund --no-audit --loglevel=error
+	@touch $@
