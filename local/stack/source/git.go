@@ -1,0 +1,138 @@
+// Package source moves the checkout into the local Git repository, which
+// stands for the one on GitHub, and tells which half a change touches.
+package source
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// Branch is the branch that Flux and the deployer follow.
+const Branch = "main"
+
+// git runs git in dir and returns its trimmed output. Variables by which a
+// hook or an editor points git elsewhere are removed.
+func git(ctx context.Context, dir string, env []string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Dir = dir
+	cmd.Env = append(environ(), env...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		return "", fmt.Errorf("git %s: %s", args[0], firstLine(errs.String(), err))
+	}
+	return strings.TrimSpace(out.String()), nil
+}
+
+func firstLine(text string, err error) string {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		for _, p := range []string{"fatal: ", "error: ", "remote: error: "} {
+			if after, ok := strings.CutPrefix(line, p); ok {
+				return after
+			}
+		}
+	}
+	if t := strings.TrimSpace(text); t != "" {
+		return strings.Join(strings.Fields(t), " ")
+	}
+	return err.Error()
+}
+
+func environ() []string {
+	var out []string
+	for _, e := range os.Environ() {
+		switch name, _, _ := strings.Cut(e, "="); name {
+		case "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+			"GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_CEILING_DIRECTORIES":
+		default:
+			out = append(out, e)
+		}
+	}
+	// A proxy in the environment is not for the loopback repository.
+	return append(out, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C", "NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost")
+}
+
+// Head returns the commit of the branch in a bare repository, or "" when the
+// branch does not exist yet.
+func Head(ctx context.Context, bare string) (string, error) {
+	if _, err := os.Stat(bare); err != nil {
+		return "", nil //nolint:nilerr // no repository yet: no commit
+	}
+	out, err := git(ctx, bare, nil, "for-each-ref", "--format=%(objectname)", "refs/heads/"+Branch)
+	return out, err
+}
+
+// Subject returns a commit's subject line.
+func Subject(ctx context.Context, bare, commit string) (string, error) {
+	return git(ctx, bare, nil, "log", "-1", "--format=%s", commit)
+}
+
+// Seed fills an empty bare repository with the checkout's HEAD, as the first
+// merge would. It reports whether it did; a repository with a branch is left
+// as it is.
+func Seed(ctx context.Context, repo, bare string) (bool, error) {
+	if head, err := Head(ctx, bare); err != nil || head != "" {
+		return false, err
+	}
+	if err := check(ctx, repo); err != nil {
+		return false, err
+	}
+	if _, err := git(ctx, repo, nil, "rev-parse", "--verify", "HEAD^{commit}"); err != nil {
+		return false, fmt.Errorf("%s has no commit yet: commit once (git add -A && git commit), then run again", repo)
+	}
+	// A shallow clone, as CI makes it, is good enough to deploy from.
+	if _, err := git(ctx, bare, nil, "config", "receive.shallowUpdate", "true"); err != nil {
+		return false, err
+	}
+	_, err := git(ctx, repo, nil, "push", "--quiet", "--no-verify", bare, "HEAD:refs/heads/"+Branch)
+	return err == nil, err
+}
+
+// check fails when repo is not the top of a git checkout of this project.
+func check(ctx context.Context, repo string) error {
+	top, err := git(ctx, repo, nil, "rev-parse", "--show-toplevel")
+	if err != nil {
+		return fmt.Errorf("%s is not a git checkout: clone the repository instead of copying it, or run git init and commit", repo)
+	}
+	a, errA := os.Stat(top)
+	b, errB := os.Stat(repo)
+	if errA != nil || errB != nil || !os.SameFile(a, b) {
+		return fmt.Errorf("%s lies inside the checkout %s: run the command in the top folder", repo, top)
+	}
+	return nil
+}
+
+// Export writes the tree of a commit to dir, which is emptied first except
+// for the names in keep.
+func Export(ctx context.Context, bare, commit, dir string, keep ...string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	kept := map[string]bool{}
+	for _, k := range keep {
+		kept[k] = true
+	}
+	for _, e := range entries {
+		if !kept[e.Name()] {
+			if err := os.RemoveAll(dir + string(os.PathSeparator) + e.Name()); err != nil {
+				return err
+			}
+		}
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	index := dir + ".index"
+	defer os.Remove(index)
+	_, err = git(ctx, dir, []string{"GIT_DIR=" + bare, "GIT_WORK_TREE=" + dir, "GIT_INDEX_FILE=" + index}, "read-tree", "--reset", "-u", commit)
+	return err
+}

@@ -1,0 +1,203 @@
+package source
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func run(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Dir = dir
+	cmd.Env = append(environ(), "GIT_AUTHOR_NAME=t", "GIT_AUTHOR_EMAIL=t@t", "GIT_COMMITTER_NAME=t", "GIT_COMMITTER_EMAIL=t@t", "GIT_CONFIG_GLOBAL=/dev/null")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func write(t *testing.T, dir, name, text string) {
+	t.Helper()
+	p := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// checkout makes a repository with one commit, and an empty bare one.
+func checkout(t *testing.T) (repo, bare string) {
+	t.Helper()
+	t.Setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+	dir := t.TempDir()
+	repo, bare = filepath.Join(dir, "repo"), filepath.Join(dir, "platform.git")
+	run(t, dir, "git", "init", "-q", "-b", "feature", repo)
+	run(t, dir, "git", "init", "-q", "--bare", "-b", "main", bare)
+	write(t, repo, ".gitignore", "/bin/\n")
+	write(t, repo, "k8s/app.yaml", "a: 1\n")
+	write(t, repo, "main.go", "package main\n")
+	write(t, repo, "gone.txt", "x\n")
+	run(t, repo, "git", "add", ".")
+	run(t, repo, "git", "commit", "-q", "-m", "first")
+	return repo, bare
+}
+
+func TestSeedOnce(t *testing.T) {
+	repo, bare := checkout(t)
+	for i, want := range []bool{true, false} {
+		got, err := Seed(t.Context(), repo, bare)
+		if err != nil || got != want {
+			t.Fatalf("%d: got %v, %v", i, got, err)
+		}
+	}
+	head, err := Head(t.Context(), bare)
+	if err != nil || head != run(t, repo, "git", "rev-parse", "HEAD") {
+		t.Errorf("head %s, %v", head, err)
+	}
+}
+
+func TestSeedRefuses(t *testing.T) {
+	repo, bare := checkout(t)
+	empty := t.TempDir()
+	run(t, empty, "git", "init", "-q")
+	for name, c := range map[string]struct{ dir, want string }{
+		"no checkout": {t.TempDir(), "not a git checkout"},
+		"no commit":   {empty, "has no commit yet"},
+		"a subfolder": {filepath.Join(repo, "k8s"), "top folder"},
+	} {
+		if _, err := Seed(t.Context(), c.dir, bare); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestSeedShallow(t *testing.T) {
+	repo, bare := checkout(t)
+	write(t, repo, "k8s/app.yaml", "a: 2\n")
+	run(t, repo, "git", "commit", "-qam", "second")
+	shallow := filepath.Join(t.TempDir(), "shallow")
+	run(t, repo, "git", "clone", "-q", "--depth", "1", "file://"+repo, shallow)
+	if ok, err := Seed(t.Context(), shallow, bare); err != nil || !ok {
+		t.Fatalf("%v, %v", ok, err)
+	}
+	write(t, shallow, "k8s/app.yaml", "a: 3\n")
+	b := Builder{Repo: shallow, Bare: bare, Scratch: filepath.Join(t.TempDir(), "push.git")}
+	c, err := b.Build(t.Context(), "third")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Push(t.Context(), c, bare); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestBuildLeavesTheCheckoutAlone(t *testing.T) {
+	repo, bare := checkout(t)
+	if _, err := Seed(t.Context(), repo, bare); err != nil {
+		t.Fatal(err)
+	}
+	write(t, repo, "k8s/app.yaml", "a: 2\n")
+	write(t, repo, "k8s/new file.yaml", "b: 1\n")
+	write(t, repo, "bin/gitops", "binary")
+	write(t, repo, "private.txt", "x")
+	write(t, repo, ".git/info/exclude", "private.txt\n")
+	write(t, repo, "staged.txt", "x")
+	run(t, repo, "git", "add", "staged.txt")
+	if err := os.Remove(filepath.Join(repo, "gone.txt")); err != nil {
+		t.Fatal(err)
+	}
+	before := run(t, repo, "git", "status", "--porcelain") + run(t, repo, "git", "rev-parse", "HEAD") + run(t, repo, "git", "count-objects")
+	b := Builder{Repo: repo, Bare: bare, Scratch: filepath.Join(t.TempDir(), "push.git")}
+	c, err := b.Build(t.Context(), "change")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after := run(t, repo, "git", "status", "--porcelain") + run(t, repo, "git", "rev-parse", "HEAD") + run(t, repo, "git", "count-objects"); after != before {
+		t.Errorf("the checkout changed:\n%s\n%s", before, after)
+	}
+	if want := []string{"gone.txt", "k8s/app.yaml", "k8s/new file.yaml", "staged.txt"}; !slices.Equal(c.Files, want) {
+		t.Errorf("files %q, want %q", c.Files, want)
+	}
+	if err := b.Push(t.Context(), c, bare); err != nil {
+		t.Fatal(err)
+	}
+	if head, _ := Head(t.Context(), bare); head != c.ID {
+		t.Errorf("head is %s, want %s", head, c.ID)
+	}
+	if again, err := b.Build(t.Context(), "again"); err != nil || !again.Unchanged() {
+		t.Errorf("second build: %+v, %v", again, err)
+	}
+}
+
+func TestExport(t *testing.T) {
+	repo, bare := checkout(t)
+	if _, err := Seed(t.Context(), repo, bare); err != nil {
+		t.Fatal(err)
+	}
+	head, _ := Head(t.Context(), bare)
+	dir := filepath.Join(t.TempDir(), "checkout")
+	write(t, dir, "stale.go", "x")
+	write(t, dir, "node_modules/x", "x")
+	for range 2 {
+		if err := Export(t.Context(), bare, head, dir, "node_modules"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var names []string
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if want := []string{".gitignore", "gone.txt", "k8s", "main.go", "node_modules"}; !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
+	}
+}
+
+func TestTouchesAWS(t *testing.T) {
+	for path, want := range map[string]bool{
+		"cdk.json": true, "main.go": true, "go.mod": true, "go.sum": true, "package.json": true, "package-lock.json": true,
+		"config/config.go": true, "infrastructure/addons/dns.go": true, "infrastructure/addons/policies/lbc.json": true, "app-resources/ghost.go": true,
+		"config/config_test.go": false, "infrastructure/testdata/local.json": false, "infrastructure/README.md": false,
+		"k8s/apps/ghost/deployment.yaml": false, "cmd/gitops/main.go": false, "local/cloud/front.go": false, "README.md": false,
+		"configuration.go": false, "docs/cdk.json": false, "tools/go.mod": false,
+	} {
+		if got := TouchesAWS(path); got != want {
+			t.Errorf("%s: got %v", path, got)
+		}
+	}
+}
+
+func TestAWSDigest(t *testing.T) {
+	repo, bare := checkout(t)
+	digest := func() string {
+		run(t, repo, "git", "push", "-q", bare, "HEAD:refs/heads/main")
+		head, _ := Head(t.Context(), bare)
+		d, err := AWSDigest(t.Context(), bare, head)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	first := digest()
+	write(t, repo, "k8s/app.yaml", "a: 2\n")
+	run(t, repo, "git", "commit", "-qam", "flux only")
+	if digest() != first {
+		t.Error("a manifest changed the digest")
+	}
+	write(t, repo, "main.go", "package main // changed\n")
+	run(t, repo, "git", "commit", "-qam", "aws")
+	if digest() == first {
+		t.Error("main.go did not change the digest")
+	}
+	files, err := Changed(t.Context(), bare, strings.Repeat("0", 40), "main")
+	if err != nil || len(files) != 4 {
+		t.Errorf("files %q, %v", files, err)
+	}
+}
