@@ -1,0 +1,116 @@
+package manifests
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resource"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
+)
+
+// build runs kustomize on a folder, as kustomize-controller does.
+func build(dir string) ([]*resource.Resource, error) {
+	kustomizer := krusty.MakeKustomizer(krusty.MakeDefaultOptions())
+	built, err := kustomizer.Run(filesys.MakeFsOnDisk(), dir)
+	if err != nil {
+		return nil, err
+	}
+	return built.Resources(), nil
+}
+
+// object is a Kubernetes object in plain values.
+type object map[string]any
+
+func (o object) apiVersion() string { return text(o, "apiVersion") }
+func (o object) kind() string       { return text(o, "kind") }
+func (o object) name() string       { return text(o, "metadata", "name") }
+func (o object) namespace() string  { return text(o, "metadata", "namespace") }
+
+// String names the object in messages: "Kind namespace/name".
+func (o object) String() string {
+	name := o.name()
+	if o.namespace() != "" {
+		name = o.namespace() + "/" + name
+	}
+	return o.kind() + " " + name
+}
+
+// value walks maps by key; nil if the path does not exist.
+func value(node map[string]any, path ...string) any {
+	var current any = node
+	for _, key := range path {
+		step, ok := current.(map[string]any)
+		if !ok {
+			return nil
+		}
+		current = step[key]
+	}
+	return current
+}
+
+// text is value as a string; empty if there is none.
+func text(node map[string]any, path ...string) string {
+	found, _ := value(node, path...).(string)
+	return found
+}
+
+// files maps "Kind/name" to the file below dir that declares it, for messages: kustomize does not
+// tell where an object came from. A name declared in several files maps to none.
+func files(root, dir string) map[string]string {
+	found := map[string]string{}
+	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" {
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return nil
+		}
+		for _, document := range bytes.Split(content, []byte("\n---")) {
+			var declared object
+			if yaml.Unmarshal(document, &declared) != nil || declared.kind() == "" {
+				continue
+			}
+			key := declared.kind() + "/" + declared.name()
+			if _, twice := found[key]; twice {
+				found[key] = ""
+				continue
+			}
+			found[key] = relative(root, path)
+		}
+		return nil
+	})
+	return found
+}
+
+// parse reads one YAML document; an empty one gives nil.
+func parse(document []byte) (object, error) {
+	var parsed object
+	if err := yaml.Unmarshal(document, &parsed); err != nil {
+		return nil, err
+	}
+	return parsed, nil
+}
+
+// shorten drops the machine's paths from an error of kustomize, which names files absolutely.
+func shorten(err error, root string) string {
+	message := err.Error()
+	if absolute, absErr := filepath.Abs(root); absErr == nil {
+		message = strings.ReplaceAll(message, absolute+string(filepath.Separator), "")
+	}
+	return message
+}
+
+// folder reports whether path is a folder with a kustomization.yaml.
+func folder(path string) error {
+	if _, err := os.Stat(filepath.Join(path, "kustomization.yaml")); err != nil {
+		return fmt.Errorf("no kustomization.yaml")
+	}
+	return nil
+}

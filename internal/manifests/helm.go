@@ -1,0 +1,139 @@
+package manifests
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/releaseutil"
+	"sigs.k8s.io/yaml"
+)
+
+// release is what is read of a HelmRelease.
+type release struct {
+	Metadata struct {
+		Name      string `json:"name"`
+		Namespace string `json:"namespace"`
+	} `json:"metadata"`
+	Spec struct {
+		Chart struct {
+			Spec struct {
+				Chart     string `json:"chart"`
+				Version   string `json:"version"`
+				SourceRef struct {
+					Kind      string `json:"kind"`
+					Name      string `json:"name"`
+					Namespace string `json:"namespace"`
+				} `json:"sourceRef"`
+			} `json:"spec"`
+		} `json:"chart"`
+		ReleaseName     string         `json:"releaseName"`
+		TargetNamespace string         `json:"targetNamespace"`
+		Values          map[string]any `json:"values"`
+	} `json:"spec"`
+}
+
+// readRelease reads a HelmRelease and refuses what this package cannot follow.
+func readRelease(o object) (release, error) {
+	content, err := yaml.Marshal(o)
+	if err != nil {
+		return release{}, err
+	}
+	var read release
+	if err := yaml.Unmarshal(content, &read); err != nil {
+		return release{}, err
+	}
+	if read.Spec.Chart.Spec.Chart == "" {
+		return release{}, fmt.Errorf("spec.chart.spec.chart is missing")
+	}
+	if !exactVersion.MatchString(read.Spec.Chart.Spec.Version) {
+		return release{}, fmt.Errorf("spec.chart.spec.version %q is no exact version", read.Spec.Chart.Spec.Version)
+	}
+	return read, nil
+}
+
+// render returns the objects of a release: CustomResourceDefinitions of the crds folder, then
+// templates. Values are checked against the chart's own schema.
+func render(r release, charts Charts) ([]object, error) {
+	wanted := r.Spec.Chart.Spec
+	dir, err := charts(wanted.Chart)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := loader.LoadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("chart %s: %w", wanted.Chart, err)
+	}
+	values := r.Spec.Values
+	if err := chartutil.ProcessDependenciesWithMerge(loaded, values); err != nil {
+		return nil, fmt.Errorf("chart %s: %w", wanted.Chart, err)
+	}
+	namespace := r.Spec.TargetNamespace
+	if namespace == "" {
+		namespace = r.Metadata.Namespace
+	}
+	options := chartutil.ReleaseOptions{Name: orDefault(r.Spec.ReleaseName, r.Metadata.Name), Namespace: namespace, IsInstall: true, Revision: 1}
+	capabilities := chartutil.DefaultCapabilities.Copy()
+	capabilities.KubeVersion = chartutil.KubeVersion{Version: "v1.36.0", Major: "1", Minor: "36"}
+	context, err := chartutil.ToRenderValues(loaded, values, options, capabilities)
+	if err != nil {
+		return nil, fmt.Errorf("values: %w", err)
+	}
+	rendered, err := engine.Render(loaded, context)
+	if err != nil {
+		return nil, fmt.Errorf("chart %s %s: %w", wanted.Chart, wanted.Version, err)
+	}
+	return objectsOf(loaded, rendered)
+}
+
+// objectsOf parses rendered templates and the chart's CRDs.
+func objectsOf(loaded *chart.Chart, rendered map[string]string) ([]object, error) {
+	var documents []string
+	for _, crd := range loaded.CRDObjects() {
+		for _, document := range bytes.Split(crd.File.Data, []byte("\n---")) {
+			documents = append(documents, string(document))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(rendered)) {
+		if path.Ext(name) == ".yaml" && !strings.HasPrefix(path.Base(name), "_") {
+			split := releaseutil.SplitManifests(rendered[name])
+			for _, key := range slices.Sorted(maps.Keys(split)) {
+				documents = append(documents, split[key])
+			}
+		}
+	}
+	var objects []object
+	for _, document := range documents {
+		parsed, err := parse([]byte(document))
+		if err != nil {
+			return nil, fmt.Errorf("chart %s: a template is no YAML: %w", loaded.Name(), err)
+		}
+		objects = append(objects, flatten(parsed)...)
+	}
+	return objects, nil
+}
+
+// flatten returns the items of a List, or the object itself; nothing for an empty document.
+func flatten(o object) []object {
+	if len(o) == 0 {
+		return nil
+	}
+	items, isList := o["items"].([]any)
+	if o.kind() != "List" || !isList {
+		return []object{o}
+	}
+	var objects []object
+	for _, item := range items {
+		if child, ok := item.(map[string]any); ok {
+			objects = append(objects, flatten(child)...)
+		}
+	}
+	return objects
+}
