@@ -1,0 +1,151 @@
+package observe
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
+	"k8s.io/client-go/kubernetes/fake"
+)
+
+func object(kind, api, name string, generation, seen int64, cond map[string]any, status map[string]any) *unstructured.Unstructured {
+	if status == nil {
+		status = map[string]any{}
+	}
+	status["observedGeneration"] = seen
+	status["conditions"] = []any{cond}
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": api, "kind": kind,
+		"metadata": map[string]any{"name": name, "namespace": "flux-system", "generation": generation},
+		"status":   status,
+	}}
+}
+
+func fakeDynamic(objects ...runtime.Object) *Cluster {
+	return &Cluster{Dynamic: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
+		kustomizations: "KustomizationList", helmReleases: "HelmReleaseList", gitRepos: "GitRepositoryList", receivers: "ReceiverList",
+	}, objects...)}
+}
+
+func TestKustomizations(t *testing.T) {
+	const api = "kustomize.toolkit.fluxcd.io/v1"
+	c := fakeDynamic(
+		object("Kustomization", api, "ok", 2, 2, map[string]any{"type": "Ready", "status": "True"}, map[string]any{"lastAppliedRevision": "main@sha1:abc"}),
+		object("Kustomization", api, "stale", 3, 2, map[string]any{"type": "Ready", "status": "True"}, nil),
+		object("Kustomization", api, "waits", 1, 1, map[string]any{"type": "Ready", "status": "False", "reason": "DependencyNotReady"}, nil),
+		object("Kustomization", api, "broken", 1, 1, map[string]any{"type": "Ready", "status": "False", "reason": "BuildFailed", "message": "no such file"}, nil),
+	)
+	items, err := c.Kustomizations(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]Item{}
+	for _, i := range items {
+		got[i.Name] = i
+	}
+	if got["ok"].Ready != "True" || got["ok"].Revision != "main@sha1:abc" {
+		t.Errorf("ok: %+v", got["ok"])
+	}
+	if got["stale"].Ready != "Unknown" {
+		t.Errorf("stale: %+v", got["stale"])
+	}
+	if got["waits"].Failed() || !got["broken"].Failed() {
+		t.Errorf("failed: waits %v, broken %v", got["waits"].Failed(), got["broken"].Failed())
+	}
+}
+
+func TestWebhookPath(t *testing.T) {
+	r := object("Receiver", "notification.toolkit.fluxcd.io/v1", "github", 1, 1, map[string]any{}, map[string]any{"webhookPath": "/hook/x"})
+	p, err := fakeDynamic(r).WebhookPath(t.Context(), "flux-system", "github")
+	if err != nil || p != "/hook/x" {
+		t.Errorf("got %q, %v", p, err)
+	}
+	if _, err := fakeDynamic().WebhookPath(t.Context(), "flux-system", "github"); err == nil {
+		t.Error("no error for a missing Receiver")
+	}
+}
+
+func deployment(ready, updated int32) *appsv1.Deployment {
+	two := int32(2)
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "ghost", Namespace: "ghost", Labels: map[string]string{"kustomize.toolkit.fluxcd.io/name": "apps"}},
+		Spec:       appsv1.DeploymentSpec{Replicas: &two, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "ghost"}}},
+		Status:     appsv1.DeploymentStatus{ReadyReplicas: ready, UpdatedReplicas: updated},
+	}
+}
+
+func pod(name string, age time.Duration, w *corev1.ContainerStateWaiting, restarts int32) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "ghost", Labels: map[string]string{"app": "ghost"}, CreationTimestamp: metav1.NewTime(time.Now().Add(-age))},
+		Status: corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{
+			State: corev1.ContainerState{Waiting: w}, RestartCount: restarts,
+			LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 7}},
+		}}},
+	}
+}
+
+func TestAppCause(t *testing.T) {
+	for name, c := range map[string]struct {
+		objects []runtime.Object
+		healthy bool
+		cause   string
+		broken  bool
+	}{
+		"healthy":      {[]runtime.Object{deployment(2, 2)}, true, "", false},
+		"rolling":      {[]runtime.Object{deployment(2, 1), pod("new", 0, &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}, 0)}, false, "", false},
+		"no image":     {[]runtime.Object{deployment(2, 1), pod("old", time.Hour, nil, 0), pod("new", 0, &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "no tag x"}, 0)}, false, "ImagePullBackOff: no tag x", true},
+		"first pull":   {[]runtime.Object{deployment(2, 1), pod("new", 0, &corev1.ContainerStateWaiting{Reason: "ErrImagePull"}, 0)}, false, "ErrImagePull", false},
+		"crashes once": {[]runtime.Object{deployment(1, 2), pod("new", 0, &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}, 1)}, false, "exit code 7", false},
+		"crashes":      {[]runtime.Object{deployment(1, 2), pod("new", 0, &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}, 4)}, false, "exit code 7", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			apps, err := (&Cluster{Kube: fake.NewClientset(c.objects...)}).Apps(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := apps[0]
+			if a.Healthy() != c.healthy || a.Broken != c.broken || !strings.Contains(a.Cause, c.cause) || c.cause == "" && a.Cause != "" {
+				t.Errorf("got %+v", a)
+			}
+		})
+	}
+}
+
+func TestApplyConfigMap(t *testing.T) {
+	c := &Cluster{Kube: fake.NewClientset()}
+	for _, v := range []string{"1", "2"} {
+		if err := c.ApplyConfigMap(t.Context(), "flux-system", "local-facts", map[string]string{"K": v}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := c.Kube.CoreV1().ConfigMaps("flux-system").Get(t.Context(), "local-facts", metav1.GetOptions{})
+	if err != nil || m.Data["K"] != "2" {
+		t.Errorf("got %v, %v", m, err)
+	}
+}
+
+func TestFirstFailure(t *testing.T) {
+	e := func(id, status, reason string) types.StackEvent {
+		return types.StackEvent{LogicalResourceId: aws.String(id), ResourceType: aws.String("AWS::X::Y"), ResourceStatus: types.ResourceStatus(status), ResourceStatusReason: aws.String(reason)}
+	}
+	events := []types.StackEvent{ // newest first
+		e("s", "UPDATE_ROLLBACK_COMPLETE", ""),
+		e("s", "UPDATE_ROLLBACK_IN_PROGRESS", "The following resource(s) failed to update: [db]."),
+		e("net", "UPDATE_FAILED", "Resource update cancelled"),
+		e("db", "UPDATE_FAILED", "db.x1.huge is not offered"),
+		e("s", "UPDATE_IN_PROGRESS", "User Initiated"),
+		e("old", "CREATE_FAILED", "an earlier operation"),
+	}
+	if got, want := firstFailure("s", events), "db (AWS::X::Y): db.x1.huge is not offered"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
