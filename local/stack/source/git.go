@@ -136,3 +136,9 @@ func Export(ctx context.Context, bare, commit, dir string, keep ...string) error
 	_, err = git(ctx, dir, []string{"GIT_DIR=" + bare, "GIT_WORK_TREE=" + dir, "GIT_INDEX_FILE=" + index}, "read-tree", "--reset", "-u", commit)
 	return err
 }
+
+// Contains reports whether commit is part of the history of head.
+func Contains(ctx context.Context, bare, head, commit string) (bool, error) {
+	base, err := git(ctx, bare, nil, "merge-base", head, commit)
+	return base == commit, err
+}

@@ -1,0 +1,200 @@
+// Package deploy runs the real CDK CLI against the local AWS endpoint, for a
+// commit of the local repository. On AWS, CodePipeline and CodeBuild do this;
+// here this package stands in for them until the local loop runs the
+// synthesized pipeline itself.
+package deploy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"k8s-plus-aws-gitops/local/stack/layout"
+	"k8s-plus-aws-gitops/local/stack/observe"
+	"k8s-plus-aws-gitops/local/stack/source"
+)
+
+// Deployer deploys commits of the local repository.
+type Deployer struct {
+	Dir *layout.Dir
+	// Endpoint is the local AWS endpoint.
+	Endpoint string
+
+	// run replaces the commands in tests: dir, output, command line.
+	run func(ctx context.Context, dir string, out io.Writer, command ...string) error
+	// stacks replaces the question for failed stacks in tests.
+	stacks func(context.Context, aws.Config) ([]observe.Stack, error)
+}
+
+// Bootstrap prepares the local account for the CDK CLI, once.
+func (d Deployer) Bootstrap(ctx context.Context, out io.Writer) (bool, error) {
+	have, err := observe.HasStack(ctx, Config(d.Endpoint), "CDKToolkit")
+	if err != nil || have {
+		return false, err
+	}
+	// Not in a folder with a cdk.json: the CLI would synthesize the app first.
+	err = d.command(ctx, folder(d.Dir), out, filepath.Join(d.Dir.NodeBin(), "cdk"), "bootstrap", "aws://"+Account+"/"+Region)
+	return err == nil, err
+}
+
+// Current reports whether the commit's AWS half is what was deployed last,
+// successfully, and all stacks of the environment are complete.
+func (d Deployer) Current(ctx context.Context, commit string) (bool, error) {
+	last, ok := Last(d.Dir)
+	if !ok || !last.OK {
+		return false, nil
+	}
+	digest, err := source.AWSDigest(ctx, d.Dir.Repository(), commit)
+	if err != nil || digest != last.Digest {
+		return false, err
+	}
+	stacks, err := d.allStacks(ctx)
+	if err != nil {
+		return false, err
+	}
+	ours := 0
+	for _, s := range stacks {
+		if strings.HasPrefix(s.Name, Environment+"-") {
+			ours++
+			if !s.Complete() {
+				return false, nil
+			}
+		}
+	}
+	return ours > 0, nil
+}
+
+func (d Deployer) allStacks(ctx context.Context) ([]observe.Stack, error) {
+	if d.stacks != nil {
+		return d.stacks(ctx, Config(d.Endpoint))
+	}
+	return observe.Stacks(ctx, Config(d.Endpoint))
+}
+
+// Deploy checks the commit out and runs `cdk deploy` for the environment. It
+// waits for another deployment to end first. The result is written down, also
+// when it failed; out gets a copy of the log.
+func (d Deployer) Deploy(ctx context.Context, commit string, out io.Writer) (Result, error) {
+	lock, err := d.Dir.Wait(ctx, "deploy")
+	if err != nil {
+		return Result{}, err
+	}
+	defer lock.Release()
+	r := Result{Commit: commit}
+	if r.Digest, err = source.AWSDigest(ctx, d.Dir.Repository(), commit); err != nil {
+		return r, err
+	}
+	if r.Subject, err = source.Subject(ctx, d.Dir.Repository(), commit); err != nil {
+		return r, err
+	}
+	if err := begin(d.Dir, &r); err != nil {
+		return r, err
+	}
+	log, err := os.OpenFile(r.Log, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return r, err
+	}
+	defer log.Close()
+	var last tail
+	err = d.deploy(ctx, commit, io.MultiWriter(log, out, &last))
+	if err != nil {
+		err = d.cause(ctx, err, last.text(), r.Started)
+		r.Error = err.Error()
+	}
+	r.OK, r.Ended = err == nil, time.Now()
+	if serr := r.save(d.Dir); serr != nil {
+		err = errors.Join(err, serr)
+	}
+	return r, err
+}
+
+func (d Deployer) deploy(ctx context.Context, commit string, out io.Writer) error {
+	checkout := filepath.Join(folder(d.Dir), "checkout")
+	fmt.Fprintf(out, "checking out %s\n", commit)
+	if err := source.Export(ctx, d.Dir.Repository(), commit, checkout, "node_modules", "bin"); err != nil {
+		return err
+	}
+	if err := d.linkModules(ctx, checkout, out); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "building the CDK app")
+	if err := d.command(ctx, checkout, out, "go", "build", "-o", filepath.Join("bin", "app"), "."); err != nil {
+		return fmt.Errorf("the CDK app does not build: %w", err)
+	}
+	return d.command(ctx, checkout, out, filepath.Join(d.Dir.NodeBin(), "cdk"), "deploy", Environment+"/*",
+		"--context", "env="+Environment, "--require-approval", "never", "--progress", "events", "--no-notices", "--ci")
+}
+
+// linkModules gives the checkout the npm packages: those of the user's
+// checkout when the lock files agree, else its own.
+func (d Deployer) linkModules(ctx context.Context, checkout string, out io.Writer) error {
+	link := filepath.Join(checkout, "node_modules")
+	mine, errMine := os.ReadFile(filepath.Join(d.Dir.Repo, "package-lock.json"))
+	its, errIts := os.ReadFile(filepath.Join(checkout, "package-lock.json"))
+	if errMine == nil && errIts == nil && bytes.Equal(mine, its) {
+		if err := os.RemoveAll(link); err != nil {
+			return err
+		}
+		return os.Symlink(filepath.Join(d.Dir.Repo, "node_modules"), link)
+	}
+	if info, err := os.Lstat(link); err == nil && info.Mode()&os.ModeSymlink != 0 {
+		if err := os.Remove(link); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(out, "installing the commit's npm packages")
+	return d.command(ctx, checkout, out, "npm", "ci", "--no-fund", "--no-audit", "--loglevel=error")
+}
+
+// command runs one command; a cancelled context interrupts it as a person
+// would, so that the CLI can say where it stopped.
+func (d Deployer) command(ctx context.Context, dir string, out io.Writer, command ...string) error {
+	if d.run != nil {
+		return d.run(ctx, dir, out, command...)
+	}
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = dir, out, out, environ(d.Dir, d.Endpoint)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
+	cmd.WaitDelay = 5 * time.Second
+	err := cmd.Run()
+	if cmd.Process != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // jsii's node, should the app have left it
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(append([]string{filepath.Base(command[0])}, command[1:min(len(command), 2)]...), " "), err)
+	}
+	return nil
+}
+
+// cause replaces the CLI's exit status by what happened: the stack's failed
+// event, or else the last lines it wrote.
+func (d Deployer) cause(ctx context.Context, err error, said string, since time.Time) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	if stacks, serr := d.allStacks(ctx); serr == nil {
+		for _, s := range stacks {
+			if s.Cause != "" && s.Updated.After(since.Add(-time.Second)) {
+				return fmt.Errorf("stack %s: %s", s.Name, s.Cause)
+			}
+		}
+	}
+	if said != "" {
+		return fmt.Errorf("%w: %s", err, said)
+	}
+	return err
+}

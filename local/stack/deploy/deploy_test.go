@@ -1,0 +1,218 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"k8s-plus-aws-gitops/local/stack/layout"
+	"k8s-plus-aws-gitops/local/stack/observe"
+	"k8s-plus-aws-gitops/local/stack/source"
+)
+
+type system struct {
+	t    *testing.T
+	dir  *layout.Dir
+	repo string
+	ran  []string
+	fail string // fails the command that starts so
+	d    Deployer
+}
+
+func newSystem(t *testing.T) *system {
+	t.Helper()
+	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
+	for _, v := range []string{"GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"} {
+		t.Setenv(v, "t@t")
+	}
+	tmp, err := os.MkdirTemp("", "gd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(tmp) })
+	s := &system{t: t, repo: filepath.Join(tmp, "repo")}
+	s.git(tmp, "init", "-q", "-b", "main", s.repo)
+	s.commit(map[string]string{"main.go": "package main", "package-lock.json": "{}", "k8s/a.yaml": "a: 1"})
+	if s.dir, err = layout.Open(filepath.Join(tmp, "s"), s.repo); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.dir.Create(); err != nil {
+		t.Fatal(err)
+	}
+	s.git(tmp, "init", "-q", "--bare", "-b", "main", s.dir.Repository())
+	if _, err := source.Seed(t.Context(), s.repo, s.dir.Repository()); err != nil {
+		t.Fatal(err)
+	}
+	s.d = Deployer{Dir: s.dir, Endpoint: "http://127.0.0.1:1",
+		run: func(_ context.Context, dir string, out io.Writer, c ...string) error {
+			line := filepath.Base(c[0]) + " " + strings.Join(c[1:], " ")
+			s.ran = append(s.ran, line)
+			if s.fail != "" && strings.HasPrefix(line, s.fail) {
+				fmt.Fprintln(out, "\x1b[31mError: it broke\x1b[0m\n\nbye")
+				return errors.New("exit status 1")
+			}
+			return nil
+		},
+		stacks: func(context.Context, aws.Config) ([]observe.Stack, error) {
+			return []observe.Stack{{Name: "local-network", Status: "CREATE_COMPLETE"}}, nil
+		},
+	}
+	return s
+}
+
+func (s *system) git(dir string, args ...string) string {
+	s.t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func (s *system) commit(files map[string]string) string {
+	s.t.Helper()
+	for name, text := range files {
+		p := filepath.Join(s.repo, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
+			s.t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	s.git(s.repo, "add", ".")
+	s.git(s.repo, "commit", "-q", "-m", "change")
+	if s.dir != nil {
+		s.git(s.repo, "push", "-q", s.dir.Repository(), "HEAD:main")
+	}
+	return s.git(s.repo, "rev-parse", "HEAD")
+}
+
+func TestDeployAndCurrent(t *testing.T) {
+	s := newSystem(t)
+	head := s.git(s.repo, "rev-parse", "HEAD")
+	if ok, err := s.d.Current(t.Context(), head); err != nil || ok {
+		t.Fatalf("before: %v, %v", ok, err)
+	}
+	r, err := s.d.Deploy(t.Context(), head, io.Discard)
+	if err != nil || !r.OK || r.Number != 1 || r.Commit != head {
+		t.Fatalf("got %+v, %v", r, err)
+	}
+	if len(s.ran) != 2 || s.ran[0] != "go build -o bin/app ." || !strings.HasPrefix(s.ran[1], "cdk deploy local/* --context env=local") {
+		t.Errorf("ran %q", s.ran)
+	}
+	if to, err := os.Readlink(s.dir.Path("deployments", "checkout", "node_modules")); err != nil || to != filepath.Join(s.repo, "node_modules") {
+		t.Errorf("node_modules: %s, %v", to, err)
+	}
+	flux := s.commit(map[string]string{"k8s/a.yaml": "a: 2"})
+	if ok, err := s.d.Current(t.Context(), flux); err != nil || !ok {
+		t.Errorf("after a change for Flux: %v, %v", ok, err)
+	}
+	both := s.commit(map[string]string{"main.go": "package main // changed"})
+	if ok, err := s.d.Current(t.Context(), both); err != nil || ok {
+		t.Errorf("after a change for AWS: %v, %v", ok, err)
+	}
+}
+
+func TestFailureNamesItsCause(t *testing.T) {
+	s := newSystem(t)
+	s.fail = "cdk deploy"
+	head := s.git(s.repo, "rev-parse", "HEAD")
+	r, err := s.d.Deploy(t.Context(), head, io.Discard)
+	if err == nil || r.OK || !strings.Contains(r.Error, "Error: it broke") {
+		t.Fatalf("got %+v, %v", r, err)
+	}
+	s.d.stacks = func(context.Context, aws.Config) ([]observe.Stack, error) {
+		return []observe.Stack{{Name: "local-ghost", Status: "UPDATE_ROLLBACK_COMPLETE", Cause: "Db (AWS::RDS::DBInstance): no such class", Updated: time.Now().Add(time.Minute)}}, nil
+	}
+	r, _ = s.d.Deploy(t.Context(), head, io.Discard)
+	if want := "stack local-ghost: Db (AWS::RDS::DBInstance): no such class"; r.Error != want {
+		t.Errorf("got %q, want %q", r.Error, want)
+	}
+	last, ok := Last(s.dir)
+	if !ok || last.Number != 2 || last.Error != r.Error || last.Ended.IsZero() {
+		t.Errorf("last: %+v", last)
+	}
+	log, err := os.ReadFile(r.Log)
+	if err != nil || !strings.Contains(string(log), "it broke") {
+		t.Errorf("log %q, %v", log, err)
+	}
+}
+
+func TestQueue(t *testing.T) {
+	s := newSystem(t)
+	q := NewQueue(s.d, slog.New(slog.DiscardHandler))
+	first := s.git(s.repo, "rev-parse", "HEAD")
+	flux := s.commit(map[string]string{"k8s/a.yaml": "a: 2"})
+	if ok, err := q.Pushed(t.Context(), first, flux); err != nil || ok {
+		t.Fatalf("flux only: %v, %v", ok, err)
+	}
+	older := s.commit(map[string]string{"main.go": "package main // 1"})
+	newer := s.commit(map[string]string{"main.go": "package main // 2"})
+	for _, p := range [][2]string{{flux, older}, {older, newer}} {
+		if ok, err := q.Pushed(t.Context(), p[0], p[1]); err != nil || !ok {
+			t.Fatalf("%v, %v", ok, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { q.Run(ctx); close(done) }()
+	r, err := Wait(ctx, s.dir, older, time.Time{})
+	if err != nil || r.Commit != newer {
+		t.Errorf("waited for %s, got %+v, %v", older, r, err)
+	}
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if w, _ := q.next(); w == "" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the queue is not empty")
+		}
+	}
+	cancel()
+	<-done
+	if n := len(Results(s.dir)); n != 1 {
+		t.Errorf("%d deployments, want 1: the newest wins", n)
+	}
+}
+
+func TestResultsAreForgotten(t *testing.T) {
+	s := newSystem(t)
+	for range keep + 3 {
+		if err := begin(s.dir, &Result{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := Results(s.dir)
+	if len(all) != keep || all[len(all)-1].Number != keep+3 {
+		t.Errorf("%d kept, last %d", len(all), all[len(all)-1].Number)
+	}
+}
+
+func TestEnvironHidesTheUsersAccount(t *testing.T) {
+	t.Setenv("AWS_PROFILE", "production")
+	t.Setenv("KUBECONFIG", "/elsewhere")
+	t.Setenv("PATH", "/bin")
+	d := &layout.Dir{Repo: "/repo"}
+	env := strings.Join(environ(d, "http://127.0.0.1:5"), "\n") + "\n"
+	for _, want := range []string{"PATH=/repo/node_modules/.bin:/bin\n", "AWS_ENDPOINT_URL=http://127.0.0.1:5\n", "AWS_ACCESS_KEY_ID=test\n"} {
+		if !strings.Contains(env, want) {
+			t.Errorf("lacks %q", want)
+		}
+	}
+	if strings.Contains(env, "production") || strings.Contains(env, "elsewhere") {
+		t.Error("the user's account leaks")
+	}
+}
