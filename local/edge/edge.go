@@ -1,0 +1,167 @@
+// Package edge stands in for the data plane of every Application Load Balancer of an account: it follows the ELBv2
+// state through the AWS API and serves all load balancers on one HTTP and one HTTPS address of this machine.
+//
+// It serves what the ELBv2 documentation describes for listeners on ports 80 (HTTP) and 443 (HTTPS), rules, and target
+// groups of type ip: conditions, forward, redirect and fixed-response actions, health checks, the X-Forwarded headers.
+// What it does not serve it names in the log (see table.problems) instead of guessing.
+package edge
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"k8s-plus-aws-gitops/local/ca/loopback"
+)
+
+// Config says what Run serves and where it learns it.
+type Config struct {
+	// HTTP and HTTPS are the loopback addresses that stand for ports 80 and 443 of every load balancer.
+	HTTP, HTTPS string
+	// AWS reaches the ELBv2 API: region, credentials and, locally, the base endpoint.
+	AWS aws.Config
+	// Gate is the address of the proxy that reaches pod IPs by HTTP CONNECT. Empty: targets are dialled directly.
+	Gate string
+	// GetCertificate answers TLS handshakes; the certificates of the listeners are not used, since ACM never hands out
+	// their keys.
+	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// PublicHTTP and PublicHTTPS are the ports that clients use for the two addresses; redirects and X-Forwarded-Port
+	// carry them in place of 80 and 443. Default: the ports of HTTP and HTTPS.
+	PublicHTTP, PublicHTTPS int
+	// Poll is the pause between two looks at the targets. Default: 1 s.
+	Poll time.Duration
+	// Log defaults to slog.Default(). Each request is one record at level debug.
+	Log *slog.Logger
+}
+
+// grace is how long open requests may go on after Run's context ends.
+const grace = 5 * time.Second
+
+// idleTimeout is the ALB's default for idle client connections and silent targets (idle_timeout.timeout_seconds).
+const idleTimeout = 60 * time.Second
+
+// Run serves until ctx ends. On the hosts localhost and 127.0.0.1 it answers GET /_edge/healthz (200 while it serves)
+// and GET /_edge/state (load balancers, targets with their health, problems) itself.
+func Run(ctx context.Context, c Config) error {
+	client := elb.NewFromConfig(c.AWS, func(o *elb.Options) { o.RetryMaxAttempts = 1 }) // the poller has its own back-off
+	return run(ctx, c, client)
+}
+
+func run(ctx context.Context, c Config, client api) error {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.GetCertificate == nil {
+		return errors.New("edge: Config.GetCertificate is missing; pass the local CA's")
+	}
+	plain, err := loopback.Listen(ctx, c.HTTP)
+	if err != nil {
+		return fmt.Errorf("edge: HTTP: %w", err)
+	}
+	defer plain.Close()
+	secure, err := loopback.Listen(ctx, c.HTTPS)
+	if err != nil {
+		return fmt.Errorf("edge: HTTPS: %w", err)
+	}
+	defer secure.Close()
+	if c.PublicHTTP == 0 {
+		c.PublicHTTP = plain.Addr().(*net.TCPAddr).Port
+	}
+	if c.PublicHTTPS == 0 {
+		c.PublicHTTPS = secure.Addr().(*net.TCPAddr).Port
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	e := newEdge(ctx, c, client)
+	var wg sync.WaitGroup
+	wg.Go(func() { e.poller.run(ctx) })
+	err = e.serve(ctx, plain, secure)
+	cancel()
+	wg.Wait()
+	e.pool.close()
+	return err
+}
+
+// edge ties the parts together.
+type edge struct {
+	Config
+	pool   *pool
+	poller *poller
+	proxy  http.Handler
+}
+
+func newEdge(ctx context.Context, c Config, client api) *edge {
+	e := &edge{Config: c}
+	d := dialer{gate: c.Gate}
+	e.pool = newPool(ctx, d, c.Log)
+	e.poller = newPoller(client, e.pool, c.Poll, c.Log)
+	e.proxy = newProxy(d, c.Log)
+	e.pool.onRemove = e.proxy.(*proxy).transport.CloseIdleConnections
+	return e
+}
+
+func (e *edge) serve(ctx context.Context, plain, secure net.Listener) error {
+	errorLog := slog.NewLogLogger(e.Log.Handler(), slog.LevelDebug) // handshake errors of scanners and the like
+	server := func(scheme string) *http.Server {
+		return &http.Server{
+			Handler: &entry{edge: e, scheme: scheme}, ErrorLog: errorLog,
+			ReadHeaderTimeout: idleTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: 64 << 10,
+			TLSConfig: &tls.Config{GetCertificate: e.GetCertificate, MinVersion: tls.VersionTLS12},
+		}
+	}
+	a, b := server(schemeHTTP), server(schemeHTTPS)
+	failed := make(chan error, 2)
+	go func() { failed <- a.Serve(plain) }()
+	go func() { failed <- b.ServeTLS(secure, "", "") }()
+	e.Log.Info("edge ready", "http", plain.Addr().String(), "https", secure.Addr().String())
+	var err error
+	select {
+	case err = <-failed:
+		err = fmt.Errorf("edge: %w", err)
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, s := range []*http.Server{a, b} {
+		wg.Go(func() {
+			if s.Shutdown(stop) != nil {
+				s.Close()
+			}
+		})
+	}
+	wg.Wait()
+	return err
+}
+
+// own answers the edge's own paths; they exist for hosts that no load balancer has.
+func (e *edge) own(w http.ResponseWriter, r *http.Request) bool {
+	host := loopback.Hostname(r.Host)
+	if host != "localhost" && net.ParseIP(host) == nil || !strings.HasPrefix(r.URL.Path, "/_edge/") {
+		return false
+	}
+	switch r.URL.Path {
+	case "/_edge/healthz":
+		io.WriteString(w, "ok\n")
+	case "/_edge/state":
+		w.Header().Set("Content-Type", "application/json")
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		_ = enc.Encode(e.State())
+	default:
+		http.NotFound(w, r)
+	}
+	return true
+}
