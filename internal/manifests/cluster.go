@@ -180,22 +180,29 @@ func (c *check) release(o object, sources map[string]bool) {
 		return
 	}
 	for _, child := range rendered {
-		if err := c.validator.validate(child); err != nil {
-			c.report(o, fmt.Sprintf("the chart's %s: %v", child, err), "correct spec.values")
+		findings, err := c.validator.validate(child)
+		if err != nil {
+			findings = []string{err.Error()}
+		}
+		for _, finding := range findings {
+			c.report(o, fmt.Sprintf("the chart's %s: %s", child, finding), "correct spec.values")
 		}
 	}
 }
 
 // validate reports what the schema refuses.
 func (c *check) validate(o object) {
-	err := c.validator.validate(o)
+	findings, err := c.validator.validate(o)
+	for _, finding := range findings {
+		c.report(o, finding, "correct the field")
+	}
 	var unknown unknownKindError
 	switch {
 	case err == nil:
 	case errors.As(err, &unknown):
 		c.report(o, err.Error(), "correct apiVersion and kind, or add the kind in internal/manifests/cmd/schemas and run go generate")
 	default:
-		c.report(o, err.Error(), "correct the field")
+		c.report(o, err.Error(), "every object has apiVersion, kind and metadata.name")
 	}
 }
 

@@ -29,6 +29,7 @@ type environment struct {
 	Region     string `json:"region"`
 	Domain     string `json:"domain"`
 	Branch     string `json:"branch"`
+	Repository string `json:"repositoryUrl"`
 	HostedZone struct {
 		ID string `json:"id"`
 	} `json:"hostedZone"`
@@ -54,7 +55,7 @@ func LoadFacts(root, name string) (Facts, error) {
 		"VPC_ID":         "vpc-0123456789abcdef0",
 		"VPC_CIDR":       orDefault(found.Network.CIDR, "10.0.0.0/16"),
 		"HOSTED_ZONE_ID": orDefault(found.HostedZone.ID, "Z0123456789ABCDEFGHIJ"),
-		"GIT_URL":        repository,
+		"GIT_URL":        orDefault(found.Repository, repository),
 		"GIT_BRANCH":     found.Branch,
 	}}
 	if name == "local" {

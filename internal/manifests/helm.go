@@ -72,6 +72,9 @@ func render(r release, charts Charts) ([]object, error) {
 		return nil, fmt.Errorf("chart %s: %w", wanted.Chart, err)
 	}
 	values := r.Spec.Values
+	if err := unknownValues(loaded, values); err != nil {
+		return nil, err
+	}
 	if err := chartutil.ProcessDependenciesWithMerge(loaded, values); err != nil {
 		return nil, fmt.Errorf("chart %s: %w", wanted.Chart, err)
 	}
@@ -91,6 +94,17 @@ func render(r release, charts Charts) ([]object, error) {
 		return nil, fmt.Errorf("chart %s %s: %w", wanted.Chart, wanted.Version, err)
 	}
 	return objectsOf(loaded, rendered)
+}
+
+// unknownValues refuses a value that the chart does not have: Helm would ignore it. Only the first level
+// is compared; below it a chart's default may be an empty map that takes anything.
+func unknownValues(loaded *chart.Chart, values map[string]any) error {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if _, known := loaded.Values[name]; !known && name != chartutil.GlobalKey {
+			return fmt.Errorf("values: chart %s has no value %q", loaded.Name(), name)
+		}
+	}
+	return nil
 }
 
 // objectsOf parses rendered templates and the chart's CRDs.

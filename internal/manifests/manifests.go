@@ -112,14 +112,14 @@ func Environments(root string) ([]string, error) {
 	return names, nil
 }
 
-// unique sorts by file and keeps one of problems that differ only in the environment.
+// unique sorts by file and keeps the first of problems that differ only in the environment (and, with
+// it, in what the remedy lists).
 func unique(problems []Problem) []Problem {
 	slices.SortStableFunc(problems, func(a, b Problem) int {
 		return cmp.Or(strings.Compare(a.File, b.File), strings.Compare(a.Object, b.Object), strings.Compare(a.Message, b.Message))
 	})
 	return slices.CompactFunc(problems, func(a, b Problem) bool {
-		a.Environment, b.Environment = "", ""
-		return a == b
+		return a.File == b.File && a.Object == b.Object && a.Message == b.Message
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	kresource "github.com/yannh/kubeconform/pkg/resource"
@@ -48,27 +49,49 @@ func (e unknownKindError) Error() string {
 	return "there is no schema for " + e.apiVersion + " " + e.kind
 }
 
-// location is the place of a finding in kubeconform's message.
-var location = regexp.MustCompile(`- at '([^']*)': `)
+// finding is one line of kubeconform's message: the field's path and what is wrong with it.
+var finding = regexp.MustCompile(`- at '([^']*)': (.*?)(?:\s+- at |$)`)
 
-// validate returns nil, an unknownKindError, or what the schema refuses, with the path of the field.
-func (v *schemaValidator) validate(o object) error {
+// validate returns what the schema refuses, one message per field with its path; the error is an
+// unknownKindError, or one that prevented the check.
+func (v *schemaValidator) validate(o object) ([]string, error) {
 	if err := v.prepare(o); err != nil {
-		return err
+		return nil, err
 	}
 	content, err := json.Marshal(withoutNulls(map[string]any(o)))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	result := v.validator.ValidateResource(kresource.Resource{Bytes: content})
-	if result.Status == validator.Valid {
-		return nil
+	switch result.Status {
+	case validator.Valid:
+		return nil, nil
+	case validator.Invalid:
+		return findings(result.Err.Error()), nil
+	default:
+		return nil, result.Err
 	}
-	message := result.Err.Error()
-	if at := location.FindStringIndex(message); at != nil {
-		message = location.ReplaceAllString(message[at[0]:], "$1: ")
+}
+
+// findings splits kubeconform's message, whose order changes from run to run.
+func findings(message string) []string {
+	var found []string
+	for rest := message; ; {
+		at := finding.FindStringSubmatchIndex(rest)
+		if at == nil {
+			break
+		}
+		path, what := rest[at[2]:at[3]], strings.TrimSpace(rest[at[4]:at[5]])
+		if !strings.HasSuffix(what, "failed") {
+			found = append(found, orDefault(strings.ReplaceAll(strings.TrimPrefix(path, "/"), "/", "."), "the object")+": "+what)
+		}
+		rest = rest[at[5]:]
 	}
-	return fmt.Errorf("%s", strings.TrimSpace(message))
+	if len(found) == 0 {
+		return []string{message}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
 }
 
 // prepare writes the schema of the object's kind where kubeconform looks for it.

@@ -27,6 +27,13 @@ func convert(node any) any {
 }
 
 func convertObject(schema map[string]any) map[string]any {
+	// OpenAPI writes a reference with a default as allOf with one item; said plainly, findings name only
+	// the field that is wrong.
+	if all, ok := schema["allOf"].([]any); ok && len(all) == 1 {
+		if only, ok := all[0].(map[string]any); ok && only["$ref"] != nil {
+			return convertObject(only)
+		}
+	}
 	converted := map[string]any{}
 	for key, value := range schema {
 		switch {
