@@ -60,9 +60,6 @@ func Run(ctx context.Context, c Config) error {
 }
 
 func run(ctx context.Context, c Config, client api) error {
-	if c.Log == nil {
-		c.Log = slog.Default()
-	}
 	if c.GetCertificate == nil {
 		return errors.New("edge: Config.GetCertificate is missing; pass the local CA's")
 	}
@@ -76,6 +73,14 @@ func run(ctx context.Context, c Config, client api) error {
 		return fmt.Errorf("edge: HTTPS: %w", err)
 	}
 	defer secure.Close()
+	return follow(ctx, c, client, plain, secure)
+}
+
+// follow serves on the two listeners and keeps up with the API until ctx ends.
+func follow(ctx context.Context, c Config, client api, plain, secure net.Listener) error {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
 	if c.PublicHTTP == 0 {
 		c.PublicHTTP = plain.Addr().(*net.TCPAddr).Port
 	}
@@ -87,7 +92,7 @@ func run(ctx context.Context, c Config, client api) error {
 	e := newEdge(ctx, c, client)
 	var wg sync.WaitGroup
 	wg.Go(func() { e.poller.run(ctx) })
-	err = e.serve(ctx, plain, secure)
+	err := e.serve(ctx, plain, secure)
 	cancel()
 	wg.Wait()
 	e.pool.close()

@@ -23,6 +23,7 @@ import (
 func decode(r io.Reader, v any) error { return json.NewDecoder(r).Decode(v) }
 
 func TestRequestReachesTheTarget(t *testing.T) {
+	t.Parallel()
 	b := newBackend(t, "", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s|%s|%s|%s|%s|%s|%s|%s", r.Host, r.URL.RequestURI(), r.Header.Get("X-Forwarded-For"), r.Header.Get("X-Forwarded-Proto"),
 			r.Header.Get("X-Forwarded-Port"), r.Header.Get("X-Amzn-Trace-Id"), r.Proto, r.Header.Get("Accept-Encoding"))
@@ -49,6 +50,7 @@ func TestRequestReachesTheTarget(t *testing.T) {
 }
 
 func TestUnknownHostAndRedirect(t *testing.T) {
+	t.Parallel()
 	b := newBackend(t, "ghost", nil)
 	api := newFake()
 	api.group("ghost", b.address())
@@ -73,7 +75,8 @@ func TestUnknownHostAndRedirect(t *testing.T) {
 }
 
 func TestStatusCodesOfFailures(t *testing.T) {
-	closed := freePort(t)
+	t.Parallel()
+	closed := closedPort(t)
 	hang := newBackend(t, "", func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	brk := newBackend(t, "", func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) })
 	api := newFake()
@@ -103,6 +106,7 @@ func TestStatusCodesOfFailures(t *testing.T) {
 }
 
 func TestRollingUpdateLosesNoRequest(t *testing.T) {
+	t.Parallel()
 	old, fresh := newBackend(t, "old", nil), newBackend(t, "new", nil)
 	fresh.setHealthy(false)
 	api := newFake()
@@ -154,6 +158,7 @@ func TestRollingUpdateLosesNoRequest(t *testing.T) {
 }
 
 func TestOpenRequestOutlivesDeregistration(t *testing.T) {
+	t.Parallel()
 	begun, finish := make(chan struct{}), make(chan struct{})
 	b := newBackend(t, "", func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "first ")
@@ -179,6 +184,7 @@ func TestOpenRequestOutlivesDeregistration(t *testing.T) {
 }
 
 func TestUnhealthyTargetsAndFailOpen(t *testing.T) {
+	t.Parallel()
 	a, b := newBackend(t, "a", nil), newBackend(t, "b", nil)
 	api := newFake()
 	api.group("x", a.address(), b.address())
@@ -215,6 +221,7 @@ func TestUnhealthyTargetsAndFailOpen(t *testing.T) {
 }
 
 func TestLastStateServesWhileTheAPIIsDown(t *testing.T) {
+	t.Parallel()
 	b := newBackend(t, "up", nil)
 	api := newFake()
 	api.group("x", b.address())
@@ -239,6 +246,7 @@ func TestLastStateServesWhileTheAPIIsDown(t *testing.T) {
 }
 
 func TestWebSocketThroughTheGate(t *testing.T) {
+	t.Parallel()
 	b := newBackend(t, "", func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "echo" {
 			w.WriteHeader(http.StatusUpgradeRequired)
@@ -287,14 +295,10 @@ func TestGateErrors(t *testing.T) {
 			t.Errorf("%s: %v, want %q", address, err, want)
 		}
 	}
-	if _, err := (dialer{"127.0.0.1:" + freePort(t)}).dial(context.Background(), "tcp", "10.10.0.1:80"); err == nil || !strings.Contains(err.Error(), "gate 127.0.0.1") {
+	if _, err := (dialer{"127.0.0.1:" + closedPort(t)}).dial(context.Background(), "tcp", "10.10.0.1:80"); err == nil || !strings.Contains(err.Error(), "gate 127.0.0.1") {
 		t.Errorf("no gate: %v", err)
 	}
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer silent.Close()
+	silent := listen(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := (dialer{silent.Addr().String()}).dial(ctx, "tcp", "10.10.0.1:80"); err == nil || !strings.Contains(err.Error(), "deadline exceeded") {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -201,12 +200,12 @@ func startEdge(t *testing.T, api *fakeAPI, gate string) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &running{t: t, client: authority.Client(), plain: freePort(t), tls: freePort(t), done: make(chan error, 1)}
+	plain, secure := listen(t), listen(t)
+	r := &running{t: t, client: authority.Client(), plain: portOf(plain), tls: portOf(secure), done: make(chan error, 1)}
 	r.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
-		r.done <- run(ctx, Config{HTTP: "127.0.0.1:" + r.plain, HTTPS: "127.0.0.1:" + r.tls, Gate: gate, GetCertificate: authority.GetCertificate,
-			Poll: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}, api)
+		r.done <- follow(ctx, Config{Gate: gate, GetCertificate: authority.GetCertificate, Poll: 20 * time.Millisecond, Log: discard()}, api, plain, secure)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -225,14 +224,23 @@ func startEdge(t *testing.T, api *fakeAPI, gate string) *running {
 	return r
 }
 
-func freePort(t *testing.T) string {
+func listen(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func portOf(l net.Listener) string { return strconv.Itoa(l.Addr().(*net.TCPAddr).Port) }
+
+// closedPort is a port that nobody listens on.
+func closedPort(t *testing.T) string {
+	l := listen(t)
 	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	return portOf(l)
 }
 
 func (r *running) eventually(what string, ok func() bool) {

@@ -167,7 +167,7 @@ func TestPushesAreAnnounced(t *testing.T) {
 
 func TestLargePushAndShallowFetch(t *testing.T) {
 	s := start(t, nil, nil).checkout()
-	big := make([]byte, 3<<20) // above http.postBuffer, so git sends chunks
+	big := make([]byte, 2<<20) // above http.postBuffer, so git sends chunks
 	rand.New(rand.NewSource(1)).Read(big)
 	first := s.commit("big", string(big))
 	s.git("push", "-q", "origin", "main")
