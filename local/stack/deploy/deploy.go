@@ -48,7 +48,7 @@ func (d Deployer) Bootstrap(ctx context.Context, out io.Writer) (bool, error) {
 }
 
 // Current reports whether the commit's AWS half is what was deployed last,
-// successfully, and all stacks of the environment are complete.
+// successfully, and all stacks of the environment are whole.
 func (d Deployer) Current(ctx context.Context, commit string) (bool, error) {
 	last, ok := Last(d.Dir)
 	if !ok || !last.OK {
@@ -66,7 +66,7 @@ func (d Deployer) Current(ctx context.Context, commit string) (bool, error) {
 	for _, s := range stacks {
 		if strings.HasPrefix(s.Name, Environment+"-") {
 			ours++
-			if !s.Complete() {
+			if !s.Stable() {
 				return false, nil
 			}
 		}

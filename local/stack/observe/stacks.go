@@ -26,6 +26,11 @@ type Stack struct {
 // Complete reports whether the last operation succeeded.
 func (s Stack) Complete() bool { return s.Status == "CREATE_COMPLETE" || s.Status == "UPDATE_COMPLETE" }
 
+// Stable reports whether the stack is whole: complete, or back at what it was
+// before a failed update. A revert of that update has nothing to deploy, so
+// the stack keeps this status while all is well again.
+func (s Stack) Stable() bool { return s.Complete() || s.Status == "UPDATE_ROLLBACK_COMPLETE" }
+
 // Busy reports whether an operation runs.
 func (s Stack) Busy() bool { return strings.HasSuffix(s.Status, "_IN_PROGRESS") }
 
