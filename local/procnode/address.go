@@ -1,0 +1,100 @@
+package procnode
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// wholeLoopback says whether the system answers on all of 127.0.0.0/8 (see the package comment).
+const wholeLoopback = runtime.GOOS == "linux"
+
+// addresses gives out pod IPs. On Linux an address comes again only when all others were given out, so that nobody reaches a
+// new pod under an old one's address; elsewhere the lowest is taken, because each needs an alias.
+type addresses struct {
+	prefix string
+	lowest bool
+
+	mu   sync.Mutex
+	next int
+	used map[string]bool
+}
+
+const perBlock = 254 // .1 to .254 of each third octet
+
+func newAddresses(prefix string, pods []*corev1.Pod) *addresses {
+	a := &addresses{prefix: prefix, lowest: !wholeLoopback, used: map[string]bool{}}
+	for _, o := range pods {
+		a.used[o.Status.PodIP] = true
+	}
+	return a
+}
+
+// take returns the address that the pod has already, else a free one.
+func (a *addresses) take(in *corev1.Pod) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if strings.HasPrefix(in.Status.PodIP, a.prefix) {
+		a.used[in.Status.PodIP] = true
+		return in.Status.PodIP
+	}
+	if a.lowest {
+		a.next = 0
+	}
+	for {
+		ip := fmt.Sprintf("%s%d.%d", a.prefix, a.next/perBlock%256, a.next%perBlock+1)
+		a.next++
+		if !a.used[ip] {
+			a.used[ip] = true
+			return ip
+		}
+	}
+}
+
+func (a *addresses) free(ip string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.used, ip)
+}
+
+// bindAddress maps a pod IP to the loopback address that stands for it, and leaves any other host as it is.
+func bindAddress(prefix, host string) string {
+	if rest, ok := strings.CutPrefix(host, prefix); ok && net.ParseIP(host) != nil {
+		_, second, _ := strings.Cut(strings.TrimSuffix(prefix, "."), ".")
+		return "127." + second + "." + rest
+	}
+	return host
+}
+
+func (p *provider) bind(host string) string { return bindAddress(p.cfg.PodPrefix, host) }
+
+// reachable says whether processes can listen on the pod's address.
+func (p *provider) reachable(bind string) error {
+	if wholeLoopback {
+		return nil
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(bind, "0"))
+	if err != nil {
+		return fmt.Errorf("%s is not an address of this machine: run `sudo ifconfig lo0 alias %s`: %w", bind, bind, err)
+	}
+	return l.Close()
+}
+
+var podDirName = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// removeDir removes a pod's directory, which is named by its UID; anything else in Root is left alone.
+func (p *provider) removeDir(uid string) {
+	if !podDirName.MatchString(uid) {
+		return
+	}
+	if err := os.RemoveAll(filepath.Join(p.cfg.Root, uid)); err != nil {
+		p.log.Warn("pod directory not removed", "uid", uid, "error", err)
+	}
+}
