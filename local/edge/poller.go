@@ -21,7 +21,7 @@ const (
 	// awakeFactor times the poll is how long after a change everything is looked at in each round.
 	awakeFactor = 30
 	// longestBackOff bounds the pause while the API does not answer.
-	longestBackOff = 10 * time.Second
+	longestBackOff = 5 * time.Second
 	// roundTimeout bounds one round of calls.
 	roundTimeout = 15 * time.Second
 )

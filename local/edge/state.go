@@ -1,6 +1,9 @@
 package edge
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // State is what GET /_edge/state answers.
 type State struct {
@@ -54,6 +57,8 @@ func (e *edge) State() State {
 		for _, p := range b.hosts {
 			l.Hosts = append(l.Hosts, string(p))
 		}
+		slices.Sort(l.Hosts)
+		l.Hosts = slices.Compact(l.Hosts)
 		s.LoadBalancers = append(s.LoadBalancers, l)
 	}
 	return s
