@@ -59,7 +59,7 @@ func ensure(dir string, now func() time.Time, hosts []string) (*CA, error) {
 	if err := lock.Lock(); err != nil {
 		return nil, fmt.Errorf("certificate authority: lock %s: %w", lock.Path(), err)
 	}
-	defer lock.Unlock()
+	defer func() { _ = lock.Unlock() }() // the kernel lets go at exit at the latest
 	c := &CA{dir: dir, now: now, minted: map[string]*tls.Certificate{}}
 	if err := c.authority(); err != nil {
 		return nil, err

@@ -143,7 +143,7 @@ func (e *edge) serve(ctx context.Context, plain, secure net.Listener) error {
 	for _, s := range []*http.Server{a, b} {
 		wg.Go(func() {
 			if s.Shutdown(stop) != nil {
-				s.Close()
+				_ = s.Close()
 			}
 		})
 	}

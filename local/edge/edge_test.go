@@ -290,16 +290,16 @@ func TestWebSocketThroughTheGate(t *testing.T) {
 func TestGateErrors(t *testing.T) {
 	gate, _ := newGate(t, map[string]string{"10.10.0.9:80": "slow"})
 	for address, want := range map[string]string{"10.10.0.1:80": "502 Bad Gateway", "10.10.0.9:80": "deadline exceeded"} {
-		_, err := dialer{gate}.dial(context.Background(), "tcp", address)
+		_, err := dialer{gate}.dial(t.Context(), "tcp", address)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", address, err, want)
 		}
 	}
-	if _, err := (dialer{"127.0.0.1:" + closedPort(t)}).dial(context.Background(), "tcp", "10.10.0.1:80"); err == nil || !strings.Contains(err.Error(), "gate 127.0.0.1") {
+	if _, err := (dialer{"127.0.0.1:" + closedPort(t)}).dial(t.Context(), "tcp", "10.10.0.1:80"); err == nil || !strings.Contains(err.Error(), "gate 127.0.0.1") {
 		t.Errorf("no gate: %v", err)
 	}
 	silent := listen(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := (dialer{silent.Addr().String()}).dial(ctx, "tcp", "10.10.0.1:80"); err == nil || !strings.Contains(err.Error(), "deadline exceeded") {
 		t.Errorf("silent gate: %v", err)

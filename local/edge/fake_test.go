@@ -203,7 +203,7 @@ func startEdge(t *testing.T, api *fakeAPI, gate string) *running {
 	plain, secure := listen(t), listen(t)
 	r := &running{t: t, client: authority.Client(), plain: portOf(plain), tls: portOf(secure), done: make(chan error, 1)}
 	r.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		r.done <- follow(ctx, Config{Gate: gate, GetCertificate: authority.GetCertificate, Poll: 20 * time.Millisecond, Log: discard()}, api, plain, secure)
 	}()

@@ -54,7 +54,7 @@ func Run(ctx context.Context, c Config) error {
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	if srv.Shutdown(stop) != nil {
-		srv.Close()
+		_ = srv.Close()
 	}
 	s.announce.close()
 	return nil

@@ -43,7 +43,7 @@ func start(t *testing.T, s *system, onPush func(context.Context, Push)) *system 
 		onPush = func(_ context.Context, p Push) { s.pushes <- p }
 	}
 	address := free(t)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
 		done <- Run(ctx, Config{Listen: address, Repositories: s.root, Charts: s.charts, OnPush: onPush, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
@@ -338,7 +338,7 @@ func TestErrorsNameTheRemedy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if err := Run(context.Background(), Config{Listen: l.Addr().String(), Repositories: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "choose another port") {
+	if err := Run(t.Context(), Config{Listen: l.Addr().String(), Repositories: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "choose another port") {
 		t.Errorf("occupied port: %v", err)
 	}
 	t.Setenv("PATH", t.TempDir())

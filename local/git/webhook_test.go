@@ -27,7 +27,7 @@ func TestWebhookLooksLikeGitHub(t *testing.T) {
 	}))
 	defer s.Close()
 	w := Webhook{URL: constant(s.URL + "/hook/abc"), Host: "flux.localhost", Token: constant("secret")}
-	if err := w.Send(context.Background(), push); err != nil {
+	if err := w.Send(t.Context(), push); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
@@ -90,7 +90,7 @@ func TestWebhookTriesAgain(t *testing.T) {
 				w.WriteHeader(c.answers[min(int(n.Add(1)), len(c.answers))-1])
 			}))
 			defer s.Close()
-			err := Webhook{URL: constant(s.URL), Token: constant("x"), Patience: 1500 * time.Millisecond}.Send(context.Background(), push)
+			err := Webhook{URL: constant(s.URL), Token: constant("x"), Patience: 1500 * time.Millisecond}.Send(t.Context(), push)
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
@@ -119,7 +119,7 @@ func TestWebhookResolvesEachTime(t *testing.T) {
 		}
 		return s.URL + "/new", nil
 	}}
-	if err := w.Send(context.Background(), push); err != nil || n != 3 {
+	if err := w.Send(t.Context(), push); err != nil || n != 3 {
 		t.Errorf("%v after %d calls", err, n)
 	}
 }
@@ -127,7 +127,7 @@ func TestWebhookResolvesEachTime(t *testing.T) {
 func TestWebhookStopsWhenSuperseded(t *testing.T) {
 	s := httptest.NewServer(http.NotFoundHandler())
 	defer s.Close()
-	ctx, cancel := context.WithCancelCause(context.Background())
+	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(100*time.Millisecond, func() { cancel(ErrSuperseded) })
 	begin := time.Now()
 	err := Webhook{URL: constant(s.URL), Token: constant("x")}.Send(ctx, push)

@@ -1,7 +1,6 @@
 package loopback
 
 import (
-	"context"
 	"net"
 	"strings"
 	"testing"
@@ -20,7 +19,7 @@ func TestName(t *testing.T) {
 }
 
 func TestListen(t *testing.T) {
-	ctx := context.Background()
+	ctx := t.Context()
 	l, err := Listen(ctx, "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -41,14 +40,14 @@ func TestListen(t *testing.T) {
 }
 
 func TestDialContext(t *testing.T) {
-	l, err := Listen(context.Background(), "127.0.0.1:0")
+	l, err := Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	for _, host := range []string{"ghost.localhost", "a.b.localhost", "127.0.0.1"} {
-		c, err := DialContext(context.Background(), "tcp", net.JoinHostPort(host, port))
+		c, err := DialContext(t.Context(), "tcp", net.JoinHostPort(host, port))
 		if err != nil {
 			t.Errorf("%s: %v", host, err)
 			continue
