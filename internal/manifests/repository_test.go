@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"helm.sh/helm/v3/pkg/chart/loader"
+
 	"k8s-plus-aws-gitops/internal/manifests/schemas"
 )
 

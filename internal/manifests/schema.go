@@ -11,6 +11,7 @@ import (
 
 	kresource "github.com/yannh/kubeconform/pkg/resource"
 	"github.com/yannh/kubeconform/pkg/validator"
+
 	"k8s-plus-aws-gitops/internal/manifests/schemas"
 )
 

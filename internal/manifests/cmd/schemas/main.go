@@ -13,8 +13,9 @@ import (
 	"path/filepath"
 	"slices"
 
-	"k8s-plus-aws-gitops/internal/manifests/schemas"
 	"sigs.k8s.io/yaml"
+
+	"k8s-plus-aws-gitops/internal/manifests/schemas"
 )
 
 // kubernetes is the module whose zip carries the OpenAPI documents of the API server.
