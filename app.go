@@ -12,21 +12,24 @@ import (
 // newApp builds the construct tree: a stage per environment, and in it the stacks network → ghost → cluster. The cluster
 // comes last, so that the databases, secrets and roles of the applications are there before their pods, and goes first,
 // so that the pods are gone before their databases.
-func newApp(props awscdk.AppProps, environments []config.Environment, kubectlLayer string) awscdk.App {
+//
+// It returns the stages beside the app: aspects do not cross from the app into them.
+func newApp(props awscdk.AppProps, environments []config.Environment, kubectlLayer string) (awscdk.App, []awscdk.Stage) {
 	props.AnalyticsReporting = jsii.Bool(false)
 	app := awscdk.NewApp(&props)
 	for _, env := range environments {
 		// CDK would look the zones up in the account; the configuration knows them. Context comes before children.
 		app.Node().SetContext(jsii.String("availability-zones:account="+env.Account+":region="+env.Region), jsii.Strings(env.Zones()...))
 	}
-	for _, env := range environments {
-		addEnvironment(app, env, kubectlLayer)
+	stages := make([]awscdk.Stage, len(environments))
+	for i, env := range environments {
+		stages[i] = addEnvironment(app, env, kubectlLayer)
 	}
-	return app
+	return app, stages
 }
 
 // addEnvironment adds an environment's stage.
-func addEnvironment(app awscdk.App, env config.Environment, kubectlLayer string) {
+func addEnvironment(app awscdk.App, env config.Environment, kubectlLayer string) awscdk.Stage {
 	stage := awscdk.NewStage(app, jsii.String(env.Name), &awscdk.StageProps{
 		Env: &awscdk.Environment{Account: jsii.String(env.Account), Region: jsii.String(env.Region)},
 	})
@@ -50,4 +53,5 @@ func addEnvironment(app awscdk.App, env config.Environment, kubectlLayer string)
 		awscdk.Tags_Of(stage).Add(jsii.String(key), jsii.String(value), nil)
 	}
 	awscdk.Tags_Of(stage).Add(jsii.String("environment"), jsii.String(env.Name), nil)
+	return stage
 }

@@ -37,12 +37,44 @@ func run(stderr io.Writer) (code int) {
 		fmt.Fprintln(stderr, err)
 		return 1
 	}
-	defer jsii.Close()
-	app := newApp(awscdk.AppProps{Context: &context}, environments, kubectlLayer)
-	if context["nag"] == "true" {
-		nag.Check(app)
+	defer closeKernel()
+	props := awscdk.AppProps{Context: &context, Outdir: jsii.String(outdir())}
+	app, stages := newApp(props, environments, kubectlLayer)
+	check := fmt.Sprint(context["nag"]) == "true" // the CDK CLI turns the text of -c into a bool
+	if check {
+		for i, stage := range stages {
+			nag.Check(stage, environments[i])
+		}
 	}
 	app.Synth(nil)
+	if check {
+		return report(stderr)
+	}
+	return 0
+}
+
+// outdir is where the assembly goes: where the CDK CLI says, else its default.
+func outdir() string {
+	if dir := os.Getenv("CDK_OUTDIR"); dir != "" {
+		return dir
+	}
+	return "cdk.out"
+}
+
+// report prints what cdk-nag found, and returns the exit code.
+func report(stderr io.Writer) int {
+	findings, suppressed, err := nag.Results(outdir())
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	for _, finding := range findings {
+		fmt.Fprintln(stderr, finding)
+	}
+	fmt.Fprintf(stderr, "cdk-nag AwsSolutions: %d findings, %d accepted with a reason\n", len(findings), len(suppressed))
+	if len(findings) > 0 {
+		return 1
+	}
 	return 0
 }
 

@@ -1,0 +1,83 @@
+package nag
+
+import "k8s-plus-aws-gitops/config"
+
+// Suppression accepts one finding on one resource.
+type Suppression struct {
+	// Stack and Path of the resource below its stage.
+	Stack, Path string
+	// Rule without its pack, for example IAM5.
+	Rule string
+	// AppliesTo narrows it to these findings of the rule; any other still counts.
+	AppliesTo []any
+	// Reason why the finding is right and yet nothing is to be done.
+	Reason string
+}
+
+// Suppressions are the accepted findings of an environment.
+func Suppressions(env config.Environment) []Suppression {
+	list := append(managedPolicies(), wildcards(env)...)
+	list = append(list,
+		Suppression{Stack: "cluster", Path: "Cluster/KubectlProvider/Handler/Resource", Rule: "L1",
+			Reason: "CDK chooses the Python that its kubectl handler was tested with."},
+		Suppression{Stack: "cluster", Path: "WebhookToken/Resource", Rule: "SMG4",
+			Reason: "The other copy is in GitHub's webhook settings; rotation without that side would stop the webhook. docs/guides say how to rotate both."},
+		Suppression{Stack: "ghost", Path: "DatabaseSecret/Resource", Rule: "SMG4",
+			Reason: "Rotation by function needs one with network access to the database in every environment. The password leaves AWS only through ExternalSecret, and the database admits only pods, over TLS."},
+		Suppression{Stack: "ghost", Path: "Database/Resource", Rule: "RDS11",
+			Reason: "Another port hides nothing from the only ones who can reach it, the pods; clients and tools expect 3306."},
+		Suppression{Stack: "ghost", Path: "Bucket-content/Resource", Rule: "S1",
+			Reason: "It holds the public pictures of a blog, and one role reads and writes it. Who needs the record enables CloudTrail data events for the account."},
+	)
+	if len(env.Cluster.PublicAccessCIDRs) > 0 {
+		list = append(list, Suppression{Stack: "cluster", Path: "Cluster/Resource", Rule: "EKS1",
+			Reason: "The public endpoint admits only the addresses of cluster.publicAccessCidrs, and everyone still needs an access entry."})
+	}
+	if !env.Ghost.Database.MultiAZ {
+		list = append(list, Suppression{Stack: "ghost", Path: "Database/Resource", Rule: "RDS3",
+			Reason: "A standby doubles the price; the configuration of this environment does without (ghost.database.multiAz)."})
+	}
+	if !env.DeletionProtection {
+		list = append(list, Suppression{Stack: "ghost", Path: "Database/Resource", Rule: "RDS10",
+			Reason: "The configuration says that this environment can be destroyed (deletionProtection)."})
+	}
+	return list
+}
+
+// managedPolicies are the AWS managed policies in use, each of which AWS keeps in step with the service that needs it.
+func managedPolicies() []Suppression {
+	const rule = "IAM4"
+	return []Suppression{
+		{Stack: "cluster", Path: "Cluster/Role/Resource", Rule: rule,
+			AppliesTo: []any{"Policy::arn:<AWS::Partition>:iam::aws:policy/AmazonEKSClusterPolicy"},
+			Reason:    "EKS requires this policy for its control plane."},
+		{Stack: "cluster", Path: "NodeRole/Resource", Rule: rule,
+			AppliesTo: []any{"Policy::arn:<AWS::Partition>:iam::aws:policy/AmazonEKSWorkerNodePolicy", "Policy::arn:<AWS::Partition>:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly"},
+			Reason:    "EKS requires these two for nodes, and no more; network interfaces are the role of the CNI."},
+		{Stack: "cluster", Path: "CNIRole/Resource", Rule: rule,
+			AppliesTo: []any{"Policy::arn:<AWS::Partition>:iam::aws:policy/AmazonEKS_CNI_Policy"},
+			Reason:    "The VPC CNI documents this policy as its requirement and changes it with its versions."},
+		{Stack: "cluster", Path: "Cluster/KubectlProvider/Handler/ServiceRole/Resource", Rule: rule,
+			Reason: "CDK makes this role for its kubectl function: logs, its network interface, and pulling charts from ECR."},
+		{Stack: "cluster", Path: "Cluster/KubectlProvider/Provider/framework-onEvent/ServiceRole/Resource", Rule: rule,
+			Reason: "CDK makes this role for the function that calls the kubectl function: logs and its network interface."},
+	}
+}
+
+// wildcards are the policies with a * in a resource.
+func wildcards(env config.Environment) []Suppression {
+	const rule = "IAM5"
+	secrets := "Resource::arn:" + env.Partition() + ":secretsmanager:" + env.Region + ":" + env.Account + ":secret:/" + env.Name + "/*"
+	return []Suppression{
+		{Stack: "cluster", Path: "Role-aws-load-balancer-controller/Resource", Rule: rule,
+			Reason: "Upstream's policy for exactly this version, which a test compares; it narrows by the cluster's tag where AWS offers no resource level."},
+		{Stack: "cluster", Path: "Role-external-dns/Resource", Rule: rule, AppliesTo: []any{"Resource::*"},
+			Reason: "route53:ListHostedZones has no resource level; everything else is held to the environment's zone."},
+		{Stack: "cluster", Path: "Role-external-secrets/Resource", Rule: rule, AppliesTo: []any{secrets},
+			Reason: "The environment's prefix is the agreement between the two halves; Secrets Manager appends a random suffix to each name."},
+		{Stack: "cluster", Path: "Cluster/KubectlProvider/Provider/framework-onEvent/ServiceRole/DefaultPolicy/Resource", Rule: rule,
+			Reason: "All versions of the one function that it may call."},
+		{Stack: "ghost", Path: "Role/Resource", Rule: rule, AppliesTo: []any{"Resource::<BucketcontentF3E444E4.Arn>/*"},
+			Reason: "The objects of Ghost's own bucket."},
+	}
+}
