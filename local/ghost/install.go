@@ -1,0 +1,200 @@
+package ghost
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// installation is one run of install.
+type installation struct {
+	pins    pins
+	work    string // scratch directory, renamed to the target at the end
+	store   string // pnpm's store, which installations share by hard links
+	logFile string
+	log     io.Writer
+	out     io.Writer
+	started time.Time
+}
+
+func install(ctx context.Context, out io.Writer, p pins, cache, target string) error {
+	work, err := os.MkdirTemp(cache, ".install-ghost-")
+	if err != nil {
+		return explain(err.Error())
+	}
+	defer func() { _ = os.RemoveAll(work) }()
+	logFile := filepath.Join(cache, "ghost.log")
+	log, err := os.Create(logFile)
+	if err != nil {
+		return explain(err.Error())
+	}
+	defer log.Close()
+	i := installation{
+		pins: p, work: work, store: filepath.Join(cache, "pnpm-store"),
+		logFile: logFile, log: log, out: out, started: time.Now(),
+	}
+	for _, step := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"Node.js and pnpm from npm", i.tools},
+		{"the package ghost@" + p.Config.Ghost + " from npm", i.download},
+		{"its dependencies with pnpm, 560 MB, three to five minutes", i.dependencies},
+		{"a look whether it can be loaded", i.check},
+	} {
+		i.say("%s", step.name)
+		if err := step.run(ctx); err != nil {
+			return fmt.Errorf("%w (log: %s)", err, logFile)
+		}
+	}
+	if err := os.RemoveAll(target); err != nil {
+		return err
+	}
+	if err := os.Rename(work, target); err != nil {
+		return err
+	}
+	i.say("installed")
+	return nil
+}
+
+func (i installation) say(format string, args ...any) {
+	fmt.Fprintf(i.out, "ghost: %s (%s)\n", fmt.Sprintf(format, args...), time.Since(i.started).Round(time.Second))
+}
+
+func (i installation) toolsDir() string { return filepath.Join(i.work, "tools") }
+
+func (i installation) packageDir() string { return filepath.Join(i.work, "package") }
+
+// tools installs Node.js and pnpm exactly as package-lock.json has them.
+func (i installation) tools(ctx context.Context) error {
+	dir := i.toolsDir()
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return explain(err.Error())
+	}
+	for name, content := range map[string][]byte{"package.json": packageJSON, "package-lock.json": packageLock} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+			return explain(err.Error())
+		}
+	}
+	return i.run(ctx, dir, "npm", "ci", "--no-audit", "--no-fund")
+}
+
+// download fetches the package and unpacks it after its integrity is the pinned one.
+func (i installation) download(ctx context.Context) error {
+	if err := i.run(ctx, i.work, "npm", "pack", "--silent", "ghost@"+i.pins.Config.Ghost); err != nil {
+		return err
+	}
+	tarball := filepath.Join(i.work, "ghost-"+i.pins.Config.Ghost+".tgz")
+	if err := verify(tarball, i.pins.Config.Integrity); err != nil {
+		return err
+	}
+	if err := unpack(tarball, i.packageDir()); err != nil {
+		return fmt.Errorf("unpack %s: %w", tarball, explain(err.Error()))
+	}
+	return os.Remove(tarball)
+}
+
+// dependencies does what Ghost-CLI does: the package brings the lock file of its dependencies.
+func (i installation) dependencies(ctx context.Context) error {
+	return i.run(ctx, i.packageDir(), "pnpm", "install", "--prod", "--frozen-lockfile", "--reporter=append-only",
+		"--store-dir="+i.store)
+}
+
+// check loads a module with a native part and compares Node.js with the engines field, so that a broken
+// installation is found now and not by a pod that restarts.
+func (i installation) check(ctx context.Context) error {
+	b, err := os.ReadFile(filepath.Join(i.packageDir(), "package.json"))
+	if err != nil {
+		return err
+	}
+	var p struct{ Version string }
+	if err := json.Unmarshal(b, &p); err != nil {
+		return err
+	}
+	if p.Version != i.pins.Config.Ghost {
+		return fmt.Errorf("the package is version %s", p.Version)
+	}
+	return i.run(ctx, i.packageDir(), "node", "-e",
+		`const e = require("./package.json").engines.node;
+if (!require("semver").satisfies(process.version, e)) throw new Error("Node.js " + process.version + " is not " + e);
+require("mysql2"); require("express"); console.log(process.version, "is", e);`)
+}
+
+// run runs a tool with the installed Node.js and pnpm first on PATH, its output in the log.
+func (i installation) run(ctx context.Context, dir, name string, args ...string) error {
+	bin := filepath.Join(i.toolsDir(), "node_modules", ".bin")
+	path := name
+	if own := filepath.Join(bin, name); exists(own) {
+		path = own
+	} else if _, err := exec.LookPath(name); err != nil {
+		return fmt.Errorf("%s is not on PATH: install Node.js with npm, version 20 or newer, https://nodejs.org", name)
+	}
+	fmt.Fprintf(i.log, "in %s: %s %s\n", dir, name, strings.Join(args, " "))
+	w := &tail{out: i.log}
+	stop := w.every(10*time.Second, func(line string) { i.say("%s", line) })
+	defer stop()
+	c := exec.CommandContext(ctx, path, args...)
+	c.Dir = dir
+	c.Env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
+		"CI=true", "npm_config_update_notifier=false", "NODE_OPTIONS=", "COREPACK_ENABLE_STRICT=0")
+	c.Stdout, c.Stderr = w, w
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	c.WaitDelay = 5 * time.Second
+	if err := c.Run(); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("%s %s: %w", name, args[0], explain(w.String()))
+	}
+	return nil
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// causes are what goes wrong outside of this repository, by what npm, pnpm or the system say then.
+var causes = []struct {
+	signs  []string
+	remedy string
+}{
+	{[]string{"ENOSPC", "no space left on device", "disk quota exceeded"}, "the disk is full: free 2 GB or set GITOPS_CACHE to another disk"},
+	{[]string{"EINTEGRITY", "ERR_PNPM_TARBALL_INTEGRITY"}, "a downloaded package is not the pinned one: run npm cache clean --force, and if it stays, the npm registry serves something else"},
+	{[]string{"ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ECONNREFUSED", "ECONNRESET", "ERR_SOCKET_TIMEOUT", "ERR_PNPM_META_FETCH_FAIL"}, "the npm registry cannot be reached: check the network and npm config get registry, then run it again"},
+	{[]string{"E404", "ERR_PNPM_FETCH_404", "E403", "ERR_PNPM_FETCH_403"}, "the npm registry does not have a pinned package: check npm config get registry"},
+	{[]string{"EACCES", "permission denied", "EROFS"}, "the cache cannot be written: set GITOPS_CACHE to a directory that can"},
+	{[]string{"gyp ERR!"}, "no prebuilt native module could be downloaded and it cannot be compiled here: install a C++ compiler and make (Debian: build-essential, macOS: xcode-select --install)"},
+}
+
+// explain turns the output of a failed tool into one line: what went wrong and what to do.
+func explain(output string) error {
+	lines := strings.Split(output, "\n")
+	for _, c := range causes {
+		for _, s := range c.signs {
+			for _, line := range lines {
+				if strings.Contains(line, s) {
+					return fmt.Errorf("%s: %s", strings.TrimSpace(line), c.remedy)
+				}
+			}
+		}
+	}
+	for _, line := range lines {
+		if strings.Contains(strings.ToLower(line), "err") {
+			return errors.New(strings.TrimSpace(line))
+		}
+	}
+	for n := len(lines) - 1; n >= 0; n-- {
+		if line := strings.TrimSpace(lines[n]); line != "" {
+			return errors.New(line)
+		}
+	}
+	return errors.New("it failed without a word")
+}
