@@ -1,0 +1,108 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// directories are where packages put the server beside PATH: Debian, Fedora and Homebrew.
+var directories = []string{
+	"/usr/sbin", "/usr/libexec", "/usr/local/sbin", "/usr/local/bin",
+	"/opt/homebrew/opt/mariadb/bin", "/usr/local/opt/mariadb/bin",
+}
+
+// find is the path of a program of MariaDB's server package.
+func find(name string) (string, error) {
+	if path, err := exec.LookPath(name); err == nil {
+		return filepath.Abs(path)
+	}
+	for _, dir := range directories {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%s is not on PATH nor in %s: %s", name, strings.Join(directories, ", "), remedy())
+}
+
+// remedy is the command that installs the server on this system. The Debian package is the one without a
+// service: mariadb-server would start a server of its own on port 3306.
+func remedy() string {
+	command := "install MariaDB 10.6 or newer from the system's packages"
+	switch {
+	case runtime.GOOS == "darwin":
+		command = "run brew install mariadb"
+	case onPath("apt-get"):
+		command = "run sudo apt-get install -y " + strings.Join(debianPackages, " ")
+	case onPath("dnf"):
+		command = "run sudo dnf install -y mariadb-server"
+	}
+	return command
+}
+
+var debianPackages = []string{"mariadb-server-core", "mariadb-client-core"}
+
+func onPath(name string) bool {
+	_, err := exec.LookPath(name)
+	return err == nil
+}
+
+// Installed tells whether the server's programs are there, and what to do when they are not.
+func Installed() error {
+	for _, name := range []string{"mariadbd", "mariadb-install-db"} {
+		if _, err := find(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Install makes sure that the server's programs are there. As root on Debian and its relatives it installs
+// them with apt-get, whose output goes to out; everywhere else the error names the command to run.
+func Install(ctx context.Context, out io.Writer) error {
+	err := Installed()
+	if err == nil {
+		return nil
+	}
+	if os.Geteuid() != 0 || !onPath("apt-get") {
+		return err
+	}
+	fmt.Fprintln(out, "database: installing", strings.Join(debianPackages, " "))
+	install := append([]string{"install", "-y", "--no-install-recommends"}, debianPackages...)
+	if err := apt(ctx, out, install...); err != nil {
+		// The package lists of a fresh machine are empty or old.
+		if err := apt(ctx, out, "update"); err != nil {
+			return fmt.Errorf("apt-get update: %w: check the network and /etc/apt/sources.list", err)
+		}
+		if err := apt(ctx, out, install...); err != nil {
+			return fmt.Errorf("apt-get install %s: %w", strings.Join(debianPackages, " "), err)
+		}
+	}
+	return Installed()
+}
+
+func apt(ctx context.Context, out io.Writer, args ...string) error {
+	var stderr strings.Builder
+	c := exec.CommandContext(ctx, "apt-get", append([]string{"-q", "-o", "DPkg::Lock::Timeout=120"}, args...)...)
+	c.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	c.Stdout, c.Stderr = out, io.MultiWriter(out, &stderr)
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	c.WaitDelay = 10 * time.Second
+	if err := c.Run(); err != nil {
+		for _, line := range strings.Split(stderr.String(), "\n") {
+			if strings.HasPrefix(line, "E: ") {
+				return errors.New(strings.TrimPrefix(line, "E: "))
+			}
+		}
+		return err
+	}
+	return nil
+}
