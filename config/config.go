@@ -65,7 +65,7 @@ const (
 type Environment struct {
 	// Name is the key under environments.
 	Name string `json:"-"`
-	// Flux is how Flux signs in, copied from repository.credentials.
+	// GitCredentials is how Flux signs in at RepositoryURL: repository.credentials, or none without encryption.
 	GitCredentials Credentials `json:"-"`
 	// AWS account: 12 digits, in quotes. Required.
 	Account string `json:"account" required:"give the 12 digits of the AWS account in quotes, for example \"111111111111\"" example:"\"111111111111\""`
@@ -92,7 +92,7 @@ type Environment struct {
 	Nodes Nodes `json:"nodes"`
 	// What Ghost needs from AWS.
 	Ghost Ghost `json:"ghost"`
-	// Tags of every resource of the environment, beside `environment`.
+	// Tags of every resource of the environment, beside `environment`, which every resource has.
 	Tags map[string]string `json:"tags" example:"{\"cost-center\": \"4711\"}"`
 }
 
@@ -174,7 +174,7 @@ type Cluster struct {
 	PublicAccessCIDRs []string `json:"publicAccessCidrs" default:"[]" example:"[\"203.0.113.0/24\"]"`
 	// IAM roles and users who administer the cluster (AmazonEKSClusterAdminPolicy), by ARN.
 	Admins []string `json:"admins" default:"[]" example:"[\"arn:aws:iam::111111111111:role/Admin\"]"`
-	// IAM roles and users who may look at everything but secrets (AmazonEKSAdminViewPolicy is more; this is AmazonEKSViewPolicy), by ARN.
+	// IAM roles and users who may look at everything but Secrets (AmazonEKSViewPolicy), by ARN.
 	Viewers []string `json:"viewers" default:"[]" example:"[\"arn:aws:iam::111111111111:role/Developer\"]"`
 	// Addresses of Kubernetes Services: a private IPv4 block of /12 to /24 outside the VPC.
 	ServiceCIDR string `json:"serviceCidr" default:"172.20.0.0/16"`

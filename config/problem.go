@@ -65,18 +65,32 @@ func (r *report) err() error {
 	return r.problems
 }
 
-// suggest returns "did you mean …" for the candidate nearest to word, or the list of all of them.
+// aliases are words that other tools use for a value.
+var aliases = map[string]string{"amd64": string(X86_64), "aarch64": string(ARM64)}
+
+// suggest returns "did you mean …" for the candidate nearest to word, or the list of candidates if it is short.
 func suggest(word string, candidates []string) string {
 	best, distance := "", len(word)/2+1
 	for _, candidate := range candidates {
-		if d := editDistance(strings.ToLower(word), strings.ToLower(candidate)); d < distance {
+		d := editDistance(strings.ToLower(word), strings.ToLower(candidate))
+		if len(word) > 2 && strings.HasPrefix(candidate, word) {
+			d = min(d, 1)
+		}
+		if aliases[word] == candidate {
+			d = 0
+		}
+		if d < distance {
 			best, distance = candidate, d
 		}
 	}
-	if best != "" {
+	switch {
+	case best != "":
 		return fmt.Sprintf("did you mean %q?", best)
+	case len(candidates) > 16:
+		return fmt.Sprintf("use one like %q; docs/configuration.md tells more", candidates[len(candidates)/2])
+	default:
+		return "use one of " + strings.Join(candidates, ", ")
 	}
-	return "use one of " + strings.Join(candidates, ", ")
 }
 
 // editDistance is the Levenshtein distance of a and b.

@@ -127,7 +127,7 @@ func (r *report) domain(path string, e Environment) {
 	if !zoneID.MatchString(zone.ID) {
 		r.add(path+".hostedZone.id", "give the id alone, for example \"Z0123456789ABCDEFGHIJ\", without \"/hostedzone/\"", "%q is no id of a Route 53 zone", zone.ID)
 	}
-	if e.Domain != zone.Name && !strings.HasSuffix(e.Domain, "."+zone.Name) {
+	if !r.under(at) && e.Domain != zone.Name && !strings.HasSuffix(e.Domain, "."+zone.Name) {
 		r.add(path+".hostedZone.name", "choose the zone that holds the domain, or a domain in the zone", "the domain %q does not lie in the zone %q", e.Domain, zone.Name)
 	}
 }

@@ -1,0 +1,171 @@
+package config
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"reflect"
+	"strings"
+	"testing"
+
+	"k8s-plus-aws-gitops/internal/golden"
+)
+
+// docsHead is what docs/configuration.md says before its tables.
+const docsHead = `# Configuration
+
+<!-- Written by "go test ./config -update" from the comments in config/config.go. Change those. -->
+
+Everything is in one file, ` + "`cdk.json`, under `context.gitops`" + `. Only the keys marked *required* have no default. Unknown keys,
+wrong types and impossible combinations are reported all at once, one line each with the JSON path and the remedy, before
+anything is synthesized.
+
+The smallest configuration:
+
+` + "```json" + `
+{
+  "context": {
+    "gitops": {
+      "repository": {"owner": "my-company", "name": "platform"},
+      "environments": {
+        "dev": {"account": "111111111111", "region": "eu-west-1", "domain": "dev.example.com", "branch": "main"}
+      }
+    }
+  }
+}
+` + "```" + `
+
+Each environment also needs its entry point for Flux, ` + "`k8s/clusters/<name>`" + `. To work with some environments only, name them:
+` + "`cdk synth -c env=dev,integration`" + `.
+
+A private Git repository needs ` + "`repository.credentials`" + ` and, once per cluster, the Secret ` + "`flux-system/flux-git`" + `, which
+` + "`flux create secret git`, `flux create secret githubapp`" + ` or ` + "`kubectl create secret generic`" + ` makes. It is not in CloudFormation on purpose.
+`
+
+// docs/configuration.md has a table for each struct: key, type, default, meaning and example of each field.
+func TestDocs(t *testing.T) {
+	comments := fieldComments(t)
+	var text strings.Builder
+	text.WriteString(docsHead)
+	section(t, &text, comments, reflect.TypeFor[Config](), "gitops")
+	golden.Compare(t, "../docs/configuration.md", []byte(text.String()))
+}
+
+// section writes the table of a struct, then those of the structs in it.
+func section(t *testing.T, text *strings.Builder, comments map[string]string, s reflect.Type, path string) {
+	t.Helper()
+	fmt.Fprintf(text, "\n## `%s`\n\n%s\n\n| Key | Type | Default | Meaning | Example |\n|---|---|---|---|---|\n", path, comments[s.Name()])
+	var parts []reflect.StructField
+	for i := range s.NumField() {
+		f := s.Field(i)
+		key := f.Tag.Get("json")
+		if key == "-" {
+			continue
+		}
+		comment := comments[s.Name()+"."+f.Name]
+		if comment == "" {
+			t.Errorf("%s.%s has no comment", s.Name(), f.Name)
+		}
+		fmt.Fprintf(text, "| `%s` | %s | %s | %s | %s |\n", key, typeName(f.Type), defaultOf(f), comment, code(f.Tag.Get("example")))
+		if element(f.Type).Kind() == reflect.Struct {
+			parts = append(parts, f)
+		}
+	}
+	for _, f := range parts {
+		name := path + "." + f.Tag.Get("json")
+		if f.Type.Kind() == reflect.Map {
+			name += ".<name>"
+		}
+		section(t, text, comments, element(f.Type), name)
+	}
+}
+
+// element is the type behind pointers and maps.
+func element(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Map {
+		return t.Elem()
+	}
+	return t
+}
+
+// typeName is the JSON type of a field.
+func typeName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Struct, reflect.Pointer:
+		return "object"
+	case reflect.Map:
+		return "object by name"
+	case reflect.Slice:
+		return "list of strings"
+	case reflect.Int:
+		return "number"
+	case reflect.Bool:
+		return "boolean"
+	default:
+		return "string"
+	}
+}
+
+// defaultOf says what a field is when its key is absent.
+func defaultOf(f reflect.StructField) string {
+	value, ok := f.Tag.Lookup("default")
+	switch {
+	case f.Tag.Get("required") != "", f.Name == "Repository", f.Name == "Environments":
+		return "*required*"
+	case ok && f.Type.Kind() == reflect.String:
+		return code(`"` + value + `"`)
+	case ok:
+		return code(value)
+	case f.Type.Kind() == reflect.Struct:
+		return "see below"
+	default:
+		return ""
+	}
+}
+
+// code quotes a cell.
+func code(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "`" + strings.ReplaceAll(text, "|", `\|`) + "`"
+}
+
+// fieldComments reads the comments of types and fields from the source.
+func fieldComments(t *testing.T) map[string]string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	comments := map[string]string{}
+	for _, declaration := range file.Decls {
+		general, ok := declaration.(*ast.GenDecl)
+		if !ok || general.Tok != token.TYPE {
+			continue
+		}
+		for _, spec := range general.Specs {
+			typed := spec.(*ast.TypeSpec)
+			comments[typed.Name.Name] = oneLine(general.Doc)
+			structure, ok := typed.Type.(*ast.StructType)
+			if !ok {
+				continue
+			}
+			for _, field := range structure.Fields.List {
+				for _, name := range field.Names {
+					comments[typed.Name.Name+"."+name.Name] = oneLine(field.Doc)
+				}
+			}
+		}
+	}
+	return comments
+}
+
+// oneLine is a comment as the text of a cell. Placeholders keep their angle brackets only inside code.
+func oneLine(group *ast.CommentGroup) string {
+	if group == nil {
+		return ""
+	}
+	return strings.Join(strings.Fields(group.Text()), " ")
+}
