@@ -77,6 +77,8 @@ type Runner struct {
 	Parallel int
 	// Display shows the progress; nothing is shown when it is nil.
 	Display *Display
+	// All runs every step to its end although another failed.
+	All bool
 }
 
 type outcome struct {
@@ -85,7 +87,7 @@ type outcome struct {
 }
 
 // Run runs the steps. When one fails no other is begun, the running ones are
-// cancelled, and the first failure is returned as *Error.
+// cancelled unless All is set, and the first failure is returned as *Error.
 func (r Runner) Run(ctx context.Context, steps []Step) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -116,7 +118,9 @@ func (r Runner) Run(ctx context.Context, steps []Step) error {
 			done[o.step.Name] = true
 		} else if failure == nil || errors.Is(failure.Err, context.Canceled) {
 			failure = o.err
-			cancel()
+			if !r.All {
+				cancel()
+			}
 		}
 	}
 	switch {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -67,6 +69,16 @@ func watch(ctx context.Context, run, peer string, log *slog.Logger) {
 	}
 }
 
+// environ is the user's environment without what points elsewhere: their AWS
+// account, their cluster, their repository.
+func environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(e string) bool {
+		name, _, _ := strings.Cut(e, "=")
+		return name == "KUBECONFIG" || name == StateVariable || slices.ContainsFunc([]string{"AWS_", "CDK_", "MOTO_", "GIT_"},
+			func(p string) bool { return strings.HasPrefix(name, p) })
+	})
+}
+
 // startGuard starts a guard and waits until it has its lock.
 func startGuard(run, name string) error {
 	p, err := LoadPlan(run)
@@ -80,7 +92,7 @@ func startGuard(run, name string) error {
 	if len(command) == 0 {
 		return fmt.Errorf("%s: no command for the %s", planFile(run), name)
 	}
-	cmd, err := detach(command, os.Environ(), p.Logs, name)
+	cmd, err := detach(command, environ(), p.Logs, name)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,62 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+type lockFile struct {
+	Packages map[string]struct {
+		Version  string `json:"version"`
+		Optional bool   `json:"optional"`
+		Peer     bool   `json:"peer"`
+	} `json:"packages"`
+}
+
+// installed reports whether node_modules is what package-lock.json says. npm
+// writes what it installed to node_modules/.package-lock.json.
+func installed(repo string) bool {
+	var want, have lockFile
+	for file, to := range map[string]*lockFile{
+		filepath.Join(repo, "package-lock.json"):                  &want,
+		filepath.Join(repo, "node_modules", ".package-lock.json"): &have,
+	} {
+		raw, err := os.ReadFile(file)
+		if err != nil || json.Unmarshal(raw, to) != nil {
+			return false
+		}
+	}
+	for name, p := range want.Packages {
+		if name == "" {
+			continue // the project itself
+		}
+		h, ok := have.Packages[name]
+		if !ok && !p.Optional && !p.Peer || ok && h.Version != p.Version {
+			return false
+		}
+	}
+	for _, bin := range []string{"cdk", "node"} {
+		if _, err := os.Stat(filepath.Join(repo, "node_modules", ".bin", bin)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// npmCI installs the packages of package-lock.json.
+func npmCI(ctx context.Context, repo string, out io.Writer) error {
+	cmd := exec.CommandContext(ctx, "npm", "ci", "--no-fund", "--no-audit", "--loglevel=error")
+	cmd.Dir, cmd.Stdout, cmd.Stderr = repo, out, out
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 5 * time.Second
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("npm ci: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s-plus-aws-gitops/local/stack/deploy"
+	"k8s-plus-aws-gitops/local/stack/layout"
+	"k8s-plus-aws-gitops/local/stack/observe"
+	"k8s-plus-aws-gitops/local/stack/progress"
+	"k8s-plus-aws-gitops/local/stack/source"
+)
+
+// PushOptions change how Push works.
+type PushOptions struct {
+	// Message is the commit's; default "Change the platform".
+	Message string
+	// NoWait returns as soon as the commit is pushed.
+	NoWait bool
+	// Timeout is for Flux and the deployment together; default 15 min.
+	Timeout time.Duration
+}
+
+// Pushed is what Push did.
+type Pushed struct {
+	source.Commit
+	// AWS is true when the commit touches the AWS half, so that it is deployed.
+	AWS bool
+	// Applied is how long Flux took from the end of the push.
+	Applied time.Duration
+}
+
+// Push commits the working tree to the local repository, as a merge would, and
+// waits until Flux applied the commit and the deployment of the AWS half
+// ended. It fails with the cause when one of them did.
+func (s *Stack) Push(ctx context.Context, o PushOptions) (Pushed, error) {
+	ports, err := s.running()
+	if err != nil {
+		return Pushed{}, err
+	}
+	if o.Message == "" {
+		o.Message = "Change the platform"
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 15 * time.Minute
+	}
+	lock, err := s.Dir.Wait(ctx, "push")
+	if err != nil {
+		return Pushed{}, err
+	}
+	defer lock.Release()
+	b := source.Builder{Repo: s.Dir.Repo, Bare: s.Dir.Repository(), Scratch: s.Dir.Path("run", "push.git")}
+	var p Pushed
+	if p.Commit, err = b.Build(ctx, o.Message); err != nil {
+		return p, err
+	}
+	p.AWS = slices.ContainsFunc(p.Files, source.TouchesAWS)
+	if p.Unchanged() {
+		return p, nil
+	}
+	began := time.Now()
+	if err := b.Push(ctx, p.Commit, ports.URL(layout.Git)+"/platform.git"); err != nil {
+		return p, err
+	}
+	pushed := time.Now()
+	s.Display.Say("Pushed main@%.8s, %d files", p.ID, len(p.Files))
+	if o.NoWait {
+		return p, nil
+	}
+	return p, s.waitPushed(ctx, &p, began, pushed, o.Timeout)
+}
+
+func (s *Stack) waitPushed(ctx context.Context, p *Pushed, began, pushed time.Time, limit time.Duration) error {
+	steps := []progress.Step{{Name: "Flux applies the commit", Run: func(ctx context.Context, out *progress.Output) error {
+		err := s.waitApplied(ctx, p.ID, limit, out)
+		p.Applied = time.Since(pushed)
+		return err
+	}}}
+	if p.AWS {
+		steps = append(steps, progress.Step{Name: "cdk deploy", Run: func(ctx context.Context, out *progress.Output) error {
+			ctx, cancel := context.WithTimeout(ctx, limit)
+			defer cancel()
+			r, err := deploy.Wait(ctx, s.Dir, p.ID, began)
+			if err != nil {
+				return err
+			}
+			if !r.OK {
+				return fmt.Errorf("%s (%s)", r.Error, r.Log)
+			}
+			out.Result("deployment %d", r.Number)
+			return nil
+		}})
+	}
+	// Both are watched to the end: one half's failure says nothing of the other.
+	return progress.Runner{Display: s.Display, Parallel: len(steps), All: true}.Run(ctx, steps)
+}
+
+// patience is how long a failure must last before it counts: Flux retries, and
+// a kubelet too.
+const patience = 10 * time.Second
+
+func (s *Stack) waitApplied(ctx context.Context, commit string, limit time.Duration, out *progress.Output) error {
+	c, err := observe.Open(s.Dir.Kubeconfig())
+	if err != nil {
+		return err
+	}
+	var since time.Time
+	var verdict error
+	err = wait(ctx, limit, out, func(ctx context.Context) error {
+		missing := applied(ctx, c, commit)
+		if missing == nil {
+			verdict = nil
+			return nil
+		}
+		broken := failure(ctx, c, commit)
+		switch {
+		case broken == nil:
+			since, verdict = time.Time{}, nil
+			return missing
+		case since.IsZero():
+			since = time.Now()
+		case time.Since(since) > patience:
+			verdict = broken
+			return nil
+		}
+		return broken
+	})
+	if verdict != nil {
+		return verdict
+	}
+	return err
+}

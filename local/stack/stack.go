@@ -1,0 +1,116 @@
+// Package stack brings the whole system up on one machine, and down again:
+// the steps of `gitops local up`, the processes they start, and what the
+// other `gitops local` commands ask of them.
+//
+// docs/local.md says what is real and what stands in for AWS.
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"k8s-plus-aws-gitops/local/stack/layout"
+	"k8s-plus-aws-gitops/local/stack/progress"
+)
+
+// Stack is the local system of one checkout.
+type Stack struct {
+	Dir *layout.Dir
+	// Display shows progress; nil is silent.
+	Display *progress.Display
+	// Executable is the gitops binary that runs the daemons; default: this one.
+	Executable string
+}
+
+// Open returns the system of a state directory (empty: <repo>/.local) for the
+// checkout that holds the working directory, or else for the checkout that
+// the state directory was made for.
+func Open(state, workDir string) (*Stack, error) {
+	repo, err := Repository(workDir)
+	if err != nil {
+		if state == "" {
+			return nil, err
+		}
+		if repo = remembered(state); repo == "" {
+			return nil, err
+		}
+	}
+	dir, err := layout.Open(state, repo)
+	if err != nil {
+		return nil, err
+	}
+	if dir.Ours() {
+		if r := remembered(dir.Root); r != "" && r != repo {
+			return nil, fmt.Errorf("state directory %s belongs to the checkout %s: name another with --state", dir.Root, r)
+		}
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return &Stack{Dir: dir, Executable: exe}, nil
+}
+
+// Repository finds the checkout that holds dir: the next folder upwards with
+// cdk.json and k8s/clusters.
+func Repository(dir string) (string, error) {
+	from, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if from, err = filepath.EvalSymlinks(from); err != nil {
+		return "", err
+	}
+	for d := from; ; d = filepath.Dir(d) {
+		_, errApp := os.Stat(filepath.Join(d, "cdk.json"))
+		_, errK8s := os.Stat(filepath.Join(d, "k8s", "clusters"))
+		if errApp == nil && errK8s == nil {
+			return d, nil
+		}
+		if d == filepath.Dir(d) {
+			return "", fmt.Errorf("%s is not inside a checkout of the platform (no cdk.json with k8s/clusters upwards): change into it", from)
+		}
+	}
+}
+
+// remembered is the checkout that a state directory was made for.
+func remembered(state string) string {
+	var about struct{ Repository string }
+	raw, err := os.ReadFile(filepath.Join(state, ".gitops-state"))
+	if err != nil || json.Unmarshal(raw, &about) != nil {
+		return ""
+	}
+	return about.Repository
+}
+
+// settings is what `up` found out and the daemons need.
+type settings struct {
+	// FluxOperator is the folder of the flux-operator's source.
+	FluxOperator string `json:"fluxOperator"`
+}
+
+func (s *Stack) settingsFile() string { return s.Dir.Path("run", "settings.json") }
+
+func (s *Stack) saveSettings(x settings) error {
+	raw, err := json.MarshalIndent(x, "", "  ")
+	if err != nil {
+		return err
+	}
+	return layout.WriteFile(s.settingsFile(), append(raw, '\n'), 0o600)
+}
+
+func (s *Stack) loadSettings() (settings, error) {
+	var x settings
+	raw, err := os.ReadFile(s.settingsFile())
+	if err != nil {
+		return x, fmt.Errorf("%w: run `gitops local up`", err)
+	}
+	return x, json.Unmarshal(raw, &x)
+}
+
+// stopGrace is how long `down` waits for the supervisor to stop everything:
+// pods first, the control plane last.
+const stopGrace = 60 * time.Second

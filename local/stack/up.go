@@ -1,0 +1,252 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"k8s-plus-aws-gitops/local/stack/deploy"
+	"k8s-plus-aws-gitops/local/stack/layout"
+	"k8s-plus-aws-gitops/local/stack/observe"
+	"k8s-plus-aws-gitops/local/stack/progress"
+	"k8s-plus-aws-gitops/local/stack/report"
+	"k8s-plus-aws-gitops/local/stack/supervise"
+)
+
+// UpOptions change how Up works.
+type UpOptions struct {
+	// KeepOnFailure leaves running what Up started when a step fails, so that
+	// it can be looked at.
+	KeepOnFailure bool
+	// Timeout is for each step that waits for the system; default 15 min.
+	Timeout time.Duration
+}
+
+// Up brings the system up. Everything it does is skipped where it is done
+// already, so that a second Up takes seconds, and one after a failure goes on
+// where the first stopped. When a step fails, what this Up started is stopped
+// and the state is kept.
+func (s *Stack) Up(ctx context.Context, o UpOptions) (*report.Status, error) {
+	if o.Timeout == 0 {
+		o.Timeout = 15 * time.Minute
+	}
+	if err := s.Dir.Create(); err != nil {
+		return nil, err
+	}
+	lock, err := s.Dir.Acquire("up")
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Release()
+	u := &up{Stack: s, o: o, wasRunning: supervise.Running(s.Dir.Path("run"))}
+	runner := progress.Runner{Logs: s.Dir.Path("log"), Display: s.Display, Parallel: max(3, runtime.NumCPU())}
+	if err := runner.Run(ctx, u.steps()); err != nil {
+		return nil, u.failed(err)
+	}
+	return report.Collect(ctx, s.Dir, 20*time.Second)
+}
+
+// up is one run of Up and what its steps hand to each other.
+type up struct {
+	*Stack
+	o          UpOptions
+	wasRunning bool // before this run
+	started    bool // by this run
+
+	ports  layout.Ports
+	parts  parts
+	images hostPrograms
+	python string
+	commit string
+}
+
+// steps are everything Up does, in the order in which people read it.
+func (u *up) steps() []progress.Step {
+	const (
+		tools, ports, npm, moto, build, ghostStep, authority, charts, seed, db = "Check tools", "Choose ports", "Install npm packages", "Prepare moto",
+			"Build programs", "Install Ghost", "Create the certificate authority", "Publish charts", "Fill the Git repository", "Prepare the database"
+		start, control, aws, bootstrap, stacks, flux = "Start processes", "Wait for the control plane", "Wait for the AWS API", "Bootstrap the AWS account", "Deploy the stacks", "Wait for Flux"
+	)
+	network := "the first run needs the network: check the connection and the proxy settings, then run again"
+	look := "see the log; `gitops local up` goes on where this stopped"
+	return []progress.Step{
+		{Name: tools, Run: u.checkTools, Remedy: "install what is named and run again"},
+		{Name: ports, Run: u.choosePorts},
+		{Name: authority, Run: u.authority},
+		{Name: seed, Needs: []string{tools}, Run: u.seed},
+		{Name: npm, Needs: []string{tools}, Run: u.npm, Remedy: network},
+		{Name: moto, Needs: []string{tools}, Run: u.prepareMoto, Remedy: network},
+		{Name: db, Needs: []string{tools, ports, authority}, Run: u.prepareDatabase},
+		{Name: build, Needs: []string{tools}, Run: u.build, Remedy: network},
+		{Name: ghostStep, Needs: []string{tools, npm}, Run: u.installGhost, Remedy: network},
+		{Name: charts, Needs: []string{tools, build}, Run: u.charts, Remedy: network},
+		{Name: start, Needs: []string{ports, authority, seed, npm, moto, build, ghostStep, charts, db}, Run: u.start, Remedy: look},
+		{Name: control, Needs: []string{start}, Run: u.controlPlane, Remedy: "see " + u.Dir.Log(controlPlane)},
+		{Name: aws, Needs: []string{control}, Run: u.awsAPI, Remedy: "see " + u.Dir.Log(cloudDaemon) + " and " + u.Dir.Log(motoProcess)},
+		{Name: bootstrap, Needs: []string{aws}, Run: u.bootstrap, Remedy: look},
+		{Name: stacks, Needs: []string{bootstrap}, Run: u.deploy, Remedy: look},
+		{Name: flux, Needs: []string{stacks}, Run: u.waitFlux, Remedy: look},
+		{Name: "Wait for Ghost", Needs: []string{flux}, Run: u.waitGhost, Remedy: "see " + u.Dir.Log(edgeDaemon) + " and `gitops local logs ghost`"},
+	}
+}
+
+// failed stops what this run started and completes the error.
+func (u *up) failed(err error) error {
+	var step *progress.Error
+	if errors.As(err, &step) {
+		if r := remedy(step.Err); r != "" {
+			step.Remedy = r
+		}
+	}
+	if !u.started || u.wasRunning || u.o.KeepOnFailure {
+		return err
+	}
+	u.Display.Say("Stopping what was started; the state is kept")
+	// Not the caller's context: it may be what ended.
+	if serr := supervise.Stop(context.Background(), u.Dir.Path("run"), u.Dir.Root, stopGrace); serr != nil {
+		return errors.Join(err, serr)
+	}
+	return err
+}
+
+// remedy knows the failures that can befall any step.
+func remedy(err error) string {
+	text := err.Error()
+	has := func(parts ...string) bool {
+		for _, p := range parts {
+			if strings.Contains(text, p) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "run `gitops local up` again to go on"
+	case errors.Is(err, syscall.ENOSPC), has("no space left on device", "ENOSPC"):
+		return "the disk is full: make room, then run again"
+	case has("ENOTFOUND", "EAI_AGAIN", "no such host", "network is unreachable", "Temporary failure in name resolution", "connection timed out"):
+		return "the network does not answer: check the connection and the proxy settings, then run again"
+	}
+	return ""
+}
+
+// wait polls a question until it has no complaint. The last complaint is shown
+// while it waits, and is the error when the time is up.
+func wait(ctx context.Context, limit time.Duration, out *progress.Output, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var last error
+	for {
+		err := ask(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() == nil || last == nil {
+			if last == nil || last.Error() != err.Error() {
+				fmt.Fprintf(out, "%s %v\n", time.Now().Format("15:04:05"), err)
+			}
+			last = err
+			out.Note("%v", err)
+		}
+		select {
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return fmt.Errorf("not after %s: %w", limit, last)
+			}
+			return ctx.Err()
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+}
+
+func (u *up) controlPlane(ctx context.Context, out *progress.Output) error {
+	err := wait(ctx, 2*time.Minute, out, func(ctx context.Context) error {
+		c, err := observe.Open(u.Dir.Kubeconfig())
+		if err != nil {
+			return err
+		}
+		return c.Ready(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	return u.writeFacts(ctx, u.ports)
+}
+
+func (u *up) awsAPI(ctx context.Context, out *progress.Output) error {
+	out.Note("waiting for moto, the database and the load balancer")
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
+	return supervise.WaitReady(ctx, u.Dir.Path("run"), motoProcess, databaseProcess, cloudDaemon, procNode, edgeDaemon, gitDaemon)
+}
+
+func (u *up) deployer() deploy.Deployer {
+	return deploy.Deployer{Dir: u.Dir, Endpoint: u.ports.URL(layout.AWS)}
+}
+
+func (u *up) bootstrap(ctx context.Context, out *progress.Output) error {
+	did, err := u.deployer().Bootstrap(ctx, out)
+	if err == nil && !did {
+		out.Result("already there")
+	}
+	return err
+}
+
+func (u *up) deploy(ctx context.Context, out *progress.Output) error {
+	d := u.deployer()
+	current, err := d.Current(ctx, u.commit)
+	if err != nil {
+		return err
+	}
+	if current {
+		out.Result("up to date")
+		return nil
+	}
+	_, err = d.Deploy(ctx, u.commit, out)
+	return err
+}
+
+// waitFlux waits until every Kustomization has the repository's commit and
+// every HelmRelease is ready.
+func (u *up) waitFlux(ctx context.Context, out *progress.Output) error {
+	return wait(ctx, u.o.Timeout, out, func(ctx context.Context) error {
+		c, err := observe.Open(u.Dir.Kubeconfig())
+		if err != nil {
+			return err
+		}
+		return applied(ctx, c, u.commit)
+	})
+}
+
+func (u *up) waitGhost(ctx context.Context, out *progress.Output) error {
+	client, err := report.Client(u.Dir, u.ports)
+	if err != nil {
+		return err
+	}
+	url := fmt.Sprintf("https://ghost.localhost:%d/", u.ports[layout.HTTPS])
+	return wait(ctx, u.o.Timeout, out, func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			return err
+		}
+		if resp.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s answers %s", url, resp.Status)
+		}
+		return nil
+	})
+}
