@@ -9,6 +9,7 @@ import (
 
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/repo"
+	"sigs.k8s.io/yaml"
 
 	"k8s-plus-aws-gitops/local/programs"
 )
@@ -132,5 +133,40 @@ func TestEveryChartHasItsProgram(t *testing.T) {
 		if tag != c.AppVersion && c.Name != "external-dns" {
 			t.Errorf("%s: the chart runs %s, the program is %s", c.Name, c.AppVersion, tag)
 		}
+	}
+}
+
+// The versions that Flux installs are the versions that are published and built here.
+func TestManifestsPinTheSameVersions(t *testing.T) {
+	for _, c := range Charts() {
+		t.Run(c.Name, func(t *testing.T) {
+			b, err := os.ReadFile(filepath.Join("..", "..", "k8s", "platform", "controllers", c.Name+".yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var release struct {
+				Kind string
+				Spec struct {
+					Chart struct {
+						Spec struct{ Chart, Version string }
+					}
+					Values struct{ Image struct{ Tag string } }
+				}
+			}
+			for _, doc := range strings.Split(string(b), "\n---") {
+				if !strings.Contains(doc, "kind: HelmRelease") {
+					continue
+				}
+				if err := yaml.Unmarshal([]byte(doc), &release); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := release.Spec.Chart.Spec; got.Chart != c.Name || got.Version != c.Version {
+				t.Errorf("the HelmRelease names chart %s %s, want %s", got.Chart, got.Version, c.Version)
+			}
+			if tag, err := programs.Tag(c.Name); err != nil || release.Spec.Values.Image.Tag != tag {
+				t.Errorf("the HelmRelease names image tag %s, the program is %s, %v", release.Spec.Values.Image.Tag, tag, err)
+			}
+		})
 	}
 }

@@ -151,6 +151,17 @@ func TestCached(t *testing.T) {
 	}
 }
 
+func TestForbidBuilds(t *testing.T) {
+	const workspace = "allowBuilds:\n  re2@1.26.1: true\n  sharp@0.35.3: true\n  '@a/b@1.0.0': true\n"
+	got, err := forbidBuilds(workspace, []string{"re2", "@a/b"})
+	if want := "allowBuilds:\n  re2@1.26.1: false\n  sharp@0.35.3: true\n  '@a/b@1.0.0': false\n"; err != nil || got != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+	if _, err := forbidBuilds(workspace, []string{"dtrace-provider"}); err == nil || !strings.Contains(err.Error(), "dtrace-provider") {
+		t.Errorf("a package that is not named: %v", err)
+	}
+}
+
 func TestExplain(t *testing.T) {
 	for output, want := range map[string]string{
 		"npm error code ENOTFOUND\nnpm error network request failed":   "check the network",

@@ -2,6 +2,7 @@ package programs
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -99,6 +100,32 @@ func TestTag(t *testing.T) {
 	}
 	if _, err := Tag("nginx"); err == nil || !strings.Contains(err.Error(), "source-controller") {
 		t.Errorf("Tag of an unknown program: %v, want the list of names", err)
+	}
+}
+
+// flux-operator's module names the images of each Flux version. The module is only looked at where it has been
+// downloaded, so that the test needs no network.
+func TestFluxControllersAreTheDistribution(t *testing.T) {
+	out, err := exec.Command("go", "env", "GOMODCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	flux := filepath.Join(strings.TrimSpace(string(out)), fluxOperatorModule+"@"+fluxOperatorVersion, "config", "data")
+	latest, err := os.ReadFile(filepath.Join(flux, "flux-images", "VERSION"))
+	if err != nil {
+		t.Skip("flux-operator's module is not in the module cache")
+	}
+	for _, p := range table {
+		if !strings.HasPrefix(p.module, "github.com/fluxcd/") {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join(flux, "flux", strings.TrimSpace(string(latest)), p.name+".yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(b), "image: fluxcd/"+p.name+":"+p.version+"\n") {
+			t.Errorf("Flux %s does not run %s %s", strings.TrimSpace(string(latest)), p.name, p.version)
+		}
 	}
 }
 
