@@ -52,7 +52,7 @@ func connect(c net.Conn, address string) (*bufio.Reader, error) {
 		return nil, err
 	}
 	r := bufio.NewReader(c)
-	resp, err := http.ReadResponse(r, &http.Request{Method: http.MethodConnect})
+	resp, err := http.ReadResponse(r, &http.Request{Method: http.MethodConnect}) //nolint:bodyclose // the body of this answer is the tunnel
 	switch {
 	case err != nil:
 		return nil, err

@@ -147,7 +147,7 @@ func (c *compiler) group(g types.TargetGroup) {
 
 func (c *compiler) listener(b *balancer, d listenerDescription) {
 	port, protocol := aws.ToInt32(d.Listener.Port), d.Listener.Protocol
-	scheme := ""
+	var scheme string
 	switch {
 	case port == 80 && protocol == types.ProtocolEnumHttp:
 		scheme = schemeHTTP

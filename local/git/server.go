@@ -113,7 +113,7 @@ func (s *server) charts(w http.ResponseWriter, r *http.Request, prefix string) {
 		http.Error(w, "no charts have been published yet", http.StatusNotFound)
 		return
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	w.Header().Set("Cache-Control", "no-cache")
 	http.StripPrefix(prefix, http.FileServerFS(root.FS())).ServeHTTP(w, r)
 }
