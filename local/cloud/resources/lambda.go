@@ -93,7 +93,10 @@ func functionCode(p Properties) (*lambdatypes.FunctionCode, error) {
 	if _, err := f.Write([]byte(code.String("ZipFile"))); err != nil {
 		return nil, err
 	}
-	return &lambdatypes.FunctionCode{ZipFile: archive.Bytes()}, w.Close()
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return &lambdatypes.FunctionCode{ZipFile: archive.Bytes()}, nil
 }
 
 func updateFunction(ctx context.Context, r *Request, id string, old, updated Properties) (Result, error) {

