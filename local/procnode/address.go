@@ -25,16 +25,22 @@ type addresses struct {
 	mu   sync.Mutex
 	next int
 	used map[string]bool
+	left map[string]bool // addresses of pods that are ending or gone, until they are given out again
 }
 
 const perBlock = 254 // .1 to .254 of each third octet
 
-func newAddresses(prefix string, pods []*corev1.Pod) *addresses {
-	a := &addresses{prefix: prefix, lowest: !wholeLoopback, used: map[string]bool{}}
+func newAddresses(prefix string) *addresses {
+	return &addresses{prefix: prefix, lowest: !wholeLoopback, used: map[string]bool{}, left: map[string]bool{}}
+}
+
+// keep holds the addresses of pods that an earlier node gave out.
+func (a *addresses) keep(pods []*corev1.Pod) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for _, o := range pods {
 		a.used[o.Status.PodIP] = true
 	}
-	return a
 }
 
 // take returns the address that the pod has already, else a free one.
@@ -43,6 +49,7 @@ func (a *addresses) take(in *corev1.Pod) string {
 	defer a.mu.Unlock()
 	if strings.HasPrefix(in.Status.PodIP, a.prefix) {
 		a.used[in.Status.PodIP] = true
+		delete(a.left, in.Status.PodIP)
 		return in.Status.PodIP
 	}
 	if a.lowest {
@@ -53,9 +60,23 @@ func (a *addresses) take(in *corev1.Pod) string {
 		a.next++
 		if !a.used[ip] {
 			a.used[ip] = true
+			delete(a.left, ip)
 			return ip
 		}
 	}
+}
+
+// leave marks the address of a pod that is ending, so that the gate opens no new connection to it.
+func (a *addresses) leave(ip string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.left[ip] = true
+}
+
+func (a *addresses) leaving(ip string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.left[ip]
 }
 
 func (a *addresses) free(ip string) {

@@ -128,7 +128,7 @@ func (p *provider) run(ctx context.Context) error {
 	}
 	r := &resolver{
 		services: core.Services().Lister(), index: services.GetIndexer(), slices: all.Discovery().V1().EndpointSlices().Lister(),
-		bind: p.bind, hosts: p.cfg.Hosts, apiServer: net.JoinHostPort(p.apiHost, p.apiPort),
+		bind: p.bind, leaving: func(ip string) bool { return p.addresses.leaving(ip) }, hosts: p.cfg.Hosts, apiServer: net.JoinHostPort(p.apiHost, p.apiPort),
 	}
 	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
 	defer broadcaster.Shutdown()
@@ -147,6 +147,7 @@ func (p *provider) run(ctx context.Context) error {
 	if _, err := pods.Informer().AddEventHandler(p.watch()); err != nil {
 		return err
 	}
+	p.addresses = newAddresses(p.cfg.PodPrefix)
 	if err := newGate(r.resolve, p.log).serve(ctx, p.cfg.Gate, p.cfg.GateSocket); err != nil {
 		return err
 	}
@@ -174,7 +175,7 @@ func (p *provider) begin(ctx context.Context, factories ...informers.SharedInfor
 	if err != nil {
 		return err
 	}
-	p.addresses = newAddresses(p.cfg.PodPrefix, known)
+	p.addresses.keep(known)
 	return p.sweep(known)
 }
 

@@ -228,10 +228,11 @@ func (x *pod) beginStop(grace time.Duration, hooks bool) {
 	}
 	x.stopping, x.hooks = true, x.hooks && hooks && grace > 0
 	x.mu.Unlock()
+	x.node.addresses.leave(x.ip)
 	if grace <= 0 {
 		x.kill()
 	} else {
-		time.AfterFunc(grace, x.kill)
+		time.AfterFunc(grace+hookExtension, x.kill)
 	}
 	x.cancel()
 }

@@ -37,6 +37,9 @@ type provider struct {
 	pods map[string]*pod // by namespace/name
 }
 
+// forcedGrace is what processes have whose pod is out of the API already.
+const forcedGrace = 2 * time.Second
+
 func key(namespace, name string) string { return namespace + "/" + name }
 
 func (p *provider) get(namespace, name string) *pod {
@@ -69,7 +72,7 @@ func (p *provider) CreatePod(_ context.Context, in *corev1.Pod) error {
 	p.pods[key(in.Namespace, in.Name)] = x
 	p.mu.Unlock()
 	if old != nil { // removed from the API by force while it ran
-		go p.remove(old, 0)
+		go p.remove(old, forcedGrace)
 	}
 	go x.run()
 	return nil
@@ -112,8 +115,8 @@ func (p *provider) DeletePod(_ context.Context, in *corev1.Pod) error {
 	if s := in.DeletionGracePeriodSeconds; s != nil {
 		grace = time.Duration(*s) * time.Second
 	}
-	if p.current(in.Namespace, in.Name, x.uid) == nil {
-		grace = 0
+	if p.current(in.Namespace, in.Name, x.uid) == nil { // by force, or virtual-kubelet's short cut for pods without a running container
+		grace = min(grace, forcedGrace)
 	}
 	x.beginStop(grace, true)
 	go p.remove(x, grace)

@@ -32,6 +32,7 @@ type resolver struct {
 	index     cache.Indexer // of Services, with byClusterIP
 	slices    discoverylisters.EndpointSliceLister
 	bind      func(string) string
+	leaving   func(ip string) bool // pods that are ending, known here before the EndpointSlices say it
 	hosts     map[string]string
 	apiServer string // host:port of default/kubernetes, which has no endpoints here
 	turn      atomic.Uint32
@@ -128,9 +129,9 @@ func (r *resolver) endpoints(svc *corev1.Service, pod, port string) ([]string, e
 				continue
 			}
 			to := net.JoinHostPort(r.bind(e.Addresses[0]), target)
-			if e.Conditions.Ready == nil || *e.Conditions.Ready {
+			if (e.Conditions.Ready == nil || *e.Conditions.Ready) && !r.leaving(e.Addresses[0]) {
 				ready = append(ready, to)
-			} else if e.Conditions.Serving != nil && *e.Conditions.Serving {
+			} else if e.Conditions.Serving == nil || *e.Conditions.Serving {
 				serving = append(serving, to)
 			}
 		}

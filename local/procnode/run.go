@@ -12,6 +12,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
+const (
+	// hookExtension is what a process has after a preStop hook that used up the whole grace
+	// (https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/#hook-handler-execution).
+	hookExtension = 2 * time.Second
+	// settle is how long connections that were opened before the gate knew of the end have to be accepted; on a cluster as
+	// much passes until a kubelet has seen the deletion.
+	settle = 100 * time.Millisecond
+)
+
 // endRun is why one run of a container ends while its pod goes on.
 type endRun struct {
 	reason string
@@ -139,10 +148,14 @@ func (c *container) terminateWhenAsked(ctx context.Context, p *process) {
 			x.event(corev1.EventTypeWarning, "FailedPreStopHook", "PreStopHook failed: %v", err)
 		}
 		done()
-		if limit.Err() != nil && x.killed.Err() == nil { // a kubelet adds two seconds for the process itself
-			limit, stop = context.WithTimeout(x.killed, 2*time.Second)
+		if limit.Err() != nil {
+			limit, stop = context.WithTimeout(x.killed, hookExtension)
 			defer stop()
 		}
+	}
+	if hooks {
+		x.event(corev1.EventTypeNormal, "Killing", "Stopping container %s", c.name)
+		sleep(x.killed, settle)
 	}
 	p.signal(syscall.SIGTERM)
 	select {

@@ -1,0 +1,374 @@
+package procnode
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/kubernetes/fake"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/record"
+)
+
+// testNode is a provider without virtual-kubelet and API server: what it reports lands in a fake client.
+type testNode struct {
+	*provider
+	t       *testing.T
+	client  *fake.Clientset
+	cache   cache.Indexer
+	secrets cache.Indexer
+}
+
+func newTestNode(t *testing.T) *testNode {
+	t.Helper()
+	n := &testNode{t: t, client: fake.NewClientset(), cache: indexer(t), secrets: indexer(t)}
+	log := slog.New(slog.DiscardHandler)
+	table := &images{log: log, table: Table{Images: []Image{{Repository: "a.example/sh", Tags: []string{"1"}, Command: []string{"/bin/sh", "-c"}}}}}
+	n.provider = &provider{
+		cfg: Config{Root: t.TempDir(), PodPrefix: "10.10.", Gate: "127.0.0.1:1"}, log: log, client: n.client, images: table,
+		sources: sources{secrets: corelisters.NewSecretLister(n.secrets), configMaps: corelisters.NewConfigMapLister(indexer(t))},
+		events:  &record.FakeRecorder{}, lister: corelisters.NewPodLister(n.cache), reports: newReportQueue(),
+		addresses: newAddresses("10.10."), pods: map[string]*pod{},
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	n.reportWorkers(ctx, 1)
+	t.Cleanup(func() { n.stopAll(0); n.reports.ShutDown(); cancel() })
+	return n
+}
+
+var podCount int
+
+// create makes a pod of the given specification.
+func (n *testNode) create(spec corev1.PodSpec, before corev1.PodStatus) *corev1.Pod {
+	n.t.Helper()
+	podCount++
+	uid := fmt.Sprintf("00000000-0000-0000-0000-%012d", podCount)
+	o := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "pod", UID: types.UID(uid)}, Spec: spec, Status: before}
+	if _, err := n.client.CoreV1().Pods("ns").Create(n.t.Context(), o, metav1.CreateOptions{}); err != nil {
+		n.t.Fatal(err)
+	}
+	if err := n.cache.Add(o); err != nil {
+		n.t.Fatal(err)
+	}
+	if err := n.CreatePod(n.t.Context(), o); err != nil {
+		n.t.Fatal(err)
+	}
+	return o
+}
+
+// wait polls the API's status until it is as wanted.
+func (n *testNode) wait(what string, ok func(s corev1.PodStatus) bool) corev1.PodStatus {
+	n.t.Helper()
+	var last corev1.PodStatus
+	for range 400 {
+		if o, err := n.client.CoreV1().Pods("ns").Get(n.t.Context(), "pod", metav1.GetOptions{}); err == nil {
+			if last = o.Status; ok(last) {
+				return last
+			}
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	n.t.Fatalf("waited for %s in vain: %+v", what, last)
+	return last
+}
+
+func sh(name, script string) corev1.Container {
+	return corev1.Container{Name: name, Image: "a.example/sh:1", Args: []string{script}}
+}
+
+func ready(s corev1.PodStatus) bool {
+	c := conditionOf(s.Conditions, corev1.PodReady)
+	return c != nil && c.Status == corev1.ConditionTrue
+}
+
+func waitingReason(s corev1.PodStatus) string {
+	if len(s.ContainerStatuses) > 0 && s.ContainerStatuses[0].State.Waiting != nil {
+		return s.ContainerStatuses[0].State.Waiting.Reason
+	}
+	return ""
+}
+
+func TestOutcome(t *testing.T) {
+	for name, tt := range map[string]struct {
+		policy       corev1.RestartPolicy
+		init, script string
+		phase        corev1.PodPhase
+		restarts     int32
+	}{
+		"completes":                   {corev1.RestartPolicyNever, "", "exit 0", corev1.PodSucceeded, 0},
+		"fails":                       {corev1.RestartPolicyNever, "", "exit 3", corev1.PodFailed, 0},
+		"on failure, good":            {corev1.RestartPolicyOnFailure, "", "exit 0", corev1.PodSucceeded, 0},
+		"on failure, once bad":        {corev1.RestartPolicyOnFailure, "", "test -e $HOME/x || { touch $HOME/x; exit 1; }", corev1.PodSucceeded, 1},
+		"init fails":                  {corev1.RestartPolicyNever, "exit 1", "exit 0", corev1.PodFailed, 0},
+		"init is tried again":         {corev1.RestartPolicyOnFailure, "test -e $HOME/x || { touch $HOME/x; exit 1; }", "exit 0", corev1.PodSucceeded, 0},
+		"init runs before":            {corev1.RestartPolicyNever, "echo 1 > $HOME/x", "grep 1 $HOME/x", corev1.PodSucceeded, 0},
+		"killed by its own signal":    {corev1.RestartPolicyNever, "", "kill -9 $$", corev1.PodFailed, 0},
+		"leaves a background process": {corev1.RestartPolicyNever, "", "sleep 60 & exit 0", corev1.PodSucceeded, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newTestNode(t)
+			spec := corev1.PodSpec{RestartPolicy: tt.policy, Containers: []corev1.Container{sh("a", tt.script)}}
+			if tt.init != "" {
+				spec.InitContainers = []corev1.Container{sh("i", tt.init)}
+			}
+			n.create(spec, corev1.PodStatus{})
+			s := n.wait("an end", func(s corev1.PodStatus) bool { return s.Phase == corev1.PodSucceeded || s.Phase == corev1.PodFailed })
+			if s.Phase != tt.phase || s.ContainerStatuses[0].RestartCount != tt.restarts {
+				t.Errorf("phase %s after %d restarts, want %s after %d", s.Phase, s.ContainerStatuses[0].RestartCount, tt.phase, tt.restarts)
+			}
+			if strings.HasPrefix(name, "killed") && s.ContainerStatuses[0].State.Terminated.ExitCode != 137 {
+				t.Errorf("%+v", s.ContainerStatuses[0].State.Terminated)
+			}
+		})
+	}
+}
+
+func TestCrashLoop(t *testing.T) {
+	n := newTestNode(t)
+	o := n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, Containers: []corev1.Container{sh("a", "echo run; exit 7")}}, corev1.PodStatus{})
+	s := n.wait("CrashLoopBackOff", func(s corev1.PodStatus) bool { return waitingReason(s) == "CrashLoopBackOff" })
+	c := s.ContainerStatuses[0]
+	if s.Phase != corev1.PodRunning || c.RestartCount != 1 || c.LastTerminationState.Terminated.ExitCode != 7 || ready(s) {
+		t.Errorf("%+v", s)
+	}
+	for i := range int32(2) {
+		if _, err := os.Stat(logPath(filepath.Join(n.cfg.Root, string(o.UID)), "a", i)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestSimulated(t *testing.T) {
+	n := newTestNode(t)
+	n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, InitContainers: []corev1.Container{{Name: "i", Image: "none"}}, Containers: []corev1.Container{{Name: "a", Image: "none"}}}, corev1.PodStatus{})
+	n.wait("Ready", ready)
+	n = newTestNode(t)
+	n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyOnFailure, Containers: []corev1.Container{{Name: "a", Image: "none"}}}, corev1.PodStatus{})
+	n.wait("Succeeded", func(s corev1.PodStatus) bool { return s.Phase == corev1.PodSucceeded })
+}
+
+func TestWhatIsMissingShows(t *testing.T) {
+	n := newTestNode(t)
+	bad := sh("a", "exit 0")
+	bad.Image = "a.example/sh:2"
+	n.create(corev1.PodSpec{Containers: []corev1.Container{bad}}, corev1.PodStatus{})
+	n.wait("ErrImagePull", func(s corev1.PodStatus) bool { return waitingReason(s) == "ErrImagePull" })
+	n.wait("ImagePullBackOff", func(s corev1.PodStatus) bool { return waitingReason(s) == "ImagePullBackOff" })
+
+	n = newTestNode(t)
+	c := sh("a", `test "$P" = later`)
+	c.Env = []corev1.EnvVar{{Name: "P", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "s"}, Key: "p"}}}}
+	n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{c}}, corev1.PodStatus{})
+	n.wait("CreateContainerConfigError", func(s corev1.PodStatus) bool { return waitingReason(s) == "CreateContainerConfigError" })
+	if err := n.secrets.Add(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "s"}, Data: map[string][]byte{"p": []byte("later")}}); err != nil {
+		t.Fatal(err)
+	}
+	n.wait("Succeeded", func(s corev1.PodStatus) bool { return s.Phase == corev1.PodSucceeded })
+}
+
+func TestProbesAndTermination(t *testing.T) {
+	n := newTestNode(t)
+	c := sh("a", `trap 'echo term >> $HOME/order; exit 0' TERM; while :; do sleep 0.05; done`)
+	c.ReadinessProbe = &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "test -e $HOME/ready"}}}}
+	c.StartupProbe = &corev1.Probe{PeriodSeconds: 1, FailureThreshold: 30, ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "test -e $HOME/started"}}}}
+	c.LivenessProbe = &corev1.Probe{PeriodSeconds: 1, FailureThreshold: 1, ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "! test -e $HOME/dead"}}}}
+	c.Lifecycle = &corev1.Lifecycle{
+		PostStart: &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "echo post >> $HOME/order"}}},
+		PreStop:   &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "echo pre >> $HOME/order; cp $HOME/order " + filepath.Join(n.cfg.Root, "kept")}}},
+	}
+	o := n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, Containers: []corev1.Container{c}}, corev1.PodStatus{})
+	home := filepath.Join(n.cfg.Root, string(o.UID), "home")
+	touch := func(name string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(home, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := n.wait("Running", func(s corev1.PodStatus) bool { return s.Phase == corev1.PodRunning })
+	if *s.ContainerStatuses[0].Started || ready(s) {
+		t.Error("started or ready before the startup probe succeeded")
+	}
+	touch("ready")
+	touch("started")
+	n.wait("Ready", ready)
+	touch("dead")
+	n.wait("a restart", func(s corev1.PodStatus) bool { return s.ContainerStatuses[0].RestartCount == 1 })
+	if err := os.Remove(filepath.Join(home, "dead")); err != nil {
+		t.Fatal(err)
+	}
+	n.wait("Ready again", ready)
+	grace := int64(20)
+	o.DeletionGracePeriodSeconds = &grace
+	began := time.Now()
+	if err := n.DeletePod(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	for n.get("ns", "pod") != nil {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if d := time.Since(began); d > 5*time.Second {
+		t.Errorf("removal took %s", d)
+	}
+	if b, err := os.ReadFile(filepath.Join(n.cfg.Root, "kept")); err != nil || string(b) != "post\npre\nterm\npost\npre\n" {
+		t.Errorf("order of hooks and signals: %q, %v", b, err)
+	}
+	n.gone(string(o.UID))
+}
+
+// gone waits until neither the API object nor the directory is left.
+func (n *testNode) gone(uid string) {
+	n.t.Helper()
+	for range 200 {
+		_, errAPI := n.client.CoreV1().Pods("ns").Get(n.t.Context(), "pod", metav1.GetOptions{})
+		_, errDir := os.Stat(filepath.Join(n.cfg.Root, uid))
+		if apierrors.IsNotFound(errAPI) && os.IsNotExist(errDir) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	n.t.Error("the pod's object or directory is still there")
+}
+
+func TestGraceEndsInKill(t *testing.T) {
+	n := newTestNode(t)
+	o := n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, Containers: []corev1.Container{sh("a", `trap '' TERM; while :; do sleep 0.1; done`)}}, corev1.PodStatus{})
+	n.wait("Ready", ready)
+	grace := int64(1)
+	o.DeletionGracePeriodSeconds = &grace
+	began := time.Now()
+	if err := n.DeletePod(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	for n.get("ns", "pod") != nil {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if d := time.Since(began); d < time.Second || d > 4*time.Second {
+		t.Errorf("removal took %s with a grace of 1 s", d)
+	}
+}
+
+func TestSidecar(t *testing.T) {
+	n := newTestNode(t)
+	always := corev1.ContainerRestartPolicyAlways
+	side := sh("side", `trap 'exit 0' TERM; echo up > $HOME/side; while :; do sleep 0.05; done`)
+	side.RestartPolicy = &always
+	side.StartupProbe = &corev1.Probe{PeriodSeconds: 1, FailureThreshold: 9, ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "test -e $HOME/side"}}}}
+	n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, InitContainers: []corev1.Container{side}, Containers: []corev1.Container{sh("a", "grep up $HOME/side")}}, corev1.PodStatus{})
+	s := n.wait("an end of both", func(s corev1.PodStatus) bool {
+		return s.Phase == corev1.PodSucceeded && s.InitContainerStatuses[0].State.Terminated != nil
+	})
+	if s.InitContainerStatuses[0].State.Terminated.ExitCode != 0 {
+		t.Errorf("%+v", s.InitContainerStatuses[0].State)
+	}
+}
+
+func TestForeignConditionsAndGates(t *testing.T) {
+	n := newTestNode(t)
+	gate := corev1.PodConditionType("target-health.elbv2.k8s.aws/x")
+	o := n.create(corev1.PodSpec{ReadinessGates: []corev1.PodReadinessGate{{ConditionType: gate}}, Containers: []corev1.Container{{Name: "a", Image: "none"}}}, corev1.PodStatus{
+		Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}},
+	})
+	s := n.wait("ContainersReady", func(s corev1.PodStatus) bool {
+		c := conditionOf(s.Conditions, corev1.ContainersReady)
+		return c != nil && c.Status == corev1.ConditionTrue
+	})
+	if r := conditionOf(s.Conditions, corev1.PodReady); r.Status != corev1.ConditionFalse || r.Reason != "ReadinessGatesNotReady" {
+		t.Errorf("%+v", r)
+	}
+	cur, err := n.client.CoreV1().Pods("ns").Get(t.Context(), "pod", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cur = cur.DeepCopy()
+	cur.Status.Conditions = append(cur.Status.Conditions, corev1.PodCondition{Type: gate, Status: corev1.ConditionTrue})
+	if _, err := n.client.CoreV1().Pods("ns").UpdateStatus(t.Context(), cur, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.cache.Update(cur); err != nil {
+		t.Fatal(err)
+	}
+	n.watch().OnUpdate(o, cur)
+	s = n.wait("Ready", ready)
+	for _, want := range []corev1.PodConditionType{gate, corev1.PodScheduled} {
+		if conditionOf(s.Conditions, want) == nil {
+			t.Errorf("condition %s is lost", want)
+		}
+	}
+}
+
+func TestContinuesAfterARestartOfTheNode(t *testing.T) {
+	before := func(state corev1.ContainerState) corev1.PodStatus {
+		return corev1.PodStatus{PodIP: "10.10.4.5", ContainerStatuses: []corev1.ContainerStatus{{Name: "a", ContainerID: "process://x/a/2", RestartCount: 2, State: state}}}
+	}
+	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	loop := []corev1.Container{sh("a", "while :; do sleep 0.1; done")}
+
+	n := newTestNode(t)
+	n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, Containers: loop}, before(running))
+	s := n.wait("Ready", ready)
+	c := s.ContainerStatuses[0]
+	if s.PodIP != "10.10.4.5" || c.RestartCount != 3 || c.LastTerminationState.Terminated == nil || c.LastTerminationState.Terminated.ExitCode != 137 {
+		t.Errorf("%s %+v", s.PodIP, c)
+	}
+
+	n = newTestNode(t)
+	n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, Containers: loop}, before(running))
+	n.wait("Failed, because a run was lost that must not be repeated", func(s corev1.PodStatus) bool { return s.Phase == corev1.PodFailed })
+
+	n = newTestNode(t)
+	n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, Containers: []corev1.Container{{Name: "a", Image: "none"}}}, before(running))
+	if s = n.wait("Ready", ready); s.ContainerStatuses[0].RestartCount != 2 {
+		t.Errorf("a simulated container was restarted: %+v", s.ContainerStatuses[0])
+	}
+}
+
+func TestSuccessorOfTheSameName(t *testing.T) {
+	n := newTestNode(t)
+	old := n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, Containers: []corev1.Container{sh("a", "while :; do sleep 0.1; done")}}, corev1.PodStatus{})
+	n.wait("Ready", ready)
+	if err := n.client.CoreV1().Pods("ns").Delete(t.Context(), "pod", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	next := n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, Containers: []corev1.Container{sh("a", "while :; do sleep 0.1; done")}}, corev1.PodStatus{})
+	s := n.wait("Ready", ready)
+	x := n.get("ns", "pod")
+	if x.uid != string(next.UID) || s.PodIP == "10.10.0.1" {
+		t.Errorf("uid %s, address %s", x.uid, s.PodIP)
+	}
+	for range 300 {
+		if _, err := os.Stat(filepath.Join(n.cfg.Root, string(old.UID))); os.IsNotExist(err) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("the old pod's directory is still there")
+}
+
+func TestDeadline(t *testing.T) {
+	n := newTestNode(t)
+	one := int64(1)
+	n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, ActiveDeadlineSeconds: &one, Containers: []corev1.Container{sh("a", "sleep 60")}}, corev1.PodStatus{})
+	n.wait("DeadlineExceeded", func(s corev1.PodStatus) bool { return s.Phase == corev1.PodFailed && s.Reason == "DeadlineExceeded" })
+}
+
+func TestTCPProbe(t *testing.T) {
+	n := newTestNode(t)
+	c := sh("a", "while :; do sleep 0.1; done")
+	c.ReadinessProbe = &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Host: "127.0.0.1", Port: intstr.FromInt32(1)}}}
+	n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, Containers: []corev1.Container{c}}, corev1.PodStatus{})
+	s := n.wait("Running", func(s corev1.PodStatus) bool { return s.Phase == corev1.PodRunning })
+	if ready(s) {
+		t.Error("ready though nothing listens")
+	}
+}
