@@ -49,6 +49,9 @@ func (s *Stack) Logs(ctx context.Context, name string, o LogOptions, out io.Writ
 
 // LogNames lists what Logs knows: processes and steps, then pods.
 func (s *Stack) LogNames(ctx context.Context) ([]string, error) {
+	if !s.Dir.Ours() {
+		return nil, fmt.Errorf("no local system in %s: run `gitops local up`", s.Dir.Root)
+	}
 	names := s.Dir.Logs()
 	pods, err := s.pods(ctx, "")
 	for _, p := range pods {

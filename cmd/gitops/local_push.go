@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"k8s-plus-aws-gitops/local/stack"
+	"k8s-plus-aws-gitops/local/stack/progress"
+)
+
+func newPush(f *localFlags) *cobra.Command {
+	var o stack.PushOptions
+	cmd := &cobra.Command{
+		Use:   "push",
+		Short: "Commit the working tree to the local repository, as a merge would.",
+		Long: `Commit the working tree - tracked and untracked files that are not ignored - on top
+of the local repository's main, push it, and wait: until Flux applied the commit,
+and until the stacks are deployed when the commit touches the AWS half (cdk.json,
+main.go, config/, infrastructure/, app-resources/, go.mod, package.json).
+
+The checkout's own index, branches and commits are not touched. Exit code 1 and the
+cause when a Kustomization, a rollout or a stack failed.`,
+		Example: `  gitops local push
+  gitops local push --message "Two replicas"
+  gitops local push --no-wait`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, done, err := f.open(cmd)
+			if err != nil {
+				return err
+			}
+			p, err := s.Push(cmd.Context(), o)
+			done()
+			if err != nil {
+				return err
+			}
+			switch {
+			case p.Unchanged():
+				fmt.Fprintf(cmd.ErrOrStderr(), "Nothing changed since main@%.8s.\n", p.ID)
+			case o.NoWait:
+				fmt.Fprintf(cmd.ErrOrStderr(), "Follow it with '%s local status'.\n", command(s))
+			default:
+				fmt.Fprintf(cmd.ErrOrStderr(), "main@%.8s is live, applied %s after the push. To undo it, revert the files and push again.\n", p.ID, progress.Seconds(p.Applied))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&o.Message, "message", "m", "", "the commit's message")
+	cmd.Flags().BoolVar(&o.NoWait, "no-wait", false, "return as soon as it is pushed")
+	cmd.Flags().DurationVar(&o.Timeout, "timeout", 15*time.Minute, "how long to wait")
+	return cmd
+}

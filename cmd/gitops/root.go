@@ -1,0 +1,25 @@
+package main
+
+import "github.com/spf13/cobra"
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "gitops",
+		Short: "Run the platform on this machine and check its manifests.",
+		Long: `gitops runs the whole platform on this machine, without an AWS account and
+without containers, and checks the manifests in k8s/.
+
+Progress goes to stderr, data to stdout.
+Exit codes: 0 success, 1 an error, 2 a wrong command line.`,
+		Example: `  gitops local up              # bring everything up
+  gitops local push -m "Two replicas"
+  gitops local status`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          args(cobra.NoArgs),
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newLocal(), newManifests(), newVersion())
+	return root
+}
