@@ -1,0 +1,168 @@
+// Package cloud is the AWS endpoint of the local loop: one HTTP server (package
+// front) with the CloudFormation service (package engine) and resource
+// handlers (package resources) in front of moto.
+package cloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"k8s-plus-aws-gitops/local/cloud/engine"
+	"k8s-plus-aws-gitops/local/cloud/front"
+	_ "k8s-plus-aws-gitops/local/cloud/kube" // registers the cluster's custom resources
+	"k8s-plus-aws-gitops/local/cloud/resources"
+)
+
+// Config says where the endpoint listens and what stands behind it. Every
+// field is required but Log and FluxOperator.
+type Config struct {
+	Listen          string // 127.0.0.1:PORT
+	Moto            string // http://127.0.0.1:PORT
+	Account, Region string
+	Dir             string // keeps stacks and what moto cannot keep
+	Kubeconfig      string // admin of the cluster that stands behind EKS
+	Database        resources.Database
+	ClusterEndpoint string // https://… of the API server
+	ClusterCA       string // base64 of its CA's PEM
+	FluxOperator    string // directory with the flux-operator install manifests, see package kube
+	Log             *slog.Logger
+}
+
+// closing bounds how long a stop waits for requests in flight.
+const closing = 3 * time.Second
+
+func (c Config) check() error {
+	for name, v := range map[string]string{"Listen": c.Listen, "Moto": c.Moto, "Account": c.Account, "Region": c.Region, "Dir": c.Dir} {
+		if v == "" {
+			return fmt.Errorf("cloud: %s is empty", name)
+		}
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("cloud: Listen: %w", err)
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("cloud: Listen %s is not on the loopback interface; signatures are not checked, so it must be", c.Listen)
+	}
+	return nil
+}
+
+// Run serves the endpoint until ctx ends. Stack operations that were
+// interrupted, by a stop or a kill, go on when it runs again.
+func Run(ctx context.Context, c Config) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("cloud: %w", err)
+	}
+	self := "http://" + listener.Addr().String()
+	moto := awsConfig(c.Moto, c.Region)
+	e, err := engine.New(ctx, engine.Options{
+		Account: c.Account, Region: c.Region, Dir: filepath.Join(c.Dir, "stacks"),
+		Values: newValues(moto), Ready: c.ready, Log: c.Log,
+		Services: &resources.Services{
+			AWS: awsConfig(self, c.Region), Account: c.Account, Region: c.Region, Database: c.Database,
+			ClusterEndpoint: c.ClusterEndpoint, ClusterCA: c.ClusterCA, Kubeconfig: c.Kubeconfig, FluxOperator: c.FluxOperator, Log: c.Log,
+		},
+	})
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer e.Close()
+	f, err := front.New(front.Options{
+		Moto: c.Moto, Self: self, Account: c.Account, Region: c.Region, Dir: c.Dir, CloudFormation: e,
+		ClusterEndpoint: c.ClusterEndpoint, ClusterCA: c.ClusterCA, Review: reviewer{c.Kubeconfig}.review,
+		Assume: assumer(moto, c.Account), Recorded: recorded, Log: c.Log,
+	})
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	return serve(ctx, listener, f)
+}
+
+func serve(ctx context.Context, listener net.Listener, h http.Handler) error {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
+		defer cancel()
+		if server.Shutdown(grace) != nil {
+			_ = server.Close()
+		}
+	}()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("cloud: %w", err)
+	}
+	<-stopped
+	return nil
+}
+
+// awsConfig reaches a local endpoint with the credentials that the local loop
+// uses everywhere; nothing checks them.
+func awsConfig(endpoint, region string) aws.Config {
+	return aws.Config{
+		Region: region, BaseEndpoint: aws.String(endpoint),
+		Credentials:      credentials.NewStaticCredentialsProvider("test", "test", ""),
+		HTTPClient:       &http.Client{Transport: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 16, IdleConnTimeout: 10 * time.Second}},
+		RetryMaxAttempts: 8, // with back-off about 20 s: moto restarts in less
+	}
+}
+
+// recorded lists the types that only the engine knows, with the reason.
+func recorded() map[string]string {
+	out := map[string]string{}
+	for name, t := range resources.All() {
+		if t.Recorded != "" {
+			out[name] = t.Recorded
+		}
+	}
+	return out
+}
+
+// ready waits, for at most a minute each, until moto and the API server accept
+// connections.
+func (c Config) ready(ctx context.Context) error {
+	for _, address := range []string{c.Moto, c.ClusterEndpoint} {
+		u, err := url.Parse(address)
+		if err != nil || u.Host == "" {
+			continue
+		}
+		if err := dialable(ctx, u.Host); err != nil {
+			return fmt.Errorf("%s: %w", address, err)
+		}
+	}
+	return nil
+}
+
+func dialable(ctx context.Context, host string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", host)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
