@@ -1,0 +1,113 @@
+package programs
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// repository is a clone with one program that needs nothing but the standard library, and an empty cache.
+func repository(t *testing.T, source string) (cache string) {
+	t.Helper()
+	root := t.TempDir()
+	dir := filepath.Join(root, "local", "programs", "controlplane")
+	write(t, filepath.Join(dir, "go.mod"), "module example.com/controlplane\n\ngo 1.26\n")
+	write(t, filepath.Join(dir, "go.sum"), "")
+	write(t, filepath.Join(dir, "main.go"), source)
+	t.Chdir(root)
+	cache = filepath.Join(t.TempDir(), "cache")
+	t.Setenv("GITOPS_CACHE", cache)
+	return cache
+}
+
+// safeBuffer is a buffer for several writers.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func TestParallelCallersBuildOnce(t *testing.T) {
+	cache := repository(t, "package main\n\nfunc main() { println(\"hello\") }\n")
+	var out safeBuffer
+	var all sync.WaitGroup
+	binaries := make([]string, 4)
+	for i := range binaries {
+		all.Go(func() {
+			var err error
+			if binaries[i], err = Build(t.Context(), "controlplane", &out); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := strings.Count(out.b.String(), "building from its Go module"); n != 1 {
+		t.Errorf("built %d times:\n%s", n, out.b.String())
+	}
+	said, err := exec.Command(binaries[0]).CombinedOutput()
+	if err != nil || string(said) != "hello\n" {
+		t.Errorf("the binary says %q, %v", said, err)
+	}
+	for _, b := range binaries {
+		if b != binaries[0] {
+			t.Errorf("two binaries: %s and %s", b, binaries[0])
+		}
+	}
+	scratch(t, cache)
+	if _, ok, err := Cached("controlplane"); !ok || err != nil {
+		t.Errorf("not cached after the build, %v", err)
+	}
+}
+
+func TestFailedBuildNamesTheLog(t *testing.T) {
+	cache := repository(t, "package main\n\nfunc main() { undefined() }\n")
+	_, err := Build(t.Context(), "controlplane", nil)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"build controlplane:", "undefined", filepath.Join(cache, "controlplane.log")} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q in it", err, want)
+		}
+	}
+	if strings.Contains(err.Error(), "\n") {
+		t.Errorf("more than one line: %q", err)
+	}
+	scratch(t, cache)
+	if _, ok, _ := Cached("controlplane"); ok {
+		t.Error("a failed build is cached")
+	}
+}
+
+func TestMissingSumIsRefused(t *testing.T) {
+	repository(t, "package main\n\nimport _ \"golang.org/x/mod/semver\"\n\nfunc main() {}\n")
+	gomod := filepath.Join("local", "programs", "controlplane", "go.mod")
+	write(t, gomod, "module example.com/controlplane\n\ngo 1.26\n\nrequire golang.org/x/mod v0.39.0\n")
+	t.Setenv("GOPROXY", "off")
+	if _, err := Build(t.Context(), "controlplane", nil); err == nil || !strings.Contains(err.Error(), "go.sum") {
+		t.Errorf("a dependency without a checksum: %v", err)
+	}
+}
+
+// scratch checks that a build left nothing but its log, its lock and its result.
+func scratch(t *testing.T, cache string) {
+	t.Helper()
+	entries, err := os.ReadDir(cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".build-") {
+			t.Errorf("left behind: %s", e.Name())
+		}
+	}
+}
