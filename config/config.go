@@ -79,7 +79,7 @@ type Environment struct {
 	// Default: `https://github.com/<owner>/<name>.git`.
 	RepositoryURL string `json:"repositoryUrl" example:"\"https://git.example.com/platform.git\""`
 	// Whether a mistake can destroy data: with `true` the cluster and the database refuse deletion, and the database, keys,
-	// content and images outlive their stack; with `false` `cdk destroy` leaves nothing behind.
+	// content and images outlive their stack; with `false` `cdk destroy` leaves nothing behind, once the buckets are empty.
 	DeletionProtection bool `json:"deletionProtection" default:"true"`
 	// The existing Route 53 zone that holds the domain. Without it the network stack makes a public zone for the domain,
 	// whose name servers you must enter in the parent zone before the certificate can be issued.

@@ -26,10 +26,11 @@ const (
 //
 // The Kustomization also waits for every Pod Identity association, because a pod that starts before its association runs
 // without credentials until somebody restarts it. On removal it goes first and waits until Flux has removed everything
-// that it applied, while controllers and their rights still exist.
-func bootstrap(c *Cluster, identities []Identity) {
+// that it applied, while controllers and their rights still exist; the certificate, too, can only be deleted after the
+// load balancers that use it.
+func bootstrap(c *Cluster, identities []Identity, certificate constructs.IConstruct) {
 	ready := c.identities(identities)
-	ready = append(ready, webhookToken(c))
+	ready = append(ready, webhookToken(c), certificate)
 
 	namespace := c.manifest("FluxNamespace", c.ready, object("v1", "Namespace", "", fluxNamespace, nil))
 	facts := c.manifest("ClusterFacts", after(namespace), c.facts())

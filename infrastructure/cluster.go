@@ -53,8 +53,7 @@ func NewCluster(stage constructs.Construct, props ClusterProps) *Cluster {
 	c.controlPlane(props.KubectlLayer)
 	c.access()
 	c.addonsAndNodes()
-	certificate(c.Stack, env, props.Network.Zone)
-	bootstrap(c, props.Identities)
+	bootstrap(c, props.Identities, certificate(c.Stack, env, props.Network.Zone))
 	return c
 }
 

@@ -29,10 +29,6 @@ func Suppressions(env config.Environment) []Suppression {
 		Suppression{Stack: "ghost", Path: "Bucket-content/Resource", Rule: "S1",
 			Reason: "It holds the public pictures of a blog, and one role reads and writes it. Who needs the record enables CloudTrail data events for the account."},
 	)
-	if len(env.Cluster.PublicAccessCIDRs) > 0 {
-		list = append(list, Suppression{Stack: "cluster", Path: "Cluster/Resource", Rule: "EKS1",
-			Reason: "The public endpoint admits only the addresses of cluster.publicAccessCidrs, and everyone still needs an access entry."})
-	}
 	if !env.Ghost.Database.MultiAZ {
 		list = append(list, Suppression{Stack: "ghost", Path: "Database/Resource", Rule: "RDS3",
 			Reason: "A standby doubles the price; the configuration of this environment does without (ghost.database.multiAz)."})
@@ -78,6 +74,6 @@ func wildcards(env config.Environment) []Suppression {
 		{Stack: "cluster", Path: "Cluster/KubectlProvider/Provider/framework-onEvent/ServiceRole/DefaultPolicy/Resource", Rule: rule,
 			Reason: "All versions of the one function that it may call."},
 		{Stack: "ghost", Path: "Role/Resource", Rule: rule, AppliesTo: []any{"Resource::<BucketcontentF3E444E4.Arn>/*"},
-			Reason: "The objects of Ghost's own bucket."},
+			Reason: "The objects of Ghost's own bucket, whose keys Ghost chooses when someone uploads a picture."},
 	}
 }

@@ -1,0 +1,179 @@
+package addons
+
+import (
+	"archive/zip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"k8s-plus-aws-gitops/config"
+)
+
+// environment is an environment in a region.
+func environment(region string) config.Environment {
+	return config.Environment{Name: "dev", Account: "111111111111", Region: region, Domain: "dev.example.com"}
+}
+
+// regionOf has a region of each partition whose policy is embedded.
+var regionOf = map[string]string{"aws": "eu-west-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+
+// upstreamFiles are the partitions' files in the module.
+var upstreamFiles = map[string]string{"aws": "iam_policy.json", "aws-cn": "iam_policy_cn.json", "aws-us-gov": "iam_policy_us-gov.json"}
+
+// The embedded policy allows what upstream's of the pinned version allows, no more and no less. The module is in the
+// module cache once the controller has been built for the local system; then its file is the judge. Before that the
+// number of its permissions is, so that no edit of the embedded file goes unseen.
+func TestLoadBalancerControllerPolicy(t *testing.T) {
+	want := map[string]int{"aws": 98, "aws-cn": 98, "aws-us-gov": 98}
+	for partition, region := range regionOf {
+		got := permissions(t, LoadBalancerController(environment(region)).Policy)
+		if len(got) != want[partition] {
+			t.Errorf("%s: %d permissions, upstream has %d", partition, len(got), want[partition])
+		}
+		content := upstream(t, "docs/install/"+upstreamFiles[partition])
+		if content == nil {
+			t.Logf("%s: %s is not in the module cache; compared the number of permissions only", partition, LoadBalancerControllerModule)
+			continue
+		}
+		var policy Document
+		if err := json.Unmarshal(content, &policy); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(permissions(t, policy), got); diff != "" {
+			t.Errorf("%s differs from upstream's (-upstream +embedded):\n%s", partition, diff)
+		}
+	}
+}
+
+// permissions flattens a policy into sorted lines "effect action resource condition": two policies mean the same if
+// their lines are the same, however their statements are cut.
+func permissions(t *testing.T, policy Document) []string {
+	t.Helper()
+	var lines []string
+	for _, s := range policy["Statement"].([]any) {
+		s := s.(map[string]any)
+		condition, err := json.Marshal(s["Condition"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, action := range list(s["Action"]) {
+			for _, resource := range list(s["Resource"]) {
+				lines = append(lines, fmt.Sprintf("%s %s %s %s", s["Effect"], action, resource, condition))
+			}
+		}
+	}
+	slices.Sort(lines)
+	return slices.Compact(lines)
+}
+
+// list is a value that a policy may write as a string or a list.
+func list(value any) []any {
+	if many, ok := value.([]any); ok {
+		return many
+	}
+	return []any{value}
+}
+
+// upstream reads a file of the controller's module from the module cache, unpacked or zipped, or returns nil.
+func upstream(t *testing.T, name string) []byte {
+	t.Helper()
+	out, err := exec.Command("go", "env", "GOMODCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache := strings.TrimSpace(string(out))
+	if content, err := os.ReadFile(filepath.Join(cache, LoadBalancerControllerModule, name)); err == nil {
+		return content
+	}
+	module, version, _ := strings.Cut(LoadBalancerControllerModule, "@")
+	archive, err := zip.OpenReader(filepath.Join(cache, "cache", "download", module, "@v", version+".zip"))
+	if err != nil {
+		return nil
+	}
+	defer archive.Close()
+	file, err := archive.Open(LoadBalancerControllerModule + "/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	content, err := io.ReadAll(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// The program that runs locally, the policy, and the chart that Flux installs are of one version.
+func TestVersionsAgree(t *testing.T) {
+	module, version, _ := strings.Cut(LoadBalancerControllerModule, "@")
+	goMod, err := os.ReadFile("../../local/programs/aws-load-balancer-controller/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(goMod), module+" "+version) {
+		t.Errorf("local/programs/aws-load-balancer-controller/go.mod does not require %s %s", module, version)
+	}
+	charts := chartVersions(t)
+	for _, c := range All(environment("eu-west-1"), Resources{}) {
+		if got := charts[c.Name]; got != c.ChartVersion {
+			t.Errorf("k8s/platform/controllers installs %s %q, the policy is for %s: review upstream's policy and change both", c.Name, got, c.ChartVersion)
+		}
+	}
+}
+
+// chartVersions reads chart and version of the HelmReleases.
+func chartVersions(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("../../k8s/platform/controllers/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("k8s/platform/controllers: %d files, %v", len(files), err)
+	}
+	pattern := regexp.MustCompile(`(?s)\n +chart: ([a-z-]+)\n(?: +[^\n]*\n){0,6}? +version: "?([0-9.]+)"?`)
+	versions := map[string]string{}
+	for _, name := range files {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range pattern.FindAllStringSubmatch(string(content), -1) {
+			versions[match[1]] = match[2]
+		}
+	}
+	return versions
+}
+
+// Our own policies are held to the environment.
+func TestOwnPolicies(t *testing.T) {
+	env := environment("eu-west-1")
+	for _, c := range []struct {
+		controller Controller
+		want       []string
+	}{
+		{ExternalDNS(env, "Z1"), []string{
+			`Allow route53:ChangeResourceRecordSets arn:aws:route53:::hostedzone/Z1 {"ForAllValues:StringLike":{"route53:ChangeResourceRecordSetsNormalizedRecordNames":["dev.example.com","*.dev.example.com"]}}`,
+			`Allow route53:ListHostedZones * null`,
+			`Allow route53:ListResourceRecordSets arn:aws:route53:::hostedzone/Z1 null`,
+			`Allow route53:ListTagsForResources arn:aws:route53:::hostedzone/Z1 null`,
+		}},
+		{ExternalSecrets(env, "arn:key"), []string{
+			`Allow kms:Decrypt arn:key {"StringEquals":{"kms:ViaService":"secretsmanager.eu-west-1.amazonaws.com"}}`,
+			`Allow secretsmanager:DescribeSecret arn:aws:secretsmanager:eu-west-1:111111111111:secret:/dev/* null`,
+			`Allow secretsmanager:GetResourcePolicy arn:aws:secretsmanager:eu-west-1:111111111111:secret:/dev/* null`,
+			`Allow secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-west-1:111111111111:secret:/dev/* null`,
+			`Allow secretsmanager:ListSecretVersionIds arn:aws:secretsmanager:eu-west-1:111111111111:secret:/dev/* null`,
+		}},
+	} {
+		if diff := cmp.Diff(c.want, permissions(t, c.controller.Policy)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.controller.Name, diff)
+		}
+	}
+}

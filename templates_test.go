@@ -1,0 +1,263 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/golden"
+	"k8s-plus-aws-gitops/internal/nag"
+)
+
+// All tests of templates are in this package: a process has one jsii kernel, and starting one costs more than a synthesis.
+func TestMain(m *testing.M) {
+	// The node of package.json, if it is installed: the system's may be too old for jsii.
+	if bin, err := filepath.Abs(filepath.Join("node_modules", ".bin")); err == nil {
+		os.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	}
+	code := m.Run()
+	closeKernel()
+	os.Exit(code)
+}
+
+// template is a synthesized template.
+type template struct {
+	Resources map[string]resource
+	Outputs   map[string]any
+	raw       []byte
+}
+
+// resource is a resource of a template.
+type resource struct {
+	Type                string
+	Properties          map[string]any
+	DependsOn           []string
+	DeletionPolicy      string
+	UpdateReplacePolicy string
+	Metadata            map[string]any
+}
+
+// ofType returns the resources of a type by logical id.
+func (t template) ofType(name string) map[string]resource {
+	found := map[string]resource{}
+	for id, r := range t.Resources {
+		if r.Type == name {
+			found[id] = r
+		}
+	}
+	return found
+}
+
+// only returns the one resource of a type.
+func (t template) only(tb testing.TB, name string) resource {
+	tb.Helper()
+	found := t.ofType(name)
+	if len(found) != 1 {
+		tb.Fatalf("%d resources of type %s, want 1", len(found), name)
+	}
+	for _, r := range found {
+		return r
+	}
+	panic("unreachable")
+}
+
+// get follows keys and indexes from value; nil if there is nothing.
+func get(value any, path ...any) any {
+	for _, step := range path {
+		switch key := step.(type) {
+		case string:
+			object, _ := value.(map[string]any)
+			value = object[key]
+		case int:
+			list, _ := value.([]any)
+			if key >= len(list) {
+				return nil
+			}
+			value = list[key]
+		}
+	}
+	return value
+}
+
+// text is a value as JSON.
+func text(value any) string {
+	b, err := json.Marshal(value)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+// sample is the context of this repository's cdk.json.
+func sample(t testing.TB) map[string]any {
+	t.Helper()
+	context, err := config.Context(func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return context
+}
+
+// environments validates a context and selects environments.
+func environments(t testing.TB, context map[string]any, selection string) []config.Environment {
+	t.Helper()
+	c, err := config.Load(context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	selected, err := c.Select(selection)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return selected
+}
+
+// synthesize builds the app, with cdk-nag or not, and returns the assembly's folder. A panic of jsii fails the test and not
+// the whole package. The kubectl layer is an empty stand-in: its asset hash does not depend on its content.
+func synthesize(t testing.TB, context map[string]any, selected []config.Environment, check bool) string {
+	t.Helper()
+	defer func() {
+		if problem := recover(); problem != nil {
+			t.Fatal(firstLine(fmt.Sprint(problem)))
+		}
+	}()
+	layer := filepath.Join(t.TempDir(), "layer.zip")
+	if err := os.WriteFile(layer, []byte("PK\x05\x06"+strings.Repeat("\x00", 18)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "assembly-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	app, stages := newApp(awscdk.AppProps{Context: &context, Outdir: jsii.String(dir)}, selected, layer)
+	if check {
+		for i, stage := range stages {
+			nag.Check(stage, selected[i])
+		}
+	}
+	app.Synth(nil)
+	return dir
+}
+
+// read reads the templates of an assembly by stack name.
+func read(t testing.TB, dir string) map[string]template {
+	t.Helper()
+	manifests, err := filepath.Glob(filepath.Join(dir, "assembly-*", "manifest.json"))
+	if err != nil || len(manifests) == 0 {
+		t.Fatalf("%s: no stages, %v", dir, err)
+	}
+	templates := map[string]template{}
+	for _, name := range manifests {
+		for _, a := range artifacts(t, name) {
+			if a.Type != "aws:cloudformation:stack" {
+				continue
+			}
+			content, err := os.ReadFile(filepath.Join(filepath.Dir(name), a.Properties.TemplateFile))
+			if err != nil {
+				t.Fatal(err)
+			}
+			parsed := template{raw: content}
+			if err := json.Unmarshal(content, &parsed); err != nil {
+				t.Fatal(err)
+			}
+			templates[a.Properties.StackName] = parsed
+		}
+	}
+	return templates
+}
+
+// artifact is what the tests need of a cloud assembly's artifact.
+type artifact struct {
+	Type         string
+	DisplayName  string
+	Dependencies []string
+	Properties   struct {
+		TemplateFile, StackName string
+		TerminationProtection   bool
+	}
+}
+
+// artifacts reads the artifacts of a stage's manifest by id.
+func artifacts(t testing.TB, manifest string) map[string]artifact {
+	t.Helper()
+	content, err := os.ReadFile(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parsed struct{ Artifacts map[string]artifact }
+	if err := json.Unmarshal(content, &parsed); err != nil {
+		t.Fatal(err)
+	}
+	return parsed.Artifacts
+}
+
+var (
+	sampleOnce      sync.Once
+	sampleTemplates map[string]template
+	sampleArtifacts map[string]map[string]artifact
+)
+
+// sampleApp returns the templates of the sample environments, synthesized once with validation as errors.
+func sampleApp(t testing.TB) map[string]template {
+	t.Helper()
+	sampleOnce.Do(func() {
+		context := sample(t)
+		dir := synthesize(t, context, environments(t, context, ""), false)
+		sampleTemplates = read(t, dir)
+		sampleArtifacts = map[string]map[string]artifact{}
+		for _, env := range environments(t, context, "") {
+			sampleArtifacts[env.Name] = artifacts(t, filepath.Join(dir, "assembly-"+env.Name, "manifest.json"))
+		}
+	})
+	if sampleTemplates == nil {
+		t.Fatal("the sample environments do not synthesize; see the first failure")
+	}
+	return sampleTemplates
+}
+
+var hash = regexp.MustCompile(`[0-9a-f]{64}`)
+
+// The templates of the sample environments are as reviewed. Asset hashes are left out: they change with CDK's own code.
+func TestGoldenTemplates(t *testing.T) {
+	for name, parsed := range sampleApp(t) {
+		golden.Compare(t, filepath.Join("testdata", "templates", name+".json"), append(hash.ReplaceAll(parsed.raw, []byte("HASH")), '\n'))
+	}
+}
+
+// No finding of cdk-nag is unexplained, and no explanation is left over.
+func TestNag(t *testing.T) {
+	context := sample(t)
+	context["@aws-cdk/core:validateAgainstDefaultRules"] = false // TestGoldenTemplates validates
+	selected := environments(t, context, "")
+	findings, suppressed, err := nag.Results(synthesize(t, context, selected, true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, finding := range findings {
+		t.Error(finding)
+	}
+	used := map[string]bool{}
+	for _, s := range suppressed {
+		used[s.Resource+" "+regexp.MustCompile(`\[.*`).ReplaceAllString(s.Rule, "")] = true
+	}
+	for _, env := range selected {
+		for _, s := range nag.Suppressions(env) {
+			if key := env.Name + "/" + s.Stack + "/" + s.Path + " AwsSolutions-" + s.Rule; !used[key] {
+				t.Errorf("%s: nothing to suppress; remove it from internal/nag/suppressions.go", key)
+			}
+			if len(s.Reason) < 40 {
+				t.Errorf("%s %s: the reason is too short: %q", s.Path, s.Rule, s.Reason)
+			}
+		}
+	}
+}
