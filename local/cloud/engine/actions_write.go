@@ -44,8 +44,8 @@ func (e *Engine) createChangeSet(ctx context.Context, f form) (any, error) {
 	if kind != kindUpdate && kind != kindCreate {
 		return nil, invalid("ChangeSetType %s is not supported by the local CloudFormation stand-in", kind)
 	}
-	if f.get("DeploymentMode") != "" || f.flag("ImportExistingResources") {
-		return nil, invalid("DeploymentMode and ImportExistingResources are not supported by the local CloudFormation stand-in")
+	if f.get("DeploymentMode") != "" {
+		return nil, invalid("DeploymentMode %s is not supported by the local CloudFormation stand-in", f.get("DeploymentMode"))
 	}
 	if name == "" || f.get("ChangeSetName") == "" {
 		return nil, invalid("StackName and ChangeSetName are required")

@@ -16,6 +16,8 @@
 //     snapshot of) and says so in the event;
 //   - a change of anything in the template, a description included, is a
 //     change;
+//   - ImportExistingResources imports nothing: a resource whose name is taken
+//     fails, and the change set rolls back;
 //   - the stack status reason keeps the cause of a rollback after it ended.
 //
 // The semantics follow the CloudFormation User Guide,
