@@ -43,7 +43,7 @@ type Config struct {
 	// ClientCA is the path of a PEM file. When set, the kubelet API wants a client certificate of it.
 	ClientCA string
 	// Log receives what the node does. Default slog.Default().
-	Log *slog.Logger
+	Log *slog.Logger `json:"-"`
 }
 
 var podPrefix = regexp.MustCompile(`^\d{1,3}\.\d{1,3}\.$`)

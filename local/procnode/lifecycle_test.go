@@ -113,7 +113,7 @@ func TestOutcome(t *testing.T) {
 		"init fails":                  {corev1.RestartPolicyNever, "exit 1", "exit 0", corev1.PodFailed, 0},
 		"init is tried again":         {corev1.RestartPolicyOnFailure, "test -e $HOME/x || { touch $HOME/x; exit 1; }", "exit 0", corev1.PodSucceeded, 0},
 		"init runs before":            {corev1.RestartPolicyNever, "echo 1 > $HOME/x", "grep 1 $HOME/x", corev1.PodSucceeded, 0},
-		"killed by its own signal":    {corev1.RestartPolicyNever, "", "kill -9 $$", corev1.PodFailed, 0},
+		"killed by its own signal":    {corev1.RestartPolicyNever, "", "kill -9 $$$$", corev1.PodFailed, 0},
 		"leaves a background process": {corev1.RestartPolicyNever, "", "sleep 60 & exit 0", corev1.PodSucceeded, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -182,7 +182,7 @@ func TestProbesAndTermination(t *testing.T) {
 	c := sh("a", `trap 'echo term >> $HOME/order; exit 0' TERM; while :; do sleep 0.05; done`)
 	c.ReadinessProbe = &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "test -e $HOME/ready"}}}}
 	c.StartupProbe = &corev1.Probe{PeriodSeconds: 1, FailureThreshold: 30, ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "test -e $HOME/started"}}}}
-	c.LivenessProbe = &corev1.Probe{PeriodSeconds: 1, FailureThreshold: 1, ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "! test -e $HOME/dead"}}}}
+	c.LivenessProbe = &corev1.Probe{InitialDelaySeconds: 2, PeriodSeconds: 1, FailureThreshold: 1, ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "! test -e $HOME/dead"}}}}
 	c.Lifecycle = &corev1.Lifecycle{
 		PostStart: &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "echo post >> $HOME/order"}}},
 		PreStop:   &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "echo pre >> $HOME/order; cp $HOME/order " + filepath.Join(n.cfg.Root, "kept")}}},
@@ -276,7 +276,7 @@ func TestSidecar(t *testing.T) {
 func TestForeignConditionsAndGates(t *testing.T) {
 	n := newTestNode(t)
 	gate := corev1.PodConditionType("target-health.elbv2.k8s.aws/x")
-	o := n.create(corev1.PodSpec{ReadinessGates: []corev1.PodReadinessGate{{ConditionType: gate}}, Containers: []corev1.Container{{Name: "a", Image: "none"}}}, corev1.PodStatus{
+	o := n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, ReadinessGates: []corev1.PodReadinessGate{{ConditionType: gate}}, Containers: []corev1.Container{{Name: "a", Image: "none"}}}, corev1.PodStatus{
 		Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}},
 	})
 	s := n.wait("ContainersReady", func(s corev1.PodStatus) bool {
