@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"k8s-plus-aws-gitops/infrastructure/addons"
 )
 
 // What may act on every resource ("*"), by logical id prefix and action, and why. Anything else fails the test.
@@ -59,6 +61,22 @@ func TestNoPolicyAllowsEverything(t *testing.T) {
 						t.Errorf("%s %s allows %s on *; name the resource, or give a reason in this test", stack, id, action)
 					}
 				}
+			}
+		}
+	}
+}
+
+// The load balancer controller gets upstream's policy, whatever CDK does to its statements.
+func TestLoadBalancerControllerRole(t *testing.T) {
+	templates := sampleApp(t)
+	for _, env := range environments(t, sample(t), "") {
+		for id, statements := range statementsOf(templates[env.StackName("cluster")]) {
+			if !strings.HasPrefix(id, "Roleawsloadbalancercontroller") {
+				continue
+			}
+			want := addons.LoadBalancerController(env).Policy.Permissions()
+			if diff := cmp.Diff(want, addons.Document{"Statement": statements}.Permissions()); diff != "" {
+				t.Errorf("%s (-upstream +template):\n%s", env.Name, diff)
 			}
 		}
 	}

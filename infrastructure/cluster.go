@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -91,6 +92,23 @@ func (c *Cluster) controlPlane(kubectlLayer string) {
 	resource.SetDeletionProtection(jsii.Bool(env.DeletionProtection))
 	// EKS makes the group itself, without a retention period, unless it exists before the cluster.
 	resource.Node().AddDependency(logs)
+	c.functionLogs()
+}
+
+// functionLogs keeps the logs of the kubectl provider's two functions as long as the control plane's, and removes them
+// after the last manifest is removed, which the functions still log.
+func (c *Cluster) functionLogs() {
+	provider := c.EKS.Node().FindChild(jsii.String("KubectlProvider"))
+	for _, function := range []constructs.IConstruct{
+		provider.Node().FindChild(jsii.String("Handler")),
+		provider.Node().FindChild(jsii.String("Provider")).Node().FindChild(jsii.String("framework-onEvent")),
+	} {
+		logs := function.Node().FindChild(jsii.String("LogGroup"))
+		group := logs.Node().DefaultChild().(awslogs.CfnLogGroup)
+		group.SetRetentionInDays(jsii.Number(c.env.Cluster.LogDays))
+		group.ApplyRemovalPolicy(c.keep.Derived(), nil)
+		c.ready = append(c.ready, logs)
+	}
 }
 
 // endpointAccess opens the API endpoint to the VPC, and to the given public addresses if any.

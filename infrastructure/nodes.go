@@ -7,7 +7,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awseksv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"k8s-plus-aws-gitops/config"
@@ -26,7 +25,7 @@ func (c *Cluster) addonsAndNodes() {
 	metrics := c.addon("metrics-server", nil, nil)
 	coredns.Node().AddDependency(nodes)
 	metrics.Node().AddDependency(nodes)
-	c.ready = []constructs.IConstruct{nodes, coredns}
+	c.ready = append(c.ready, nodes, coredns)
 }
 
 // addon makes an EKS add-on in the default version of the cluster's Kubernetes. Its ServiceAccount gets a role if one is
@@ -93,6 +92,7 @@ func (c *Cluster) nodes() awseksv2.Nodegroup {
 		MaxSize:              jsii.Number(n.Max),
 		Subnets:              &awsec2.SubnetSelection{SubnetGroupName: jsii.String(PrivateSubnets)},
 		EnableNodeAutoRepair: jsii.Bool(true),
+		ForceUpdate:          jsii.Bool(false), // an update waits for PodDisruptionBudgets, and fails rather than break them
 		LaunchTemplateSpec: &awseksv2.LaunchTemplateSpec{
 			Id: template.LaunchTemplateId(), Version: template.LatestVersionNumber(),
 		},

@@ -6,6 +6,10 @@
 package addons
 
 import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
 	"k8s-plus-aws-gitops/config"
 )
 
@@ -38,6 +42,34 @@ func All(env config.Environment, r Resources) []Controller {
 
 // Document is an IAM policy document.
 type Document map[string]any
+
+// Permissions flattens the policy into sorted lines "effect action resource condition". Two policies mean the same if
+// their lines are the same, however their statements are cut; CDK cuts them anew.
+func (d Document) Permissions() []string {
+	var lines []string
+	for _, entry := range list(d["Statement"]) {
+		s, _ := entry.(map[string]any)
+		condition, err := json.Marshal(s["Condition"])
+		if err != nil {
+			panic(err) // decoded from JSON, or a literal of this package
+		}
+		for _, action := range list(s["Action"]) {
+			for _, resource := range list(s["Resource"]) {
+				lines = append(lines, fmt.Sprintf("%v %v %v %s", s["Effect"], action, resource, condition))
+			}
+		}
+	}
+	slices.Sort(lines)
+	return slices.Compact(lines)
+}
+
+// list is a value that a policy may write alone or as a list.
+func list(value any) []any {
+	if many, ok := value.([]any); ok {
+		return many
+	}
+	return []any{value}
+}
 
 // statement makes an Allow statement.
 func statement(sid string, actions []string, resource string, condition map[string]any) map[string]any {

@@ -3,13 +3,11 @@ package addons
 import (
 	"archive/zip"
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -35,7 +33,7 @@ var upstreamFiles = map[string]string{"aws": "iam_policy.json", "aws-cn": "iam_p
 func TestLoadBalancerControllerPolicy(t *testing.T) {
 	want := map[string]int{"aws": 98, "aws-cn": 98, "aws-us-gov": 98}
 	for partition, region := range regionOf {
-		got := permissions(t, LoadBalancerController(environment(region)).Policy)
+		got := LoadBalancerController(environment(region)).Policy.Permissions()
 		if len(got) != want[partition] {
 			t.Errorf("%s: %d permissions, upstream has %d", partition, len(got), want[partition])
 		}
@@ -48,39 +46,10 @@ func TestLoadBalancerControllerPolicy(t *testing.T) {
 		if err := json.Unmarshal(content, &policy); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(permissions(t, policy), got); diff != "" {
+		if diff := cmp.Diff(policy.Permissions(), got); diff != "" {
 			t.Errorf("%s differs from upstream's (-upstream +embedded):\n%s", partition, diff)
 		}
 	}
-}
-
-// permissions flattens a policy into sorted lines "effect action resource condition": two policies mean the same if
-// their lines are the same, however their statements are cut.
-func permissions(t *testing.T, policy Document) []string {
-	t.Helper()
-	var lines []string
-	for _, s := range policy["Statement"].([]any) {
-		s := s.(map[string]any)
-		condition, err := json.Marshal(s["Condition"])
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, action := range list(s["Action"]) {
-			for _, resource := range list(s["Resource"]) {
-				lines = append(lines, fmt.Sprintf("%s %s %s %s", s["Effect"], action, resource, condition))
-			}
-		}
-	}
-	slices.Sort(lines)
-	return slices.Compact(lines)
-}
-
-// list is a value that a policy may write as a string or a list.
-func list(value any) []any {
-	if many, ok := value.([]any); ok {
-		return many
-	}
-	return []any{value}
 }
 
 // upstream reads a file of the controller's module from the module cache, unpacked or zipped, or returns nil.
@@ -172,7 +141,7 @@ func TestOwnPolicies(t *testing.T) {
 			`Allow secretsmanager:ListSecretVersionIds arn:aws:secretsmanager:eu-west-1:111111111111:secret:/dev/* null`,
 		}},
 	} {
-		if diff := cmp.Diff(c.want, permissions(t, c.controller.Policy)); diff != "" {
+		if diff := cmp.Diff(c.want, c.controller.Policy.Permissions()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.controller.Name, diff)
 		}
 	}
