@@ -66,11 +66,11 @@ func files(root, dir string) map[string]string {
 	found := map[string]string{}
 	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" {
-			return nil
+			return nil //nolint:nilerr // kustomize reports what cannot be read; this only names files
 		}
 		content, err := os.ReadFile(path)
 		if err != nil {
-			return nil
+			return nil //nolint:nilerr // as above
 		}
 		for _, document := range bytes.Split(content, []byte("\n---")) {
 			var declared object

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -90,7 +91,7 @@ func download(module, version string) (string, error) {
 	output, err := command.Output()
 	var answer struct{ Dir, Error string }
 	if jsonErr := json.Unmarshal(output, &answer); jsonErr != nil || answer.Error != "" {
-		return "", fmt.Errorf("go mod download %s@%s: %s %v; check the network and GOPROXY", module, version, answer.Error, err)
+		return "", fmt.Errorf("go mod download %s@%s: %s %w; check the network and GOPROXY", module, version, answer.Error, errors.Join(err, jsonErr))
 	}
 	return answer.Dir, nil
 }
@@ -147,8 +148,11 @@ func prune(file schemas.File) {
 func custom(file schemas.File, dir string, patterns []string) error {
 	for _, pattern := range patterns {
 		paths, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil || len(paths) == 0 {
-			return fmt.Errorf("%s: no file (%v); the module's layout changed, correct the pattern", pattern, err)
+		if err != nil {
+			return fmt.Errorf("%s: %w", pattern, err)
+		}
+		if len(paths) == 0 {
+			return fmt.Errorf("%s: no file; the module's layout changed, correct the pattern", pattern)
 		}
 		for _, path := range paths {
 			if err := definitions(file, path); err != nil {
