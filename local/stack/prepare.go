@@ -159,7 +159,7 @@ func (u *up) start(ctx context.Context, out *progress.Output) error {
 	if err := layout.WriteFile(u.Dir.Images(), table, 0o600); err != nil {
 		return err
 	}
-	if err := u.saveSettings(settings{FluxOperator: filepath.Join(operator, "config", "default")}); err != nil {
+	if err := u.saveSettings(settings{FluxOperator: operator}); err != nil {
 		return err
 	}
 	if u.parts.moto, err = moto.Command(u.python, u.ports[layout.Moto], u.Dir.Path("cloud", "moto")); err != nil {

@@ -88,7 +88,7 @@ func remembered(state string) string {
 
 // settings is what `up` found out and the daemons need.
 type settings struct {
-	// FluxOperator is the folder of the flux-operator's source.
+	// FluxOperator is the folder of the flux-operator module.
 	FluxOperator string `json:"fluxOperator"`
 }
 
