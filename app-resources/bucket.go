@@ -14,8 +14,9 @@ import (
 // Earlier versions of an object are kept for 90 days.
 //
 // CloudFormation cannot delete a bucket that holds anything. In environments without deletion protection the bucket goes
-// with its stack, so whatever removes such an environment empties it first (docs/local.md and the guide to removal say
-// how); a custom resource that empties it would need a function with the right to delete content in every environment.
+// with its stack, so whoever removes such an environment empties it first, all versions ("Empty" in the console); until
+// then the deletion fails and takes nothing along. A custom resource that empties it would put a function with the right
+// to delete all content into every environment, for the sake of those that need it once.
 func NewBucket(scope constructs.Construct, env config.Environment, app, thing string) awss3.Bucket {
 	keep := retention.Policy{Protected: env.DeletionProtection}
 	return awss3.NewBucket(scope, jsii.String("Bucket-"+thing), &awss3.BucketProps{

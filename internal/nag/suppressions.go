@@ -21,7 +21,7 @@ func Suppressions(env config.Environment) []Suppression {
 		Suppression{Stack: "cluster", Path: "Cluster/KubectlProvider/Handler/Resource", Rule: "L1",
 			Reason: "CDK chooses the Python that its kubectl handler was tested with."},
 		Suppression{Stack: "cluster", Path: "WebhookToken/Resource", Rule: "SMG4",
-			Reason: "The other copy is in GitHub's webhook settings; rotation without that side would stop the webhook. docs/guides say how to rotate both."},
+			Reason: "The other copy is in GitHub's webhook settings; rotation without that side would stop the webhook. Who rotates it writes the new value to both."},
 		Suppression{Stack: "ghost", Path: "DatabaseSecret/Resource", Rule: "SMG4",
 			Reason: "Rotation by function needs one with network access to the database in every environment. The password leaves AWS only through ExternalSecret, and the database admits only pods, over TLS."},
 		Suppression{Stack: "ghost", Path: "Database/Resource", Rule: "RDS11",
