@@ -173,8 +173,11 @@ func deleteInstance(ctx context.Context, r *Request, id string, p Properties) er
 	if gone(err) != nil {
 		return err
 	}
+	if err := r.dropDatabase(ctx, p); err != nil {
+		return err
+	}
 	r.Log.Info("database dropped; a local database has no final snapshot", "instance", id, "database", p.String("DBName"))
-	return r.dropDatabase(ctx, p)
+	return nil
 }
 
 func createSubnetGroup(ctx context.Context, r *Request, p Properties) (Result, error) {

@@ -95,6 +95,10 @@ type statement struct {
 	args []any
 }
 
+// serverPatience is how long a statement waits for a server that does not
+// answer: the supervisor starts a killed one again within seconds.
+const serverPatience = 30 * time.Second
+
 func (s *Services) execute(ctx context.Context, statements []statement) error {
 	if len(statements) == 0 {
 		return nil
@@ -104,6 +108,16 @@ func (s *Services) execute(ctx context.Context, statements []statement) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
+	for deadline := time.Now().Add(s.patience()); ; {
+		err := db.PingContext(ctx)
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) || ctx.Err() != nil {
+			return fmt.Errorf("database server %s:%d: %w", s.Database.Host, s.Database.Port, err)
+		}
+		time.Sleep(250 * time.Millisecond)
+	}
 	for _, st := range statements {
 		if _, err := db.ExecContext(ctx, st.text, st.args...); err != nil {
 			// The text, not the arguments: they hold the password.
@@ -112,4 +126,13 @@ func (s *Services) execute(ctx context.Context, statements []statement) error {
 		}
 	}
 	return nil
+}
+
+// patience is serverPatience, or none without an administrator: the server is
+// not configured then, and waiting for it is pointless.
+func (s *Services) patience() time.Duration {
+	if s.Database.AdminUser == "" {
+		return 0
+	}
+	return serverPatience
 }
