@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"slices"
-	"strconv"
 )
 
 // pageSize bounds a page of events; the other lists are one page.
@@ -55,17 +54,16 @@ func (e *Engine) listStacks(_ context.Context, f form) (any, error) {
 	return out, nil
 }
 
-// page cuts one page out of a list; the token is the index of the next one.
-func page[T any](list []T, f form) (out []T, next string) {
-	start, err := strconv.Atoi(f.get("NextToken"))
-	if err != nil || start < 0 || start > len(list) {
-		start = 0
+// page cuts one page out of a stack's events, newest first. The token is the
+// last event's ID, so that events that arrive meanwhile shift nothing.
+func page(list []eventShape, f form) (out []eventShape, next string) {
+	if token := f.get("NextToken"); token != "" {
+		list = list[slices.IndexFunc(list, func(e eventShape) bool { return e.EventID == token })+1:]
 	}
-	end := min(start+pageSize, len(list))
-	if end < len(list) {
-		next = strconv.Itoa(end)
+	if len(list) <= pageSize {
+		return list, ""
 	}
-	return list[start:end], next
+	return list[:pageSize], list[pageSize-1].EventID
 }
 
 func (e *Engine) describeStackEvents(_ context.Context, f form) (any, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 )
 
@@ -28,6 +29,16 @@ func (e *Engine) previous(name string) *Version {
 	return &v
 }
 
+// stackName is what CloudFormation accepts as a name.
+var stackName = regexp.MustCompile(`^[a-zA-Z][-a-zA-Z0-9]{0,127}$`)
+
+func checkName(field, value string) error {
+	if !stackName.MatchString(value) {
+		return invalid("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*, at most 128 characters", value, field)
+	}
+	return nil
+}
+
 func (e *Engine) newStack(name string, status Status) *Stack {
 	st := &Stack{
 		ID:   fmt.Sprintf("arn:aws:cloudformation:%s:%s:stack/%s/%s", e.opt.Region, e.opt.Account, name, newUUID()),
@@ -47,8 +58,8 @@ func (e *Engine) createChangeSet(ctx context.Context, f form) (any, error) {
 	if f.get("DeploymentMode") != "" {
 		return nil, invalid("DeploymentMode %s is not supported by the local CloudFormation stand-in", f.get("DeploymentMode"))
 	}
-	if name == "" || f.get("ChangeSetName") == "" {
-		return nil, invalid("StackName and ChangeSetName are required")
+	if err := checkName("changeSetName", f.get("ChangeSetName")); err != nil {
+		return nil, err
 	}
 	next, err := e.prepare(ctx, f, e.previous(name))
 	if err != nil {
@@ -60,6 +71,9 @@ func (e *Engine) createChangeSet(ctx context.Context, f form) (any, error) {
 		return nil, err
 	}
 	if !exists {
+		if err := checkName("stackName", name); err != nil {
+			return nil, err
+		}
 		st = e.newStack(name, ReviewInProgress)
 	}
 	cs := &ChangeSet{
@@ -176,6 +190,9 @@ func (e *Engine) deleteChangeSet(_ context.Context, f form) (any, error) {
 
 func (e *Engine) createStack(ctx context.Context, f form) (any, error) {
 	name := f.get("StackName")
+	if err := checkName("stackName", name); err != nil {
+		return nil, err
+	}
 	next, err := e.prepare(ctx, f, nil)
 	if err != nil {
 		return nil, err
