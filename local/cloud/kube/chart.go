@@ -227,6 +227,9 @@ func (c *cluster) waitFor(ctx context.Context, o *unstructured.Unstructured, rea
 	var last *unstructured.Unstructured
 	err = poll(ctx, 500*time.Millisecond, func() (bool, error) {
 		current, err := api.Get(ctx, o.GetName(), metav1.GetOptions{})
+		if unanswered(err) {
+			return false, nil
+		}
 		if err != nil {
 			return false, err
 		}

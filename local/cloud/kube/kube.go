@@ -8,10 +8,13 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
@@ -119,6 +122,32 @@ func (c *cluster) mappingFor(argument string) (*meta.RESTMapping, error) {
 		return nil, err
 	}
 	return c.mapper.RESTMapping(kind.GroupKind(), kind.Version)
+}
+
+// serverPatience is how long an operation goes on against a server that does
+// not answer: the supervisor starts a killed one again within seconds.
+const serverPatience = 30 * time.Second
+
+// unanswered reports whether the server gave no answer, or said to come again.
+func unanswered(err error) bool {
+	return utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err) || utilnet.IsProbableEOF(err) ||
+		apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) || apierrors.IsServerTimeout(err)
+}
+
+// patiently repeats a call that the server does not answer. The calls made
+// here may be repeated: applies, and deletions that tolerate absence.
+func patiently(ctx context.Context, call func() error) error {
+	for deadline := time.Now().Add(serverPatience); ; {
+		err := call()
+		if err == nil || !unanswered(err) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
 }
 
 // name is an object as kubectl prints it, for messages.

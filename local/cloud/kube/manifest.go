@@ -142,19 +142,25 @@ func (h handlers) deleteManifest(ctx context.Context, r *resources.Request, _ st
 // apply writes objects in their order. Other managers' claims on a field give
 // way, as they do to a client-side apply.
 func (c *cluster) apply(ctx context.Context, objects []*unstructured.Unstructured, owner, validation string) error {
+	force := true
+	options := metav1.PatchOptions{FieldManager: owner, Force: &force, FieldValidation: validation}
 	for _, o := range objects {
-		api, err := c.resourceFor(o)
-		if err != nil {
-			return err
-		}
 		data, err := json.Marshal(o)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name(o), err)
 		}
-		force := true
-		options := metav1.PatchOptions{FieldManager: owner, Force: &force, FieldValidation: validation}
-		if _, err := api.Patch(ctx, o.GetName(), types.ApplyPatchType, data, options); err != nil {
-			return fmt.Errorf("%s: %w", name(o), err)
+		err = patiently(ctx, func() error {
+			api, err := c.resourceFor(o)
+			if err != nil {
+				return err
+			}
+			if _, err := api.Patch(ctx, o.GetName(), types.ApplyPatchType, data, options); err != nil {
+				return fmt.Errorf("%s: %w", name(o), err)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -164,18 +170,9 @@ func (c *cluster) apply(ctx context.Context, objects []*unstructured.Unstructure
 func (c *cluster) remove(ctx context.Context, objects []*unstructured.Unstructured, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not gone after %s", timeout))
 	defer cancel()
-	background := metav1.DeletePropagationBackground
 	for _, o := range objects {
-		api, err := c.resourceFor(o)
-		if meta.IsNoMatchError(errors.Unwrap(err)) {
-			continue // its definition is gone, and with it every object
-		}
-		if err != nil {
+		if err := patiently(ctx, func() error { return c.requestDeletion(ctx, o) }); err != nil {
 			return err
-		}
-		err = api.Delete(ctx, o.GetName(), metav1.DeleteOptions{PropagationPolicy: &background})
-		if err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("%s: %w", name(o), err)
 		}
 	}
 	for _, o := range objects {
@@ -186,17 +183,38 @@ func (c *cluster) remove(ctx context.Context, objects []*unstructured.Unstructur
 	return nil
 }
 
-func (c *cluster) waitGone(ctx context.Context, o *unstructured.Unstructured) error {
+func (c *cluster) requestDeletion(ctx context.Context, o *unstructured.Unstructured) error {
 	api, err := c.resourceFor(o)
-	if err != nil {
-		return nil // the kind itself is gone
+	if meta.IsNoMatchError(errors.Unwrap(err)) {
+		return nil // its definition is gone, and with it every object
 	}
+	if err != nil {
+		return err
+	}
+	background := metav1.DeletePropagationBackground
+	err = api.Delete(ctx, o.GetName(), metav1.DeleteOptions{PropagationPolicy: &background})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("%s: %w", name(o), err)
+	}
+	return nil
+}
+
+func (c *cluster) waitGone(ctx context.Context, o *unstructured.Unstructured) error {
 	var last *unstructured.Unstructured
 	gone := func() (bool, error) {
-		current, err := api.Get(ctx, o.GetName(), metav1.GetOptions{})
+		api, err := c.resourceFor(o)
+		if meta.IsNoMatchError(errors.Unwrap(err)) {
+			return true, nil // the kind itself is gone
+		}
+		var current *unstructured.Unstructured
+		if err == nil {
+			current, err = api.Get(ctx, o.GetName(), metav1.GetOptions{})
+		}
 		switch {
 		case apierrors.IsNotFound(err):
 			return true, nil
+		case unanswered(err):
+			return false, nil // the server is being restarted; the context bounds the wait
 		case err != nil:
 			return false, fmt.Errorf("%s: %w", name(o), err)
 		}

@@ -3,9 +3,11 @@ package kube
 import (
 	"context"
 	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic/fake"
+	ktesting "k8s.io/client-go/testing"
 
 	"k8s-plus-aws-gitops/local/cloud/resources"
 )
@@ -217,4 +220,23 @@ func TestPatchRefuses(t *testing.T) {
 func contextWithCause(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
 	t.Helper()
 	return context.WithTimeoutCause(t.Context(), d, errors.New("not gone in time"))
+}
+
+func TestARestartingServerIsWaitedFor(t *testing.T) {
+	c := fakeCluster(&unstructured.Unstructured{Object: configMap("a", nil, nil)})
+	refusals := 2
+	c.client.(*fake.FakeDynamicClient).PrependReactor("*", "configmaps", func(ktesting.Action) (bool, runtime.Object, error) {
+		if refusals == 0 {
+			return false, nil, nil
+		}
+		refusals--
+		return true, nil, &url.Error{Op: "Get", URL: "https://127.0.0.1", Err: syscall.ECONNREFUSED}
+	})
+	if err := c.remove(t.Context(), []*unstructured.Unstructured{{Object: configMap("a", nil, nil)}}, time.Minute); err != nil {
+		t.Error(err)
+	}
+	other := errors.New("forbidden")
+	if err := patiently(t.Context(), func() error { return other }); !errors.Is(err, other) {
+		t.Errorf("another error: %v", err)
+	}
 }
