@@ -92,9 +92,13 @@ func (e *clusterAPI) addons(c *call) (any, error) {
 	case c.method == http.MethodGet:
 		return object{"addon": addon}, nil
 	case c.method == http.MethodPost && c.sub == "update":
-		c.pick(addon, "addonVersion", "serviceAccountRoleArn", "configurationValues", "podIdentityAssociations")["modifiedAt"] = epoch()
+		if err := e.ownAssociations(c, addon); err != nil {
+			return nil, err
+		}
+		c.pick(addon, "addonVersion", "serviceAccountRoleArn", "configurationValues")["modifiedAt"] = epoch()
 		return c.update("AddonUpdate"), nil
 	case c.method == http.MethodDelete:
+		c.dropAssociations(addon)
 		delete(c.cluster.Addons, c.key)
 		return object{"addon": addon}, nil
 	}
@@ -118,6 +122,43 @@ func (e *clusterAPI) createAddon(c *call) (any, error) {
 		"addonArn": e.arn("addon", c.name+"/"+name+"/"+randomID(16)), "createdAt": epoch(), "modifiedAt": epoch(),
 		"health": object{"issues": []any{}}, "tags": object{},
 	}, "addonVersion", "serviceAccountRoleArn", "configurationValues", "tags", "namespaceConfig")
+	if err := e.ownAssociations(c, addon); err != nil {
+		return nil, err
+	}
 	c.cluster.Addons[name] = addon
 	return object{"addon": addon}, nil
+}
+
+// addonNamespace is where the ServiceAccounts of EKS's own add-ons are.
+const addonNamespace = "kube-system"
+
+// ownAssociations makes the Pod Identity associations that a request gives its
+// add-on; they live as long as the add-on names them.
+func (e *clusterAPI) ownAssociations(c *call, addon object) error {
+	given, ok := c.in["podIdentityAssociations"].([]any)
+	if !ok {
+		return nil
+	}
+	c.dropAssociations(addon)
+	arns := []any{}
+	for _, g := range given {
+		in, _ := g.(object)
+		own := &call{name: c.name, cluster: c.cluster, in: object{"namespace": addonNamespace, "serviceAccount": in["serviceAccount"], "roleArn": in["roleArn"]}}
+		a, err := e.createAssociation(own)
+		if err != nil {
+			return err
+		}
+		a["ownerArn"] = addon["addonArn"]
+		arns = append(arns, a["associationArn"])
+	}
+	addon["podIdentityAssociations"] = arns
+	return nil
+}
+
+func (c *call) dropAssociations(addon object) {
+	for id, a := range c.cluster.Associations {
+		if a["ownerArn"] != nil && a["ownerArn"] == addon["addonArn"] {
+			delete(c.cluster.Associations, id)
+		}
+	}
 }

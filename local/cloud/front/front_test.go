@@ -203,6 +203,23 @@ func TestEKS(t *testing.T) {
 	if _, err := c.CreateAddon(ctx, &eks.CreateAddonInput{ClusterName: name, AddonName: aws.String("coredns")}); err != nil {
 		t.Fatal(err)
 	}
+	own := []types.AddonPodIdentityAssociations{{ServiceAccount: aws.String("aws-node"), RoleArn: aws.String("arn:cni")}}
+	if _, err := c.CreateAddon(ctx, &eks.CreateAddonInput{ClusterName: name, AddonName: aws.String("vpc-cni"), PodIdentityAssociations: own}); err != nil {
+		t.Fatal(err)
+	}
+	list := func() int {
+		l, err := c.ListPodIdentityAssociations(ctx, &eks.ListPodIdentityAssociationsInput{ClusterName: name, Namespace: aws.String("kube-system")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(l.Associations)
+	}
+	if list() != 1 {
+		t.Error("the add-on's association is missing")
+	}
+	if _, err := c.DeleteAddon(ctx, &eks.DeleteAddonInput{ClusterName: name, AddonName: aws.String("vpc-cni")}); err != nil || list() != 0 {
+		t.Errorf("the add-on's association stays: %v", err)
+	}
 	up, err := c.UpdateAddon(ctx, &eks.UpdateAddonInput{ClusterName: name, AddonName: aws.String("coredns"), AddonVersion: aws.String("v9")})
 	if err != nil {
 		t.Fatal(err)

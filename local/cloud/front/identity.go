@@ -10,7 +10,8 @@ import (
 func (e *clusterAPI) associations(c *call) (any, error) {
 	switch {
 	case c.key == "" && c.method == http.MethodPost:
-		return e.createAssociation(c)
+		a, err := e.createAssociation(c)
+		return object{"association": a}, err
 	case c.key == "" && c.method == http.MethodGet:
 		list := []any{}
 		for _, id := range sortedKeys(c.cluster.Associations) {
@@ -40,7 +41,7 @@ func (e *clusterAPI) associations(c *call) (any, error) {
 
 func matches(want string, got any) bool { return want == "" || want == got }
 
-func (e *clusterAPI) createAssociation(c *call) (any, error) {
+func (e *clusterAPI) createAssociation(c *call) (object, error) {
 	for _, k := range []string{"namespace", "serviceAccount", "roleArn"} {
 		if c.text(k) == "" {
 			return nil, invalidParameter("%s is required", k)
@@ -57,7 +58,7 @@ func (e *clusterAPI) createAssociation(c *call) (any, error) {
 		"tags": object{}, "createdAt": epoch(), "modifiedAt": epoch(),
 	}, "namespace", "serviceAccount", "roleArn", "targetRoleArn", "tags", "disableSessionTags")
 	c.cluster.Associations[id] = a
-	return object{"association": a}, nil
+	return a, nil
 }
 
 // role finds the role of a ServiceAccount, "" without an association.
