@@ -129,6 +129,15 @@ func (e Environment) BucketName(app, thing string) string {
 // RepositoryName is the agreed name of an app's image repository in ECR.
 func (e Environment) RepositoryName(app string) string { return e.Name + "/" + app }
 
+// Registry is the host of the account's container registry, ECR.
+func (e Environment) Registry() string {
+	suffix := "amazonaws.com"
+	if e.Partition() == "aws-cn" {
+		suffix = "amazonaws.com.cn"
+	}
+	return e.Account + ".dkr.ecr." + e.Region + "." + suffix
+}
+
 // RoleName is the agreed name of the role that an app's pods assume through Pod Identity.
 func (e Environment) RoleName(app string) string { return e.Name + "-" + app }
 
