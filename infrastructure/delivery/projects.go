@@ -1,9 +1,15 @@
 package delivery
 
 import (
+	"errors"
+	"slices"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
 	"github.com/aws/jsii-runtime-go"
+
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/buildspec"
 )
 
 // Build images of CodeBuild. The first has Go 1.26 and Node.js 24; CDK has no constant for it yet. The second only
@@ -23,9 +29,19 @@ const (
 	publishBuildspec = "dockerbuild/publish.yml"
 )
 
-// Buildspecs are the files that the projects run, so that synthesis can refuse a broken one.
-func Buildspecs() []string {
-	return []string{deployBuildspec, testBuildspec, diffBuildspec, reviewBuildspec, imageBuildspec, publishBuildspec}
+// Check reads the buildspecs below the root of the repository that the environments' pipelines run. A broken one would
+// show when the next merge is deployed.
+func Check(root string, environments []config.Environment) error {
+	if !slices.ContainsFunc(environments, config.Environment.Delivers) {
+		return nil
+	}
+	var problems []error
+	for _, name := range []string{deployBuildspec, testBuildspec, diffBuildspec, reviewBuildspec, imageBuildspec, publishBuildspec} {
+		if _, err := buildspec.Load(root, name); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // project is what distinguishes the CodeBuild projects.
