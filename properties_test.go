@@ -16,6 +16,7 @@ import (
 var everything = map[string]string{
 	"Roleexternaldns route53:ListHostedZones": "no resource level",
 	"Roleawsloadbalancercontroller":           "upstream's policy, compared with upstream in infrastructure/addons",
+	"Roleimage ecr:GetAuthorizationToken":     "no resource level; the builds of the image, and the controller that lists its tags",
 }
 
 // statementsOf lists the statements of the identity policies of a template, by logical id.

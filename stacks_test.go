@@ -13,11 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Three stacks per environment, by their agreed names; the cluster after what its pods need.
+// Four stacks per environment, by their agreed names; the cluster after what its pods need.
 func TestStacks(t *testing.T) {
 	var want []string
 	for _, env := range []string{"dev", "integration", "local", "production"} {
-		want = append(want, env+"-cluster", env+"-ghost", env+"-network")
+		want = append(want, env+"-cluster", env+"-delivery", env+"-ghost", env+"-network")
 	}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(sampleApp(t)))); diff != "" {
 		t.Errorf("stacks (-want +got):\n%s", diff)

@@ -17,6 +17,7 @@ type Suppression struct {
 // Suppressions are the accepted findings of an environment.
 func Suppressions(env config.Environment) []Suppression {
 	list := append(managedPolicies(), wildcards(env)...)
+	list = append(list, deliverySuppressions(env)...)
 	list = append(list,
 		Suppression{Stack: "cluster", Path: "Cluster/KubectlProvider/Handler/Resource", Rule: "L1",
 			Reason: "CDK chooses the Python that its kubectl handler was tested with."},
