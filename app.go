@@ -45,6 +45,7 @@ func addEnvironment(app awscdk.App, env config.Environment, kubectlLayer string)
 		Env:          env,
 		Network:      network,
 		KubectlLayer: kubectlLayer,
+		Images:       []string{ghost.Images},
 		Identities: []infrastructure.Identity{
 			{Namespace: appresources.GhostNamespace, ServiceAccount: appresources.GhostServiceAccount, RoleARN: ghost.RoleARN},
 		},

@@ -287,6 +287,11 @@ const (
 	ImageUpdatesNone        ImageUpdates = "none"
 )
 
+// UpdatesImages tells whether Flux writes new image tags to the repository.
+func (e Environment) UpdatesImages() bool {
+	return e.Delivers() && e.Delivery.ImageUpdates != ImageUpdatesNone
+}
+
 // ImageUpdateBranch is the branch to which Flux pushes new image tags.
 func (e Environment) ImageUpdateBranch() string {
 	if e.Delivery.ImageUpdates == ImageUpdatesPullRequest {

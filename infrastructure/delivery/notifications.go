@@ -1,6 +1,8 @@
 package delivery
 
 import (
+	"strconv"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -85,12 +87,12 @@ func (d *Delivery) events() {
 		Targets: []any{&awsevents.CfnRule_TargetProperty{Id: jsii.String("log"), Arn: jsii.String(d.arn("logs", "log-group:"+name))}},
 	})
 	rule.Node().AddDependency(policy, group)
-	for state, value := range map[string]string{"FAILED": "1", "SUCCEEDED": "0"} {
+	for value, state := range []string{"SUCCEEDED", "FAILED"} {
 		awslogs.NewCfnMetricFilter(d.Stack, jsii.String("Metric-"+state), &awslogs.CfnMetricFilterProps{
 			LogGroupName:  group.LogGroupName(),
 			FilterPattern: jsii.String(`{ $.detail.state = "` + state + `" }`),
 			MetricTransformations: []any{&awslogs.CfnMetricFilter_MetricTransformationProperty{
-				MetricNamespace: jsii.String(d.metricNamespace()), MetricName: jsii.String(failedMetric), MetricValue: jsii.String(value),
+				MetricNamespace: jsii.String(d.metricNamespace()), MetricName: jsii.String(failedMetric), MetricValue: jsii.String(strconv.Itoa(value)),
 				Dimensions: []any{&awslogs.CfnMetricFilter_DimensionProperty{Key: jsii.String("Pipeline"), Value: jsii.String("$.detail.pipeline")}},
 			}},
 		})
