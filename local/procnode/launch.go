@@ -52,11 +52,9 @@ func (x *pod) prepareLaunch(c *corev1.Container, im *Image) (*launch, error) {
 		l.env[k] = m.rewrite(v)
 	}
 	p := places{ip: x.bind, dir: x.dir, kubeconfig: x.kubeconfigPath(), mounts: m}
-	for _, vars := range []map[string]string{im.Env} {
-		for k, v := range vars {
-			if l.env[k], err = p.expand(v); err != nil {
-				return nil, &configError{err}
-			}
+	for k, v := range im.Env {
+		if l.env[k], err = p.expand(v); err != nil {
+			return nil, &configError{err}
 		}
 	}
 	if l.argv, err = arguments(c, im, p, lookup); err != nil {
