@@ -65,6 +65,8 @@ func (x *pod) prepareLaunch(c *corev1.Container, im *Image) (*launch, error) {
 }
 
 // baseEnv are the variables that every process starts with. Anything of the pod or the table goes over them.
+// KUBERNETES_SERVICE_HOST is not among them: a program that sees it reads the token at a fixed path below /var, which is not
+// there, and some (flux-operator) give up instead of turning to $KUBECONFIG.
 func (x *pod) baseEnv() map[string]string {
 	env := map[string]string{}
 	for _, k := range inherited {
@@ -83,7 +85,6 @@ func (x *pod) baseEnv() map[string]string {
 	env["HOME"] = filepath.Join(x.dir, "home")
 	env["TMPDIR"] = filepath.Join(x.dir, "tmp")
 	env["POD_IP"] = x.bind
-	env["KUBERNETES_SERVICE_HOST"], env["KUBERNETES_SERVICE_PORT"] = x.node.apiHost, x.node.apiPort
 	env[rootVariable] = x.node.cfg.Root
 	return env
 }
