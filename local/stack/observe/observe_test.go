@@ -79,8 +79,15 @@ func deployment(ready, updated int32) *appsv1.Deployment {
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: "ghost", Namespace: "ghost", Labels: map[string]string{"kustomize.toolkit.fluxcd.io/name": "apps"}},
 		Spec:       appsv1.DeploymentSpec{Replicas: &two, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "ghost"}}},
-		Status:     appsv1.DeploymentStatus{ReadyReplicas: ready, UpdatedReplicas: updated},
+		Status:     appsv1.DeploymentStatus{ReadyReplicas: ready, UpdatedReplicas: updated, Replicas: 2},
 	}
+}
+
+// surge wants one replica: the new one does not come up, the old one serves.
+func surge() *appsv1.Deployment {
+	d, one := deployment(1, 1), int32(1)
+	d.Spec.Replicas = &one
+	return d
 }
 
 func pod(name string, age time.Duration, w *corev1.ContainerStateWaiting, restarts int32) *corev1.Pod {
@@ -103,6 +110,7 @@ func TestAppCause(t *testing.T) {
 		"healthy":      {[]runtime.Object{deployment(2, 2)}, true, "", false},
 		"rolling":      {[]runtime.Object{deployment(2, 1), pod("new", 0, &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}, 0)}, false, "", false},
 		"no image":     {[]runtime.Object{deployment(2, 1), pod("old", time.Hour, nil, 0), pod("new", 0, &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "no tag x"}, 0)}, false, "ImagePullBackOff: no tag x", true},
+		"surge":        {[]runtime.Object{surge(), pod("new", 0, &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff"}, 0)}, false, "ImagePullBackOff", true},
 		"first pull":   {[]runtime.Object{deployment(2, 1), pod("new", 0, &corev1.ContainerStateWaiting{Reason: "ErrImagePull"}, 0)}, false, "ErrImagePull", false},
 		"crashes once": {[]runtime.Object{deployment(1, 2), pod("new", 0, &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}, 1)}, false, "exit code 7", false},
 		"crashes":      {[]runtime.Object{deployment(1, 2), pod("new", 0, &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}, 4)}, false, "exit code 7", true},
