@@ -93,7 +93,8 @@ func (p *provider) find(namespace, name, container string) (*container, error) {
 
 // logs serves a container's log, also that of a pod which had ended before the node started.
 func (p *provider) logs(ctx context.Context, namespace, name, container string, o api.ContainerLogOpts) (io.ReadCloser, error) {
-	dir, n, live := "", int32(0), func() bool { return false }
+	var dir string
+	n, live := int32(0), func() bool { return false }
 	if c, err := p.find(namespace, name, container); err == nil {
 		if c.simulated {
 			return io.NopCloser(strings.NewReader("(simulated container: image " + c.definition().Image + " is not in the image table)\n")), nil

@@ -192,7 +192,7 @@ func (e *Engine) deleteChangeSet(_ context.Context, f form) (any, error) {
 				return nil, err
 			}
 		}
-		return nil, nil //nolint:nilerr,nilnil // deleting what is gone succeeds, as in the service
+		return nil, nil // deleting what is gone succeeds, as in the service
 	}
 	delete(st.ChangeSets, cs.ID)
 	e.save(st)
