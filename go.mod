@@ -176,4 +176,4 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.3.3 // indirect
 )
 
-ignore ./node_modules
+ignore node_modules
