@@ -63,6 +63,33 @@ func TestKustomizations(t *testing.T) {
 	}
 }
 
+func TestARetriedKustomizationTellsWhy(t *testing.T) {
+	const api = "kustomize.toolkit.fluxcd.io/v1"
+	retrying := func(name string) *unstructured.Unstructured {
+		return object("Kustomization", api, name, 1, 1, map[string]any{"type": "Ready", "status": "Unknown", "reason": "Progressing"},
+			map[string]any{"lastAppliedRevision": "main@sha1:old", "lastAttemptedRevision": "main@sha1:new"})
+	}
+	event := func(name, object, revision string) *corev1.Event {
+		return &corev1.Event{
+			ObjectMeta:     metav1.ObjectMeta{Name: name, Namespace: "flux-system", Annotations: map[string]string{revisionAnnotation: revision}},
+			InvolvedObject: corev1.ObjectReference{Kind: "Kustomization", Namespace: "flux-system", Name: object},
+			Type:           corev1.EventTypeWarning, Reason: "ReconciliationFailed", Message: name,
+		}
+	}
+	c := fakeDynamic(retrying("broken"), retrying("first-try"))
+	c.Kube = fake.NewClientset(event("the cause", "broken", "main@sha1:new"), event("an older cause", "first-try", "main@sha1:old"))
+	items, err := c.Kustomizations(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i := items[0]; !i.Failed() || i.Message != "the cause" {
+		t.Errorf("broken: %+v", i)
+	}
+	if i := items[1]; i.Failed() {
+		t.Errorf("first-try: %+v", i)
+	}
+}
+
 func TestWebhookPath(t *testing.T) {
 	r := object("Receiver", "notification.toolkit.fluxcd.io/v1", "github", 1, 1, map[string]any{}, map[string]any{"webhookPath": "/hook/x"})
 	p, err := fakeDynamic(r).WebhookPath(t.Context(), "flux-system", "github")
