@@ -7,7 +7,8 @@ func newRoot() *cobra.Command {
 		Use:   "gitops",
 		Short: "Run the platform on this machine and check its manifests.",
 		Long: `gitops runs the whole platform on this machine, without an AWS account and
-without containers, and checks the manifests in k8s/.
+without containers, checks the manifests in k8s/, and adds and promotes
+environments.
 
 Progress goes to stderr, data to stdout.
 Exit codes: 0 success, 1 an error, 2 a wrong command line.`,
@@ -20,6 +21,6 @@ Exit codes: 0 success, 1 an error, 2 a wrong command line.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newLocal(), newManifests(), newVersion())
+	root.AddCommand(newLocal(), newManifests(), newEnvironment(), newPromote(), newVersion())
 	return root
 }
