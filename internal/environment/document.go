@@ -17,55 +17,53 @@ type member struct {
 	value      json.RawMessage
 }
 
-// members lists the members of the object that begins at an offset, and where the object ends.
-func members(content []byte, offset int) ([]member, int, error) {
+// members lists the members of the object that begins at an offset.
+func members(content []byte, offset int) ([]member, error) {
 	decoder := json.NewDecoder(bytes.NewReader(content[offset:]))
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		return nil, 0, fmt.Errorf("cdk.json: no object at byte %d: %w", offset, err)
+		return nil, fmt.Errorf("cdk.json: no object at byte %d: %w", offset, err)
 	}
 	var list []member
 	for decoder.More() {
 		from := offset + int(decoder.InputOffset())
 		token, err := decoder.Token()
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		m := member{key: fmt.Sprint(token), start: from + bytes.IndexByte(content[from:], '"')}
 		if err := decoder.Decode(&m.value); err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		m.end = offset + int(decoder.InputOffset())
 		list = append(list, m)
 	}
-	if _, err := decoder.Token(); err != nil {
-		return nil, 0, err
-	}
-	return list, offset + int(decoder.InputOffset()), nil
+	_, err := decoder.Token()
+	return list, err
 }
 
-// environments finds the members of context.gitops.environments, and where that object begins and ends.
-func environments(content []byte) (list []member, begin, end int, err error) {
+// environments finds the members of context.gitops.environments, and where that object begins.
+func environments(content []byte) (list []member, begin int, err error) {
 	begin = bytes.IndexByte(content, '{')
 	if begin < 0 {
-		return nil, 0, 0, fmt.Errorf("cdk.json: is no object")
+		return nil, 0, fmt.Errorf("cdk.json: is no object")
 	}
 	for _, key := range []string{"context", "gitops", "environments"} {
-		if list, _, err = members(content, begin); err != nil {
-			return nil, 0, 0, err
+		if list, err = members(content, begin); err != nil {
+			return nil, 0, err
 		}
 		i := slices.IndexFunc(list, func(m member) bool { return m.key == key })
 		if i < 0 {
-			return nil, 0, 0, fmt.Errorf("cdk.json: has no %q; run in a checkout of the platform", key)
+			return nil, 0, fmt.Errorf("cdk.json: has no %q; run in a checkout of the platform", key)
 		}
 		begin = list[i].end - len(list[i].value)
 	}
-	list, end, err = members(content, begin)
-	return list, begin, end, err
+	list, err = members(content, begin)
+	return list, begin, err
 }
 
 // insert adds a member behind the last, in the file's own indentation. All else stays as it is.
 func insert(content []byte, name string, fields []field) ([]byte, error) {
-	list, begin, _, err := environments(content)
+	list, begin, err := environments(content)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +88,7 @@ func insert(content []byte, name string, fields []field) ([]byte, error) {
 
 // drop removes a member and the comma that it leaves behind.
 func drop(content []byte, name string) ([]byte, error) {
-	list, begin, _, err := environments(content)
+	list, begin, err := environments(content)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func Add(root string, o Options) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, _, _, err := environments(content)
+	list, _, err := environments(content)
 	if err != nil {
 		return nil, err
 	}
