@@ -41,8 +41,8 @@ type Delta struct {
 	Unknown []string `json:"unknown,omitempty"`
 	// Usage are resources of the change that are paid by use.
 	Usage []string `json:"usage,omitempty"`
-	// Known tells that the bills were made; false when the AWS half did not have to be looked at.
-	Known bool `json:"known"`
+	// Totals tells that Before and After are whole bills; false when the AWS half did not have to be looked at.
+	Totals bool `json:"totals"`
 }
 
 // Change is the difference of the totals.
@@ -59,7 +59,7 @@ type Input struct {
 // Compare returns the delta between two sides.
 func (p Prices) Compare(old, now Input) Delta {
 	before, after := p.Bill(old), p.Bill(now)
-	d := Delta{Known: true, Before: before.total(), After: after.total()}
+	d := Delta{Before: before.total(), After: after.total()}
 	amounts := map[Line]float64{}
 	for _, line := range before.Lines {
 		amounts[Line{Item: line.Item, Where: line.Where}] -= line.Monthly
