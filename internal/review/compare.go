@@ -34,8 +34,8 @@ func (s sides) compare(ctx context.Context, node template.Node) (*Review, error)
 		e.Kustomizations = objects.Compare(old, now)
 		e.Notes = append(e.Notes, now.Problems...)
 		e.Cost = prices.Compare(
-			cost.Input{Stacks: templates(s.before[e.Name]), LoadBalancers: cost.LoadBalancers(old)},
-			cost.Input{Stacks: templates(s.after[e.Name]), LoadBalancers: cost.LoadBalancers(now)},
+			cost.Input{Stacks: templates(s.before[e.Name], nil), LoadBalancers: cost.LoadBalancers(old)},
+			cost.Input{Stacks: templates(s.after[e.Name], s.before[e.Name]), LoadBalancers: cost.LoadBalancers(now)},
 		)
 		e.Cost.Totals = s.after != nil
 		e.Notes = append(e.Notes, guard.Apply(e.Name, e.Findings, s.allowances[e.Name], s.now)...)
@@ -112,9 +112,12 @@ func parts(before, after map[string]assembly.Stack) []string {
 	return names
 }
 
-// templates of an environment by stack.
-func templates(stacks map[string]assembly.Stack) map[string]template.Template {
+// templates of an environment by stack. Stacks that are only in left have left the app; they stay in AWS, and cost.
+func templates(stacks, left map[string]assembly.Stack) map[string]template.Template {
 	byName := map[string]template.Template{}
+	for name, s := range left {
+		byName[name] = s.Template
+	}
 	for name, s := range stacks {
 		byName[name] = s.Template
 	}

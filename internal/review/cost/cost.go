@@ -181,10 +181,12 @@ func (b *biller) resource(r map[string]any, all map[string]map[string]any) {
 	}
 }
 
-// cluster adds an EKS control plane.
+// cluster adds an EKS control plane. Extended support is paid where the upgrade policy asks for it, which is EKS's
+// default; with STANDARD, EKS upgrades the cluster when the standard support of its version ends.
 func (b *biller) cluster(properties map[string]any) {
 	b.hourly("EKS control plane", b.prices.Hourly["eksCluster"], 1)
-	if version := text(properties["Version"]); !slices.Contains(b.prices.StandardSupport, version) {
+	policy, _ := properties["UpgradePolicy"].(map[string]any)
+	if version := text(properties["Version"]); policy["SupportType"] != "STANDARD" && !slices.Contains(b.prices.StandardSupport, version) {
 		b.hourly("EKS extended support of Kubernetes "+version, b.prices.Hourly["eksExtendedSupport"], 1)
 	}
 }

@@ -35,21 +35,38 @@ type block struct {
 	inner []block
 }
 
-// same tells whether two blocks differ in the environment only.
-func (b block) same(other block) bool {
-	return b.half == other.half && b.group == other.group && b.title == other.title && b.diff == other.diff && b.note == other.note &&
-		slices.EqualFunc(b.inner, other.inner, block.same)
+// key is equal for blocks that show the same change; the lines around it may differ between environments.
+func (b block) key() string {
+	parts := []string{string(b.half), b.group, b.title, b.note, changedLines(b.diff)}
+	for _, inner := range b.inner {
+		parts = append(parts, inner.key())
+	}
+	return strings.Join(parts, "\x00")
+}
+
+// changedLines are the lines of a unified difference that come or go.
+func changedLines(diff string) string {
+	var text strings.Builder
+	for line := range strings.Lines(diff) {
+		if strings.HasPrefix(line, "+") || strings.HasPrefix(line, "-") {
+			text.WriteString(line)
+		}
+	}
+	return text.String()
 }
 
 // blocks lists the differences of a review, those of one group together.
 func blocks(r *review.Review) []block {
 	var all []block
+	seen := map[string]int{}
 	for _, e := range r.Environments {
 		for _, b := range environmentBlocks(e) {
-			if i := slices.IndexFunc(all, b.same); i >= 0 {
+			key := b.key()
+			if i, known := seen[key]; known {
 				all[i].environments = append(all[i].environments, e.Name)
 				continue
 			}
+			seen[key] = len(all)
 			b.environments = []string{e.Name}
 			all = append(all, b)
 		}
@@ -75,6 +92,10 @@ func environmentBlocks(e review.Environment) []block {
 	var all []block
 	for _, s := range e.Stacks {
 		group := "stack " + s.Part
+		if s.Status == review.Removed {
+			all = append(all, leftBehind(group, s))
+			continue
+		}
 		for _, r := range s.Resources {
 			all = append(all, block{half: awsHalf, group: group, title: resourceTitle(r), diff: r.Text(), note: conditionalNote(r)})
 		}
@@ -88,6 +109,18 @@ func environmentBlocks(e review.Environment) []block {
 		}
 	}
 	return all
+}
+
+// leftBehind is the block of a stack that the app no longer has: nothing happens to its resources, so they are named only.
+func leftBehind(group string, s review.Stack) block {
+	var lines strings.Builder
+	for _, r := range s.Resources {
+		fmt.Fprintf(&lines, " %s %s\n", r.ID, r.Type)
+	}
+	return block{
+		half: awsHalf, group: group, title: s.Name + ": leaves the app, stays in AWS", diff: lines.String(),
+		note: "`cdk deploy` does not delete a stack that it does not know. These resources stay until somebody deletes the stack:",
+	}
 }
 
 // impacts in words.

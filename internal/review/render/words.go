@@ -17,7 +17,7 @@ func verdict(r *review.Review) string {
 	}
 	switch {
 	case r.Forbidden() > 0:
-		return fmt.Sprintf("FORBIDDEN: %s what holds data and has no entry in allowReplacement.", count(r.Forbidden(), "change replaces or removes", "changes replace or remove"))
+		return fmt.Sprintf("FORBIDDEN: %s something that holds data, without an entry in allowReplacement.", count(r.Forbidden(), "change replaces or removes", "changes replace or remove"))
 	case !r.Changed():
 		return "Nothing changes, in AWS or in Kubernetes."
 	case findings > 0:
@@ -50,15 +50,22 @@ func tally(pairs ...any) string {
 
 // stacksCell sums an environment's stacks up.
 func stacksCell(e review.Environment) string {
-	if e.Status == review.Removed && len(e.Stacks) > 0 {
-		return "leaves the app; its stacks stay in AWS"
-	}
-	var created, changed, replaced, removed, other int
+	var created, changed, replaced, removed, other, left int
 	for _, s := range e.Stacks {
+		if s.Status == review.Removed {
+			left++
+			continue
+		}
 		c, u, r, d := s.Count()
 		created, changed, replaced, removed, other = created+c, changed+u, replaced+r, removed+d, other+len(s.Other)
 	}
-	if created+changed+replaced+removed == 0 && other > 0 {
+	stay := count(left, "stack leaves the app and stays in AWS", "stacks leave the app and stay in AWS")
+	switch {
+	case left > 0 && left == len(e.Stacks):
+		return stay
+	case left > 0:
+		return tally(created, "created", changed, "changed", replaced, "REPLACED", removed, "REMOVED") + "; " + stay
+	case created+changed+replaced+removed == 0 && other > 0:
 		return count(other, "output or parameter", "outputs or parameters") + " changed"
 	}
 	return tally(created, "created", changed, "changed", replaced, "REPLACED", removed, "REMOVED")

@@ -110,12 +110,14 @@ func targetsCover(wide, narrow template.Targets, fold func(string) string) bool 
 	return true
 }
 
-// matches holds a value against an IAM pattern, in which * and ? cross every separator.
+// matches holds a value, which may be a pattern itself, against an IAM pattern, in which * and ? cross every separator.
 func matches(pattern, value string) bool {
-	// path.Match stops * at a slash; no value holds a NUL.
+	// path.Match stops * at a slash; no value holds a control character.
 	hide := strings.NewReplacer("/", "\x00", "[", "\x01", "]", "\x02", `\`, "\x03")
-	ok, err := path.Match(hide.Replace(pattern), hide.Replace(value))
-	return err == nil && ok
+	// A * in the value stands for any text, which a ? of the pattern does not cover: two characters say so.
+	wide := strings.ReplaceAll(value, "*", "\x04\x04")
+	ok, err := path.Match(hide.Replace(pattern), hide.Replace(wide))
+	return pattern == value || err == nil && ok
 }
 
 // equal compares by content.
