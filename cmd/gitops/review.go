@@ -1,15 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -70,8 +71,8 @@ database, the cluster or something else that holds data.`,
 	flags.StringVarP(&f.output, "output", "o", "", "json or markdown, or text when left out")
 	flags.StringVar(&f.markdown, "markdown", "", "also write the comment to this `file`")
 	flags.BoolVar(&f.comment, "comment", false, "create or update the comment on the pull request")
-	flags.IntVar(&f.pullRequest, "pull-request", 0, "`number` of the pull request (default: PULL_REQUEST, or what CodeBuild's webhook says)")
-	flags.StringVar(&f.tokenSecret, "token-secret", "", "`name` of the token's secret (default: /<environment>/gitops/review-token, with one --environment)")
+	flags.IntVar(&f.pullRequest, "pull-request", 0, "`number` of the pull request (default: PULL_REQUEST, CodeBuild's webhook, or the open one of this commit)")
+	flags.StringVar(&f.tokenSecret, "token-secret", "", "`name` of the token's secret (default: REVIEW_TOKEN_SECRET, or with one --environment /<environment>/gitops/review-token)")
 	flags.StringVar(&f.api, "github-api", comment.API, "`address` of GitHub's REST API")
 	return cmd
 }
@@ -132,7 +133,7 @@ func (f *reviewFlags) report(cmd *cobra.Command, result *review.Review) error {
 	posted := false
 	if f.comment {
 		var err error
-		if posted, err = f.post(cmd.Context(), cmd.ErrOrStderr(), markdown); err != nil {
+		if posted, err = f.post(cmd.Context(), cmd.ErrOrStderr(), markdown, result.Head.Commit); err != nil {
 			return err
 		}
 	}
@@ -153,22 +154,25 @@ func (f *reviewFlags) report(cmd *cobra.Command, result *review.Review) error {
 	return nil
 }
 
-// post puts the comment on the pull request. Without a token it says so and reports false.
-func (f *reviewFlags) post(ctx context.Context, errs io.Writer, markdown string) (bool, error) {
+// post puts the comment on the pull request that brings the commit. Without a token it says so and reports false.
+func (f *reviewFlags) post(ctx context.Context, errs io.Writer, markdown, commit string) (bool, error) {
 	token, why := f.token(ctx)
 	if token == "" {
 		fmt.Fprintf(errs, "No comment was written: %s.\n", why)
 		return false, nil
-	}
-	number, err := f.number(os.LookupEnv)
-	if err != nil {
-		return false, err
 	}
 	c, err := config.LoadFile(filepath.Join(f.Root, "cdk.json"))
 	if err != nil {
 		return false, err
 	}
 	client := comment.Client{API: f.api, Token: token, Marker: render.Marker}
+	number, err := f.number(os.LookupEnv)
+	if err == nil && number == 0 {
+		number, err = client.Find(ctx, c.Repository.Owner, c.Repository.Name, commit, strings.TrimPrefix(f.Base, "origin/"))
+	}
+	if err != nil {
+		return false, err
+	}
 	address, err := client.Put(ctx, comment.PullRequest{Owner: c.Repository.Owner, Repository: c.Repository.Name, Number: number}, markdown)
 	if err != nil {
 		return false, err
@@ -182,7 +186,7 @@ func (f *reviewFlags) token(ctx context.Context) (comment.Token, string) {
 	if token := comment.FromEnvironment(os.LookupEnv); token != "" {
 		return token, ""
 	}
-	name := f.tokenSecret
+	name := cmp.Or(f.tokenSecret, os.Getenv("REVIEW_TOKEN_SECRET"))
 	if name == "" && len(f.Environments) == 1 {
 		name = comment.SecretName(f.Environments[0])
 	}
@@ -206,7 +210,7 @@ func (f *reviewFlags) token(ctx context.Context) (comment.Token, string) {
 // webhook is what CodeBuild says of a build that a pull request started.
 var webhook = regexp.MustCompile(`^pr/([0-9]+)$`)
 
-// number is the pull request's number, from the flag or the variables of a build.
+// number is the pull request's number, from the flag or the variables of a build; 0 when they do not tell.
 func (f *reviewFlags) number(lookup func(string) (string, bool)) (int, error) {
 	if f.pullRequest > 0 {
 		return f.pullRequest, nil
@@ -221,5 +225,5 @@ func (f *reviewFlags) number(lookup func(string) (string, bool)) (int, error) {
 	if match := webhook.FindStringSubmatch(value); match != nil {
 		return strconv.Atoi(match[1])
 	}
-	return 0, errors.New("which pull request? Give --pull-request, or set PULL_REQUEST")
+	return 0, nil
 }

@@ -36,6 +36,28 @@ type Client struct {
 	HTTP *http.Client
 }
 
+// Find returns the number of the open pull request of a commit towards a branch, for pipelines that are told the commit
+// only.
+func (c Client) Find(ctx context.Context, owner, repository, commit, branch string) (int, error) {
+	var pulls []struct {
+		Number int    `json:"number"`
+		State  string `json:"state"`
+		Base   struct {
+			Ref string `json:"ref"`
+		} `json:"base"`
+	}
+	path := PullRequest{Owner: owner, Repository: repository}.path("commits", commit, "pulls")
+	if err := c.send(ctx, http.MethodGet, path+"?per_page=100", nil, &pulls); err != nil {
+		return 0, err
+	}
+	for _, pull := range pulls {
+		if pull.State == "open" && pull.Base.Ref == branch {
+			return pull.Number, nil
+		}
+	}
+	return 0, fmt.Errorf("no open pull request brings commit %.8s to %q; give --pull-request", commit, branch)
+}
+
 // existing is what is read of a comment.
 type existing struct {
 	ID   int64  `json:"id"`

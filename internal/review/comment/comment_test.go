@@ -47,6 +47,11 @@ func (g *github) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(w).Encode(map[string]string{"login": g.login})
 		return
 	}
+	if r.URL.Path == "/repos/me/platform/commits/abc/pulls" {
+		fmt.Fprint(w, `[{"number": 1, "state": "closed", "base": {"ref": "main"}}, {"number": 2, "state": "open", "base": {"ref": "production"}},
+			{"number": 3, "state": "open", "base": {"ref": "main"}}]`)
+		return
+	}
 	if r.Method != http.MethodGet && g.fail != 0 {
 		w.WriteHeader(g.fail)
 		fmt.Fprint(w, `{"message": "Resource not accessible"}`)
@@ -166,6 +171,18 @@ func TestPutFails(t *testing.T) {
 				t.Errorf("the error holds the token: %v", err)
 			}
 		})
+	}
+}
+
+func TestFind(t *testing.T) {
+	server := httptest.NewServer(&github{t: t})
+	defer server.Close()
+	client := Client{API: server.URL, Token: secret}
+	for branch, want := range map[string]int{"main": 3, "production": 2, "dev": 0} {
+		got, err := client.Find(t.Context(), "me", "platform", "abc", branch)
+		if got != want || (err == nil) != (want > 0) {
+			t.Errorf("%s: got %d, %v", branch, got, err)
+		}
 	}
 }
 
