@@ -167,6 +167,9 @@ func (f *reviewFlags) post(ctx context.Context, errs io.Writer, markdown, commit
 	}
 	client := comment.Client{API: f.api, Token: token, Marker: render.Marker}
 	number, err := f.number(os.LookupEnv)
+	if err == nil && number == 0 && commit == "" {
+		err = fmt.Errorf("which pull request? The working tree has changes of its own; commit them, or give --pull-request")
+	}
 	if err == nil && number == 0 {
 		number, err = client.Find(ctx, c.Repository.Owner, c.Repository.Name, commit, strings.TrimPrefix(f.Base, "origin/"))
 	}

@@ -106,3 +106,13 @@ func TestReportJSON(t *testing.T) {
 		t.Errorf("%q, %v", out, err)
 	}
 }
+
+func TestReportOfUncommittedWork(t *testing.T) {
+	t.Setenv("GITOPS_REVIEW_TOKEN", "ghp_secret")
+	t.Setenv("PULL_REQUEST", "")
+	t.Setenv("CODEBUILD_WEBHOOK_TRIGGER", "")
+	_, _, err := reviewIn(t, &reviewFlags{comment: true, api: "http://127.0.0.1:1"})
+	if err == nil || !strings.Contains(err.Error(), "which pull request?") {
+		t.Error(err)
+	}
+}

@@ -170,6 +170,8 @@ func (b *biller) resource(r map[string]any, all map[string]map[string]any) {
 		b.monthly("Secret", p.Monthly["secret"], 1)
 	case "AWS::Route53::HostedZone":
 		b.monthly("Hosted zone", p.Monthly["hostedZone"], 1)
+	case "AWS::CloudWatch::Alarm":
+		b.monthly("Alarm", p.Monthly["alarm"], 1)
 	default:
 		switch {
 		case p.free(resourceType):
