@@ -215,8 +215,8 @@ type Architecture string
 
 // The values of Nodes.Architecture.
 const (
-	ARM64  Architecture = "arm64"
-	X86_64 Architecture = "x86_64"
+	ARM64 Architecture = "arm64"
+	X8664 Architecture = "x86_64"
 )
 
 // Ghost is what the blog needs from AWS.

@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 
 // explain writes an error for people: what failed, its log and its remedy.
 func explain(w io.Writer, err error) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the outermost error is meant
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { // the outermost error is meant
 		for _, e := range joined.Unwrap() {
 			explain(w, e)
 		}

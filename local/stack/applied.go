@@ -19,7 +19,7 @@ func applied(ctx context.Context, c *observe.Cluster, commit string) error {
 		return err
 	}
 	if len(all) < 2 {
-		return errors.New("Flux has not made the Kustomizations of the environment yet")
+		return errors.New("the Kustomizations of the environment are not there yet")
 	}
 	var missing []string
 	for _, k := range all {
