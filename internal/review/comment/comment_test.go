@@ -235,7 +235,7 @@ func TestToken(t *testing.T) {
 
 func TestTokenDoesNotPrint(t *testing.T) {
 	token := Token(secret)
-	encoded, err := json.Marshal(Client{Token: token})
+	encoded, err := json.Marshal(struct{ Token Token }{token})
 	if err != nil {
 		t.Fatal(err)
 	}
