@@ -17,42 +17,25 @@ import (
 
 // compare makes the review of what was read.
 func (s sides) compare(ctx context.Context, node template.Node) (*Review, error) {
-	prices, err := cost.Table()
+	places, pairs := s.differing()
+	diffs, err := node.Compare(ctx, pairs)
 	if err != nil {
 		return nil, err
 	}
-	review := &Review{
-		Base: s.base, Head: s.head, Environments: s.environments,
-		Prices: Prices{Date: prices.Date, Region: prices.Region, Currency: prices.Currency, Source: prices.Source},
-	}
-	if err := s.stacks(ctx, node, review); err != nil {
-		return nil, err
-	}
-	for i := range review.Environments {
-		e := &review.Environments[i]
-		old, now := s.rendered[e.Name][0], s.rendered[e.Name][1]
-		e.Kustomizations = objects.Compare(old, now)
-		e.Notes = append(e.Notes, now.Problems...)
-		e.Cost = prices.Compare(
-			cost.Input{Stacks: templates(s.before[e.Name], nil), LoadBalancers: cost.LoadBalancers(old)},
-			cost.Input{Stacks: templates(s.after[e.Name], s.before[e.Name]), LoadBalancers: cost.LoadBalancers(now)},
-		)
-		e.Cost.Totals = s.after != nil
-		e.Notes = append(e.Notes, guard.Apply(e.Name, e.Findings, s.allowances[e.Name], s.now)...)
-	}
-	return review, nil
+	return s.finish(places, diffs)
 }
 
-// stacks fills in the stacks and findings of every environment.
-func (s sides) stacks(ctx context.Context, node template.Node, review *Review) error {
-	type place struct {
-		environment *Environment
-		stack       Stack
-	}
+// place is a stack whose templates differ.
+type place struct {
+	environment string
+	stack       Stack
+}
+
+// differing lists the stacks whose templates are not the same, each with its templates.
+func (s sides) differing() ([]place, []template.Pair) {
 	var places []place
 	var pairs []template.Pair
-	for i := range review.Environments {
-		e := &review.Environments[i]
+	for _, e := range s.environments {
 		before, after := s.before[e.Name], s.after[e.Name]
 		for _, part := range parts(before, after) {
 			old, was := before[part]
@@ -67,24 +50,52 @@ func (s sides) stacks(ctx context.Context, node template.Node, review *Review) e
 			case !is:
 				stack.Status, stack.Name, now.Template = Removed, old.Name, template.Template{}
 			}
-			places = append(places, place{e, stack})
+			places = append(places, place{e.Name, stack})
 			pairs = append(pairs, template.Pair{Old: old.Template, New: now.Template})
 		}
 	}
-	diffs, err := node.Compare(ctx, pairs)
+	return places, pairs
+}
+
+// finish makes the review, given the difference of each place.
+func (s sides) finish(places []place, diffs []template.Diff) (*Review, error) {
+	prices, err := cost.Table()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for i, p := range places {
-		if diffs[i].Empty() {
-			continue // metadata alone
+	review := &Review{
+		Base: s.base, Head: s.head, Environments: s.environments,
+		Prices: Prices{Date: prices.Date, Region: prices.Region, Currency: prices.Currency, Source: prices.Source},
+	}
+	for i := range review.Environments {
+		e := &review.Environments[i]
+		for j, p := range places {
+			if p.environment == e.Name {
+				e.add(p.stack, diffs[j])
+			}
 		}
-		p.stack.Diff = diffs[i]
-		slices.SortFunc(p.stack.Resources, func(a, b template.Resource) int { return strings.Compare(a.ID, b.ID) })
-		p.environment.Stacks = append(p.environment.Stacks, p.stack)
-		p.environment.Findings = append(p.environment.Findings, findings(p.environment.Name, p.stack)...)
+		old, now := s.rendered[e.Name][0], s.rendered[e.Name][1]
+		e.Kustomizations = objects.Compare(old, now)
+		e.Notes = append(e.Notes, now.Problems...)
+		e.Cost = prices.Compare(
+			cost.Input{Stacks: templates(s.before[e.Name], nil), LoadBalancers: cost.LoadBalancers(old)},
+			cost.Input{Stacks: templates(s.after[e.Name], s.before[e.Name]), LoadBalancers: cost.LoadBalancers(now)},
+		)
+		e.Cost.Totals = s.after != nil
+		e.Notes = append(e.Notes, guard.Apply(e.Name, e.Findings, s.allowances[e.Name], s.now)...)
 	}
-	return nil
+	return review, nil
+}
+
+// add notes a stack and what is to be seen in it. One that differs in metadata alone does not differ.
+func (e *Environment) add(s Stack, diff template.Diff) {
+	if diff.Empty() {
+		return
+	}
+	s.Diff = diff
+	slices.SortFunc(s.Resources, func(a, b template.Resource) int { return strings.Compare(a.ID, b.ID) })
+	e.Stacks = append(e.Stacks, s)
+	e.Findings = append(e.Findings, findings(e.Name, s)...)
 }
 
 // findings of one stack.

@@ -151,8 +151,8 @@ func (w *world) demoChart() {
 	w.c.Environments = w.c.Environments[:1]
 }
 
-// compare renders both trees and reviews.
-func (w *world) compare() *review.Review {
+// render renders both trees.
+func (w *world) render() {
 	w.t.Helper()
 	for _, e := range w.c.Environments {
 		var both [2]manifests.Rendered
@@ -166,20 +166,24 @@ func (w *world) compare() *review.Review {
 		}
 		w.c.Rendered[e.Name] = both
 	}
-	r, err := w.c.Compare(w.t.Context(), template.NodeOf(repository))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return r
 }
 
 // The outputs of typical changes, as files to read.
 func TestReviews(t *testing.T) {
+	var all []*review.Case
 	for _, c := range cases {
+		w := newWorld(t)
+		c.change(w)
+		w.render()
+		all = append(all, w.c)
+	}
+	reviews, err := review.CompareAll(t.Context(), template.NodeOf(repository), all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range cases {
 		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
-			w := newWorld(t)
-			c.change(w)
-			r := w.compare()
+			r := reviews[i]
 			if code := r.ExitCode(); code != c.code {
 				t.Errorf("exit code %d, want %d", code, c.code)
 			}
