@@ -53,6 +53,9 @@ func TestExitCodes(t *testing.T) {
 		"no promotion":    {[]string{"promote", "integration", "production"}, 1, "context.gitops: is missing"},
 		"half promotion":  {[]string{"promote", "integration"}, 2, "gitops promote"},
 		"unknown daemon":  {[]string{"local", "run", "nothing"}, 1, "procnode"},
+		"review as XML":   {[]string{"review", "-o", "xml"}, 2, `"xml"`},
+		"review of PR -1": {[]string{"review", "--pull-request", "-1"}, 2, "--pull-request -1"},
+		"review, no git":  {[]string{"review"}, 2, "not a git repository"},
 		"state is a file": {[]string{"local", "status", "--state", "cdk.json"}, 1, "--state"},
 	} {
 		t.Run(name, func(t *testing.T) {

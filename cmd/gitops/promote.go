@@ -1,9 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -28,7 +25,7 @@ request's description. Nothing is changed. Run git fetch first.`,
 			if err != nil {
 				return err
 			}
-			c, err := loadConfiguration(root)
+			c, err := config.LoadFile(filepath.Join(root, "cdk.json"))
 			if err != nil {
 				return err
 			}
@@ -40,17 +37,4 @@ request's description. Nothing is changed. Run git fetch first.`,
 			return nil
 		},
 	}
-}
-
-// loadConfiguration reads and validates the cdk.json of a checkout.
-func loadConfiguration(root string) (config.Config, error) {
-	var file struct{ Context map[string]any }
-	content, err := os.ReadFile(filepath.Join(root, "cdk.json"))
-	if err == nil {
-		err = json.Unmarshal(content, &file)
-	}
-	if err != nil {
-		return config.Config{}, fmt.Errorf("cdk.json: %w", err)
-	}
-	return config.Load(file.Context)
 }
