@@ -137,6 +137,20 @@ var badConfigurations = []struct {
 		"gitops/environments/production/delivery": map[string]any{"connectionArn": connection("222222222222")},
 		"gitops/environments/production/branch":   "main",
 	}},
+	{name: "replacement allowed without a day", edits: dev("allowReplacement", []any{allowance("until", absent{})})},
+	{name: "replacement allowed for ever", edits: dev("allowReplacement", []any{allowance("until", "never")})},
+	{name: "replacement allowed until a day that is none", edits: dev("allowReplacement", []any{allowance("until", "2026-02-30")})},
+	{name: "replacement allowed with a time", edits: dev("allowReplacement", []any{allowance("until", "2026-12-31T00:00:00Z")})},
+	{name: "replacement allowed without a reason", edits: dev("allowReplacement", []any{allowance("reason", absent{})})},
+	{name: "replacement allowed with an empty reason", edits: dev("allowReplacement", []any{allowance("reason", "ok")})},
+	{name: "replacement of nothing", edits: dev("allowReplacement", []any{allowance("resource", absent{})})},
+	{name: "replacement of a whole stack", edits: dev("allowReplacement", []any{allowance("resource", "dev/ghost")})},
+	{name: "replacement of anything", edits: dev("allowReplacement", []any{allowance("resource", "dev/ghost/*")})},
+	{name: "replacement in another environment", edits: dev("allowReplacement", []any{allowance("resource", "production/ghost/DatabaseB269D8BB")})},
+	{name: "replacement allowed twice", edits: dev("allowReplacement", []any{allowance("", nil), allowance("", nil)})},
+	{name: "replacements as an object", edits: dev("allowReplacement", allowance("", nil))},
+	{name: "replacement as text", edits: dev("allowReplacement", []any{"dev/ghost/DatabaseB269D8BB"})},
+	{name: "unknown key of a replacement", edits: dev("allowReplacement", []any{allowance("because", "it is old")})},
 	{name: "null", edits: dev("network", nil)},
 	{name: "many at once", edits: map[string]any{
 		"gitops/environments/dev/account": "1", "gitops/environments/dev/region": "x", "gitops/environments/dev/network/cidr": "x",
@@ -153,6 +167,17 @@ func dev(path string, value any) map[string]any { return set("gitops/environment
 // connection is a connection of an account.
 func connection(account string) string {
 	return "arn:aws:codeconnections:eu-west-1:" + account + ":connection/01234567-89ab-cdef-0123-456789abcdef"
+}
+
+// allowance is a valid entry of allowReplacement with one edit.
+func allowance(key string, value any) map[string]any {
+	entry := map[string]any{"resource": "dev/ghost/DatabaseB269D8BB", "until": "2026-12-31", "reason": "restored from the snapshot"}
+	if _, remove := value.(absent); remove {
+		delete(entry, key)
+	} else if key != "" {
+		entry[key] = value
+	}
+	return entry
 }
 
 // environment is a valid environment.

@@ -48,7 +48,7 @@ func imageTable(p hostPrograms) procnode.Table {
 		flux("kustomize-controller", dependencies),
 		flux("helm-controller", dependencies),
 		flux("notification-controller", map[string]string{"--events-addr": "${IP}:9090", "--receiverAddr": "${IP}:9292"}),
-		withEnv(flux("image-reflector-controller", map[string]string{"--storage-path": "${mount:/data}"}), "AWS_ENDPOINT_URL", p.endpoint),
+		flux("image-reflector-controller", map[string]string{"--storage-path": "${mount:/data}"}),
 		flux("image-automation-controller", nil),
 		p.image("ghcr.io/controlplaneio-fluxcd/flux-operator", "flux-operator", map[string]string{
 			"--metrics-addr": "${IP}:8080", "--health-addr": "${IP}:8081", "--enable-leader-election": "false",

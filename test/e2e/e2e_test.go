@@ -138,7 +138,7 @@ func (s *system) rollingUpdate(ctx context.Context) (string, error) {
 }
 
 func (s *system) badManifest(ctx context.Context) (string, error) {
-	return s.fault(ctx, "k8s/apps/ghost/deployment.yaml", "replicas: 2", "replicas: many", "apps", "many")
+	return s.fault(ctx, "k8s/apps/ghost/deployment.yaml", "replicas: 2", "replicas: many", "apps", "Deployment")
 }
 
 func (s *system) badImage(ctx context.Context) (string, error) {

@@ -64,7 +64,9 @@ func putAlarm(ctx context.Context, r *Request, name string, _, p Properties) (Re
 		return Result{}, err
 	}
 	in.AlarmName = &name
-	in.Tags = tagList(r.tags(p), func(k, v string) cloudwatchtypes.Tag { return cloudwatchtypes.Tag{Key: aws.String(k), Value: aws.String(v)} })
+	in.Tags = tagList(r.tags(p), func(k, v string) cloudwatchtypes.Tag {
+		return cloudwatchtypes.Tag{Key: aws.String(k), Value: aws.String(v)}
+	})
 	if _, err := r.alarms().PutMetricAlarm(ctx, &in); err != nil {
 		return Result{}, err
 	}

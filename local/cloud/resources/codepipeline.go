@@ -80,4 +80,3 @@ func pipelineResult(name string, declaration *pipelinetypes.PipelineDeclaration)
 	}
 	return result
 }
-

@@ -1,6 +1,10 @@
 package resources
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -134,5 +138,44 @@ func TestAlarmOfEvents(t *testing.T) {
 	out, err := s.services.alarms().DescribeAlarms(t.Context(), &cloudwatch.DescribeAlarmsInput{AlarmNames: []string{alarm}})
 	if err != nil || len(out.MetricAlarms) != 1 || aws.ToInt32(out.MetricAlarms[0].Period) != 120 || len(out.MetricAlarms[0].OKActions) != 1 {
 		t.Errorf("alarms: %+v (%v)", out, err)
+	}
+}
+
+// Every type and property of the local environment's templates is known: a template that the local CloudFormation refuses
+// is found here, and not minutes later.
+func TestTemplatesAreKnown(t *testing.T) {
+	names, err := filepath.Glob("../../../testdata/templates/local-*.json")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no templates: %v", err)
+	}
+	for _, name := range names {
+		var template struct {
+			Resources map[string]struct {
+				Type       string
+				Properties map[string]any
+			}
+		}
+		content, err := os.ReadFile(name)
+		if err == nil {
+			err = json.Unmarshal(content, &template)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for id, r := range template.Resources {
+			kind, known := Lookup(r.Type)
+			if strings.HasPrefix(r.Type, "Custom::") { // applied to the cluster by another package
+				continue
+			}
+			if !known {
+				t.Errorf("%s: %s is a %s, which has no handler", filepath.Base(name), id, r.Type)
+				continue
+			}
+			for property := range r.Properties {
+				if kind.Properties != nil && !contains(kind.Properties, property) {
+					t.Errorf("%s: %s: the handler of %s does not know %s", filepath.Base(name), id, r.Type, property)
+				}
+			}
+		}
 	}
 }

@@ -90,6 +90,22 @@ func TestARetriedKustomizationTellsWhy(t *testing.T) {
 	}
 }
 
+func TestWarnings(t *testing.T) {
+	event := func(name, kind, object string, age time.Duration) *corev1.Event {
+		return &corev1.Event{
+			ObjectMeta:     metav1.ObjectMeta{Name: name, Namespace: "ghost"},
+			InvolvedObject: corev1.ObjectReference{Kind: kind, Namespace: "ghost", Name: object},
+			Type:           corev1.EventTypeWarning, Reason: "FailedBuildModel", Message: name, LastTimestamp: metav1.NewTime(time.Now().Add(-age)),
+		}
+	}
+	c := &Cluster{Kube: fake.NewClientset(event("newest", "Ingress", "ghost", time.Second), event("older", "Ingress", "ghost", time.Minute),
+		event("too old", "Ingress", "other", time.Hour), event("a pod", "Pod", "ghost", time.Second))}
+	got, err := c.Warnings(t.Context(), time.Now().Add(-5*time.Minute))
+	if err != nil || len(got) != 1 || got[0] != "Ingress ghost/ghost: FailedBuildModel: newest" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
 func TestWebhookPath(t *testing.T) {
 	r := object("Receiver", "notification.toolkit.fluxcd.io/v1", "github", 1, 1, map[string]any{}, map[string]any{"webhookPath": "/hook/x"})
 	p, err := fakeDynamic(r).WebhookPath(t.Context(), "flux-system", "github")

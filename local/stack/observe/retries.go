@@ -25,7 +25,7 @@ func (c *Cluster) explainRetries(ctx context.Context, all []Item) error {
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(events.Items, func(a, b corev1.Event) int { return a.LastTimestamp.Compare(b.LastTimestamp.Time) })
+	slices.SortFunc(events.Items, func(a, b corev1.Event) int { return eventTime(a).Compare(eventTime(b)) })
 	for n := range all {
 		if !retried(all[n]) {
 			continue
