@@ -17,11 +17,11 @@ func newPush(f *localFlags) *cobra.Command {
 		Short: "Commit the working tree to the local repository, as a merge would.",
 		Long: `Commit the working tree - tracked and untracked files that are not ignored - on top
 of the local repository's main, push it, and wait: until Flux applied the commit,
-and until the stacks are deployed when the commit touches the AWS half (cdk.json,
-main.go, config/, infrastructure/, app-resources/, go.mod, package.json).
+and until the pipelines whose triggers match its changes ended or wait for an
+approval. The triggers are those of the deployed stack local-delivery.
 
 The checkout's own index, branches and commits are not touched. Exit code 1 and the
-cause when a Kustomization, a rollout or a stack failed.`,
+cause when a Kustomization, a rollout or a pipeline failed.`,
 		Example: `  gitops local push
   gitops local push --message "Two replicas"
   gitops local push --no-wait`,

@@ -225,7 +225,7 @@ func (b *build) cached(path string) bool {
 func (b *build) codebuild() map[string]string {
 	_, uuid, _ := strings.Cut(b.id, ":")
 	return map[string]string{
-		"CODEBUILD_BUILD_ARN":               "arn:aws:codebuild:" + b.AWS.Region + ":000000000000:build/" + b.id,
+		"CODEBUILD_BUILD_ARN":               "arn:aws:codebuild:" + b.AWS.Region + ":" + b.Account + ":build/" + b.id,
 		"CODEBUILD_BUILD_ID":                b.id,
 		"CODEBUILD_BUILD_IMAGE":             b.project.Environment.Image,
 		"CODEBUILD_BUILD_SUCCEEDING":        "1",
@@ -269,8 +269,13 @@ func (r *runner) linkTools() error {
 	if err := os.MkdirAll(bin, 0o700); err != nil {
 		return err
 	}
-	for name, program := range r.Tools {
-		if err := os.Symlink(program, filepath.Join(bin, name)); err != nil {
+	for name, command := range r.Tools {
+		words := make([]string, len(command))
+		for i, w := range command {
+			words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+		script := "#!/bin/sh\nexec " + strings.Join(words, " ") + ` "$@"` + "\n"
+		if err := os.WriteFile(filepath.Join(bin, name), []byte(script), 0o700); err != nil { //nolint:gosec // a program
 			return err
 		}
 	}

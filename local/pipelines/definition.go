@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
 )
 
@@ -101,6 +102,8 @@ type Variable struct{ Name, Type, Value string }
 type Definitions struct {
 	Pipelines map[string]*Pipeline
 	Projects  map[string]*Project
+	// Busy is set while the stack is updated, which may be rolled back.
+	Busy bool
 }
 
 // Load reads the definitions from the deployed template of a stack. The
@@ -116,6 +119,11 @@ func Load(ctx context.Context, c aws.Config, stack string) (*Definitions, error)
 	if err != nil {
 		return nil, fmt.Errorf("template of %s: %w", stack, err)
 	}
+	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
+	if err != nil {
+		return nil, fmt.Errorf("stack %s: %w", stack, err)
+	}
+	busy := slices.ContainsFunc(described.Stacks, func(s types.Stack) bool { return strings.HasSuffix(string(s.StackStatus), "_IN_PROGRESS") })
 	ids := map[string]string{"AWS::Region": c.Region, "AWS::Partition": "aws", "AWS::StackName": stack, "AWS::URLSuffix": "amazonaws.com"}
 	pages := cloudformation.NewListStackResourcesPaginator(client, &cloudformation.ListStackResourcesInput{StackName: &stack})
 	for pages.HasMorePages() {
@@ -127,7 +135,11 @@ func Load(ctx context.Context, c aws.Config, stack string) (*Definitions, error)
 			ids[aws.ToString(r.LogicalResourceId)] = aws.ToString(r.PhysicalResourceId)
 		}
 	}
-	return parse([]byte(aws.ToString(out.TemplateBody)), ids)
+	d, err := parse([]byte(aws.ToString(out.TemplateBody)), ids)
+	if err == nil {
+		d.Busy = busy
+	}
+	return d, err
 }
 
 // parse finds the pipelines and projects of a template; ids are what Ref

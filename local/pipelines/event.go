@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -101,4 +102,10 @@ func (s state) save(root string) error {
 func Seen(root, ref string) (string, error) {
 	s, err := loadState(root)
 	return s.Refs[ref], err
+}
+
+// Names are the pipelines that the runner knows.
+func Names(root string) ([]string, error) {
+	s, err := loadState(root)
+	return slices.Sorted(maps.Keys(s.Definitions)), err
 }

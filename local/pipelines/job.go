@@ -39,15 +39,16 @@ func (r *runner) interrupted(e *Execution) error {
 	if e.Status != InProgress {
 		return nil
 	}
+	cut := 0
 	for _, a := range e.Actions {
 		if a.Status == InProgress {
 			if a.Build != "" {
 				endBuild(a.Build)
 			}
-			a.Status = Queued
+			a.Status, cut = Queued, 1
 		}
 	}
-	if e.Interruptions++; e.Interruptions > maxInterruptions {
+	if e.Interruptions += cut; e.Interruptions > maxInterruptions {
 		e.Status, e.Ended, e.Reason = Failed, time.Now(), fmt.Sprintf("interrupted %d times", e.Interruptions)
 	}
 	return e.save(r.Root)
@@ -169,7 +170,10 @@ func (j *job) action(ctx context.Context, s *Stage, a *Action) error {
 	var state *ActionState
 	if err := j.update(func() {
 		if state = j.execution.action(s.Name, a.Name, a.ActionTypeID.String()); state.Status != Succeeded {
-			state.Status, state.Started, state.Reason = InProgress, time.Now(), ""
+			if state.Status != Waiting { // since it began to wait, also under another runner
+				state.Started = time.Now()
+			}
+			state.Status, state.Reason = InProgress, ""
 		}
 	}); err != nil || state.Status == Succeeded {
 		return err

@@ -34,12 +34,12 @@ type Config struct {
 	// Stack is the CloudFormation stack with the pipelines.
 	Stack string
 	// AWS reaches the API in whose account everything is.
-	AWS aws.Config
+	AWS     aws.Config
+	Account string
 	// Environ is what every build's environment begins with.
 	Environ []string
-	// Tools are links that are put on the PATH of every build: their names, and
-	// the programs behind them.
-	Tools map[string]string
+	// Tools are commands that are put on the PATH of every build, by their names.
+	Tools map[string][]string
 	// Modules is a checkout whose node_modules a build gets when its
 	// package-lock.json is the same, as from CodeBuild's cache. Empty: none.
 	Modules string
@@ -68,8 +68,13 @@ type runner struct {
 
 	// reconciling lets one job at a time compare definitions.
 	reconciling sync.Mutex
+	known       *Definitions // as last read while the stack was at rest
+	looked      time.Time    // when
 	complaint   string
 }
+
+// interval is how often the definitions are compared when nothing happens.
+const interval = 5 * time.Second
 
 // Run starts executions for the events that Record left, and runs them, until
 // ctx ends. What ran then goes on at the next Run, with the action that was
@@ -79,16 +84,25 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	r.Log.Info("pipelines ready", "stack", c.Stack, "builds", c.Builds)
+	r.Log.Info("pipelines ready", "stack", r.Stack, "builds", r.Builds)
 	defer r.jobs.Wait()
 	for ctx.Err() == nil {
-		r.complain(r.events(ctx))
-		r.complain(r.schedule(ctx))
+		r.complain(r.turn(ctx))
 		if pause(ctx) != nil {
 			return nil
 		}
 	}
 	return nil
+}
+
+// turn looks once at everything that may start an execution.
+func (r *runner) turn(ctx context.Context) error {
+	err := r.events(ctx)
+	if err == nil && time.Since(r.looked) > interval {
+		r.looked = time.Now()
+		_, err = r.reconcile(ctx)
+	}
+	return errors.Join(err, r.schedule(ctx))
 }
 
 func newRunner(c Config) (*runner, error) {
@@ -288,6 +302,13 @@ func (r *runner) reconcile(ctx context.Context) (*Definitions, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.Busy && r.known != nil {
+		return r.known, nil
+	}
+	if d.Busy {
+		return d, nil // nothing to compare with
+	}
+	r.known = d
 	r.mu.Lock()
 	before := maps.Clone(r.state.Definitions)
 	r.mu.Unlock()
@@ -330,8 +351,7 @@ func (r *runner) schedule(ctx context.Context) error {
 	var problems []error
 	for name, q := range queues {
 		slices.SortFunc(q, func(a, b *Execution) int {
-			// What was cut off goes first.
-			return cmp.Or(cmp.Compare(b.Interruptions, a.Interruptions), a.Queued.Compare(b.Queued))
+			return cmp.Or(cmp.Compare(started(b), started(a)), a.Queued.Compare(b.Queued)) // what was cut off goes first
 		})
 		switch mode := q[len(q)-1].Mode; {
 		case mode == "PARALLEL":
@@ -353,6 +373,13 @@ func (r *runner) schedule(ctx context.Context) error {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+func started(e *Execution) int {
+	if e.Status == InProgress {
+		return 1
+	}
+	return 0
 }
 
 // launch runs an execution; the caller holds the lock.
