@@ -92,9 +92,16 @@ func (w *logWriter) flush() {
 	}
 }
 
-// tail is the end of what was written.
+// tail is the end of what the commands wrote, without this package's own lines
+// and without colours.
 func (w *logWriter) tail() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return string(w.last)
+	var b strings.Builder
+	for line := range strings.Lines(colours.ReplaceAllString(string(w.last), "")) {
+		if !strings.HasPrefix(line, "[Container] ") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }

@@ -35,6 +35,9 @@ func telling(text string) string {
 			continue
 		}
 		last = line
+		if strings.HasPrefix(line, "make: ***") {
+			continue // what it ran has said why
+		}
 		if errorLine.MatchString(line) {
 			best = line
 		}
