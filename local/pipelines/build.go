@@ -1,6 +1,7 @@
 package pipelines
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -91,10 +92,7 @@ func (b *build) explain(ctx context.Context, err error) error {
 }
 
 func (b *build) run(ctx context.Context) (map[string]string, error) {
-	limit := time.Duration(b.project.TimeoutInMinutes) * time.Minute
-	if limit == 0 {
-		limit = time.Hour // CodeBuild's default
-	}
+	limit := time.Duration(cmp.Or(b.project.TimeoutInMinutes, 60)) * b.minute // CodeBuild's default is an hour
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the build has timed out after %s, the project's limit", limit))
 	defer cancel()
 	b.say("Build %s of commit %s", b.id, b.execution.Commit)
@@ -106,7 +104,7 @@ func (b *build) run(ctx context.Context) (map[string]string, error) {
 	if strings.Contains(spec, "\n") {
 		b.spec, err = buildspec.Parse([]byte(spec))
 	} else {
-		b.spec, err = buildspec.Load(b.src, orDefault(spec, "buildspec.yml"))
+		b.spec, err = buildspec.Load(b.src, cmp.Or(spec, "buildspec.yml"))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("YAML_FILE_ERROR: %w", err)
@@ -119,13 +117,6 @@ func (b *build) run(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	return b.exported()
-}
-
-func orDefault(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }
 
 // scratch holds what the commands of a build hand to each other.

@@ -53,6 +53,8 @@ type Config struct {
 
 	// load replaces Load in tests.
 	load func(context.Context) (*Definitions, error)
+	// minute is the unit of the projects' time limits; shorter in tests.
+	minute time.Duration
 }
 
 // runner is a running Config.
@@ -106,7 +108,7 @@ func (r *runner) turn(ctx context.Context) error {
 }
 
 func newRunner(c Config) (*runner, error) {
-	c.Builds = cmp.Or(c.Builds, 2)
+	c.Builds, c.minute = cmp.Or(c.Builds, 2), cmp.Or(c.minute, time.Minute)
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}

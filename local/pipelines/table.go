@@ -2,6 +2,7 @@ package pipelines
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -77,7 +78,7 @@ func Write(w io.Writer, all []*Execution, now time.Time) {
 			}
 			took = e.Duration(now).Round(time.Second).String()
 		}
-		fmt.Fprintf(w, row, e.Pipeline, e.ID[:8], e.Shown(), orDefault(e.Stage, "-"), fmt.Sprintf("%.8s", e.Commit), started, took)
+		fmt.Fprintf(w, row, e.Pipeline, e.ID[:8], e.Shown(), cmp.Or(e.Stage, "-"), fmt.Sprintf("%.8s", e.Commit), started, took)
 	}
 	for _, e := range all {
 		if a := e.waits(); a != nil && !e.Status.Ended() {
