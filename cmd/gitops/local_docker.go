@@ -16,7 +16,7 @@ func newDocker() *cobra.Command {
 		Use:                "docker COMMAND",
 		Short:              "Stand in for docker in the builds of pipelines.",
 		Long:               "Stand in for docker in the builds of pipelines: record the image and give its\nmanifest to the local ECR. Nothing is built.",
-		Example:            "  gitops local docker push 000000000000.dkr.ecr.eu-west-1.amazonaws.com/local/ghost:1",
+		Example:            "  gitops local docker buildx build --push --tag REGISTRY/local/ghost:1 dockerbuild",
 		Hidden:             true,
 		DisableFlagParsing: true, // they are docker's
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -8,6 +8,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -85,7 +86,7 @@ func parse(command string, args []string, known map[string]*option) ([]string, e
 		case o == nil:
 			return nil, fmt.Errorf("docker %s: %s is not known here", command, name)
 		case !o.value:
-			o.each = append(o.each, cmpOr(value, "true"))
+			o.each = append(o.each, cmp.Or(value, "true"))
 		case given:
 			o.each = append(o.each, value)
 		case i+1 == len(args):
@@ -96,13 +97,6 @@ func parse(command string, args []string, known map[string]*option) ([]string, e
 		}
 	}
 	return words, nil
-}
-
-func cmpOr(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a
 }
 
 // login checks the password against nothing but its shape: what ECR gives out

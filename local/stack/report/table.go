@@ -109,7 +109,7 @@ func (s *Status) rows(now time.Time) []row {
 }
 
 func execution(e *pipelines.Execution, now time.Time) row {
-	r := row{"pipeline", e.Pipeline, "working", fmt.Sprintf("%.8s %s", e.Commit, strings.TrimSpace(string(e.Shown())+" "+e.Stage))}
+	r := row{"pipeline", e.Pipeline, "working", fmt.Sprintf("%.8s %s", e.Commit, e.Stage)}
 	switch e.Shown() {
 	case pipelines.Succeeded:
 		r.state = "ready"
@@ -121,7 +121,7 @@ func execution(e *pipelines.Execution, now time.Time) row {
 		r.state = "stopped"
 	}
 	if e.Status.Ended() {
-		r.detail = fmt.Sprintf("%.8s %s, %s ago", e.Commit, e.Stage, ago(now.Sub(e.Ended)))
+		r.detail += ", " + ago(now.Sub(e.Ended)) + " ago"
 	}
 	return r
 }
