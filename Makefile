@@ -65,7 +65,7 @@ bench: bin/gitops node_modules/.package-lock.json ## Measure synth beside a peer
 	@bench/run
 
 golden: node_modules/.package-lock.json ## Rewrite the golden files from the code.
-	@go test -count 1 . ./config ./internal/review -update
+	@go test -count 1 . ./config ./internal/review ./internal/promotion -update
 
 fmt: ## Format the code.
 	@$(GOLANGCI) fmt

@@ -7,6 +7,7 @@ import (
 	appresources "k8s-plus-aws-gitops/app-resources"
 	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/infrastructure"
+	"k8s-plus-aws-gitops/infrastructure/delivery"
 )
 
 // newApp builds the construct tree: a stage per environment, and in it the stacks network → ghost → cluster. The cluster
@@ -44,10 +45,14 @@ func addEnvironment(app awscdk.App, env config.Environment, kubectlLayer string)
 		Env:          env,
 		Network:      network,
 		KubectlLayer: kubectlLayer,
+		Images:       []string{ghost.Images},
 		Identities: []infrastructure.Identity{
 			{Namespace: appresources.GhostNamespace, ServiceAccount: appresources.GhostServiceAccount, RoleARN: ghost.RoleARN},
 		},
 	})
+	if env.Delivers() {
+		delivery.New(stage, delivery.Props{Env: env, Image: ghost.Images, Applications: []string{ghost.Name}})
+	}
 	cluster.Stack.AddStackDependency(ghost.Stack, jsii.String("applications' roles and secrets before the pods that use them"))
 	for key, value := range env.Tags {
 		awscdk.Tags_Of(stage).Add(jsii.String(key), jsii.String(value), nil)

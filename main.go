@@ -15,6 +15,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/infrastructure/delivery"
 	"k8s-plus-aws-gitops/internal/nag"
 )
 
@@ -91,6 +92,14 @@ func load() (map[string]any, []config.Environment, error) {
 	selection, _ := context["env"].(string)
 	environments, err := c.Select(selection)
 	if err != nil {
+		return nil, nil, err
+	}
+	if selection != "" { // to be deployed, and not only to be checked
+		if err := c.CheckBranches(environments, config.Branches()); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := delivery.Check(".", environments); err != nil {
 		return nil, nil, err
 	}
 	if _, err := os.Stat(kubectlLayer); err != nil {

@@ -16,6 +16,7 @@ import (
 var everything = map[string]string{
 	"Roleexternaldns route53:ListHostedZones": "no resource level",
 	"Roleawsloadbalancercontroller":           "upstream's policy, compared with upstream in infrastructure/addons",
+	"Roleimage ecr:GetAuthorizationToken":     "no resource level; the builds of the image, and the controller that lists its tags",
 }
 
 // statementsOf lists the statements of the identity policies of a template, by logical id.
@@ -96,9 +97,12 @@ func excused(id, action string) bool {
 // Every role that pods assume trusts one ServiceAccount of one cluster, and every association's ServiceAccount is the one
 // that its role trusts.
 func TestPodIdentityRolesTrustOneServiceAccount(t *testing.T) {
-	want := map[string]bool{"kube-system/aws-node": true, "kube-system/aws-load-balancer-controller": true, "external-dns/external-dns": true, "external-secrets/external-secrets": true, "ghost/ghost": true}
 	templates := sampleApp(t)
 	for _, env := range environments(t, sample(t), "") {
+		want := map[string]bool{"kube-system/aws-node": true, "kube-system/aws-load-balancer-controller": true, "external-dns/external-dns": true, "external-secrets/external-secrets": true, "ghost/ghost": true}
+		if env.UpdatesImages() {
+			want["flux-system/image-reflector-controller"] = true
+		}
 		got := map[string]bool{}
 		for _, stack := range []string{"cluster", "ghost"} {
 			for id, r := range templates[env.StackName(stack)].ofType("AWS::IAM::Role") {
@@ -300,8 +304,14 @@ func TestBootstrapOrder(t *testing.T) {
 				t.Errorf("%s: the root Kustomization does not depend on %s", env.Name, want)
 			}
 		}
-		if len(stack.ofType("AWS::EKS::PodIdentityAssociation")) != 4 {
-			t.Errorf("%s: %d associations, want 4", env.Name, len(stack.ofType("AWS::EKS::PodIdentityAssociation")))
+		associations := stack.ofType("AWS::EKS::PodIdentityAssociation")
+		if want := map[bool]int{true: 5, false: 4}[env.UpdatesImages()]; len(associations) != want {
+			t.Errorf("%s: %d associations, want %d", env.Name, len(associations), want)
+		}
+		for id := range associations { // Flux's own controllers, too, start with their roles
+			if !reachable(stack, byPrefix(t, stack, "FluxInstance"))[id] {
+				t.Errorf("%s: the FluxInstance does not depend on %s", env.Name, id)
+			}
 		}
 		order := []string{"FluxKustomization", "FluxSource", "FluxRunning", "FluxInstance", "ClusterchartFluxOperator", "FluxNamespace"}
 		for i, later := range order[:len(order)-1] {

@@ -13,11 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Three stacks per environment, by their agreed names; the cluster after what its pods need.
+// Four stacks per environment, by their agreed names; the cluster after what its pods need.
 func TestStacks(t *testing.T) {
 	var want []string
 	for _, env := range []string{"dev", "integration", "local", "production"} {
-		want = append(want, env+"-cluster", env+"-ghost", env+"-network")
+		want = append(want, env+"-cluster", env+"-delivery", env+"-ghost", env+"-network")
 	}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(sampleApp(t)))); diff != "" {
 		t.Errorf("stacks (-want +got):\n%s", diff)
@@ -75,7 +75,10 @@ func TestFacts(t *testing.T) {
 		manifest := stack.Resources[byPrefix(t, stack, "ClusterFacts")].Properties["Manifest"]
 		objects := parseManifest(t, manifest)
 		data, _ := get(objects, 0, "data").(map[string]any)
-		want := []string{"AWS_ACCOUNT_ID", "AWS_PARTITION", "AWS_REGION", "CLUSTER_NAME", "DOMAIN", "ENVIRONMENT", "GIT_BRANCH", "GIT_URL", "HOSTED_ZONE_ID", "VPC_CIDR", "VPC_ID"}
+		want := []string{"AWS_ACCOUNT_ID", "AWS_PARTITION", "AWS_REGION", "CLUSTER_NAME", "DOMAIN", "ENVIRONMENT", "GIT_BRANCH", "GIT_PROVIDER", "GIT_URL", "HOSTED_ZONE_ID", "IMAGE_REGISTRY", "IMAGE_UPDATE_BRANCH", "VPC_CIDR", "VPC_ID"}
+		if branch := data["IMAGE_UPDATE_BRANCH"]; branch != map[string]string{"local": "main", "dev": "dev", "integration": "main", "production": "image-updates/production"}[env.Name] {
+			t.Errorf("%s: images are written to %v", env.Name, branch)
+		}
 		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(data))); diff != "" {
 			t.Errorf("%s: keys (-want +got):\n%s", env.Name, diff)
 		}
@@ -179,6 +182,23 @@ func TestFirstLine(t *testing.T) {
 	} {
 		if got := firstLine(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+// Flux writes image tags where the configuration says so: the cluster's folder and the AWS half agree.
+func TestImageAutomation(t *testing.T) {
+	for _, env := range environments(t, sample(t), "") {
+		content, err := os.ReadFile(filepath.Join("k8s", "clusters", env.Name, "kustomization.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lists := strings.Contains(string(content), "../base/image-automation"); lists != env.UpdatesImages() {
+			t.Errorf("k8s/clusters/%s lists ../base/image-automation: %t, delivery.imageUpdates says %t", env.Name, lists, env.UpdatesImages())
+		}
+		instance := get(parseManifest(t, sampleApp(t)[env.StackName("cluster")].Resources[byPrefix(t, sampleApp(t)[env.StackName("cluster")], "FluxInstance")].Properties["Manifest"]), 0, "spec", "components")
+		if runs := strings.Contains(text(instance), "image-automation-controller"); runs != env.UpdatesImages() {
+			t.Errorf("%s: components %s", env.Name, text(instance))
 		}
 	}
 }

@@ -24,6 +24,10 @@ type Ghost struct {
 	Stack awscdk.Stack
 	// RoleARN is the role that the pods assume; its name is agreed, so this is plain text.
 	RoleARN string
+	// Name of the application and, after the environment, of its stack.
+	Name string
+	// Images is the name of its image repository.
+	Images string
 }
 
 // NewGhost makes Ghost's stack in the environment's stage. It knows no cluster: it is there before the first pod asks for
@@ -47,6 +51,8 @@ func NewGhost(stage constructs.Construct, env config.Environment, network Networ
 	})
 	return Ghost{
 		Stack:   stack,
+		Name:    ghost,
+		Images:  env.RepositoryName(ghost),
 		RoleARN: "arn:" + env.Partition() + ":iam::" + env.Account + ":role/" + env.RoleName(ghost),
 	}
 }

@@ -118,6 +118,25 @@ var badConfigurations = []struct {
 	{name: "tag of AWS", edits: dev("tags", map[string]any{"aws:owner": "me"})},
 	{name: "tag that is there already", edits: dev("tags", map[string]any{"environment": "dev"})},
 	{name: "tag that is not text", edits: dev("tags", map[string]any{"cost-center": 4711})},
+	{name: "no paths", edits: set("gitops/repository/paths", map[string]any{"infrastructure": []string{}})},
+	{name: "more paths than CodePipeline takes", edits: set("gitops/repository/paths", map[string]any{"appResources": []string{"a", "b", "c", "d", "e", "f", "g", "h", "i"}})},
+	{name: "absolute path", edits: set("gitops/repository/paths", map[string]any{"dockerbuild": []string{"/dockerbuild/**"}})},
+	{name: "path twice", edits: set("gitops/repository/paths", map[string]any{"dockerbuild": []string{"dockerbuild/**", "dockerbuild/**"}})},
+	{name: "paths of an unknown pipeline", edits: set("gitops/repository/paths", map[string]any{"app-resources": []string{"x"}})},
+	{name: "connection of another account", edits: set("gitops/repository/connectionArn", connection("111111111111"))},
+	{name: "connection of an environment in another account", edits: dev("delivery", map[string]any{"connectionArn": connection("222222222222")})},
+	{name: "connection of an environment without a connection's ARN", edits: dev("delivery", map[string]any{"connectionArn": "github"})},
+	{name: "approval without a connection", edits: dev("delivery", map[string]any{"approval": true})},
+	{name: "approval as text", edits: dev("delivery", map[string]any{"approval": "yes"})},
+	{name: "unknown image updates", edits: dev("delivery", map[string]any{"imageUpdates": "pullrequest"})},
+	{name: "notification to a channel", edits: dev("delivery", map[string]any{"connectionArn": connection("111111111111"), "notify": []string{"#platform"}})},
+	{name: "notification twice", edits: dev("delivery", map[string]any{"connectionArn": connection("111111111111"), "notify": []string{"a@example.com", "a@example.com"}})},
+	{name: "build logs for a week and a half", edits: dev("delivery", map[string]any{"logDays": 10})},
+	{name: "two reviews of one branch", edits: map[string]any{
+		"gitops/environments/dev/delivery":        map[string]any{"connectionArn": connection("111111111111")},
+		"gitops/environments/production/delivery": map[string]any{"connectionArn": connection("222222222222")},
+		"gitops/environments/production/branch":   "main",
+	}},
 	{name: "replacement allowed without a day", edits: dev("allowReplacement", []any{allowance("until", absent{})})},
 	{name: "replacement allowed for ever", edits: dev("allowReplacement", []any{allowance("until", "never")})},
 	{name: "replacement allowed until a day that is none", edits: dev("allowReplacement", []any{allowance("until", "2026-02-30")})},
@@ -144,6 +163,11 @@ func set(path string, value any) map[string]any { return map[string]any{path: va
 
 // dev is one edit of environment dev.
 func dev(path string, value any) map[string]any { return set("gitops/environments/dev/"+path, value) }
+
+// connection is a connection of an account.
+func connection(account string) string {
+	return "arn:aws:codeconnections:eu-west-1:" + account + ":connection/01234567-89ab-cdef-0123-456789abcdef"
+}
 
 // allowance is a valid entry of allowReplacement with one edit.
 func allowance(key string, value any) map[string]any {

@@ -36,12 +36,25 @@ type Repository struct {
 	Owner string `json:"owner" required:"name the GitHub user or organization, for example \"my-company\"" example:"\"my-company\""`
 	// Name of the repository, without owner and without `.git`. Required.
 	Name string `json:"name" required:"name the repository, for example \"platform\"" example:"\"platform\""`
-	// ARN of the CodeConnections connection through which AWS pipelines read the repository. Empty: no pipeline can be made.
+	// ARN of the CodeConnections connection through which the pipelines of every environment in its account read the
+	// repository. An environment in another account names its own (`delivery.connectionArn`). Without either an environment has no pipelines.
 	ConnectionARN string `json:"connectionArn" example:"\"arn:aws:codeconnections:eu-west-1:111111111111:connection/01234567-89ab-cdef-0123-456789abcdef\""`
 	// How Flux signs in to Git: `none` (a public repository), `basic` (user and password or token), `githubApp`, or `ssh`.
 	// All but `none` read the Kubernetes Secret `flux-system/flux-git`, which the bootstrap expects and never writes: a
 	// secret in a CloudFormation template would be readable by whoever may read the stack.
 	Credentials Credentials `json:"credentials" default:"none" example:"\"githubApp\""`
+	// Which files start which pipeline.
+	Paths Paths `json:"paths"`
+}
+
+// Paths are the files whose change starts a pipeline: patterns of CodePipeline, in which `*` stays inside a folder and `**` does not. At most 8 each.
+type Paths struct {
+	// Starts the deployment of network, cluster and the pipelines themselves.
+	Infrastructure []string `json:"infrastructure" default:"[\"infrastructure/**\",\"config/**\",\"internal/**\",\"*.go\",\"go.*\",\"cdk.json\",\"package*.json\",\"buildspec.yml\"]"`
+	// Starts the deployment of the applications' AWS resources. It has what both halves of the app are made of, because a size in `cdk.json` is theirs, too.
+	AppResources []string `json:"appResources" default:"[\"app-resources/**\",\"config/**\",\"internal/**\",\"*.go\",\"go.*\",\"cdk.json\",\"package*.json\",\"buildspec.yml\"]"`
+	// Starts the build of the image.
+	Dockerbuild []string `json:"dockerbuild" default:"[\"dockerbuild/**\"]"`
 }
 
 // URL is the repository's HTTPS address on GitHub, which an environment uses unless it names its own.
@@ -65,6 +78,8 @@ const (
 type Environment struct {
 	// Name is the key under environments.
 	Name string `json:"-"`
+	// Repository is what the pipelines build: the one of the configuration.
+	Repository Repository `json:"-"`
 	// GitCredentials is how Flux signs in at RepositoryURL: repository.credentials, or none without encryption.
 	GitCredentials Credentials `json:"-"`
 	// AWS account: 12 digits, in quotes. Required.
@@ -92,6 +107,8 @@ type Environment struct {
 	Nodes Nodes `json:"nodes"`
 	// What Ghost needs from AWS.
 	Ghost Ghost `json:"ghost"`
+	// The pipelines that deploy the environment.
+	Delivery Delivery `json:"delivery"`
 	// Tags of every resource of the environment, beside `environment`, which every resource has.
 	Tags map[string]string `json:"tags" example:"{\"cost-center\": \"4711\"}"`
 	// Replacements and removals that `gitops review` otherwise forbids, each of one resource and until a day.
@@ -114,6 +131,15 @@ func (e Environment) BucketName(app, thing string) string {
 // RepositoryName is the agreed name of an app's image repository in ECR.
 func (e Environment) RepositoryName(app string) string { return e.Name + "/" + app }
 
+// Registry is the host of the account's container registry, ECR.
+func (e Environment) Registry() string {
+	suffix := "amazonaws.com"
+	if e.Partition() == "aws-cn" {
+		suffix = "amazonaws.com.cn"
+	}
+	return e.Account + ".dkr.ecr." + e.Region + "." + suffix
+}
+
 // RoleName is the agreed name of the role that an app's pods assume through Pod Identity.
 func (e Environment) RoleName(app string) string { return e.Name + "-" + app }
 
@@ -122,6 +148,9 @@ func (e Environment) ClusterName() string { return e.Name }
 
 // Partition is the AWS partition of the environment's region.
 func (e Environment) Partition() string { return partition(e.Region) }
+
+// Delivers tells whether the environment has pipelines: they need a connection to the repository.
+func (e Environment) Delivers() bool { return e.Delivery.ConnectionARN != "" }
 
 // Zones are the full names of the availability zones, for example eu-west-1a.
 func (e Environment) Zones() []string {
@@ -241,4 +270,44 @@ type Database struct {
 	BackupDays int `json:"backupDays" default:"7"`
 	// Days that the error and slow query logs are kept in CloudWatch Logs.
 	LogDays int `json:"logDays" default:"30"`
+}
+
+// Delivery is the stack with the environment's pipelines. It exists when there is a connection: the environment's or `repository.connectionArn`.
+type Delivery struct {
+	// ARN of a CodeConnections connection in the environment's account. Default: `repository.connectionArn`.
+	ConnectionARN string `json:"connectionArn" example:"\"arn:aws:codeconnections:eu-west-1:111111111111:connection/01234567-89ab-cdef-0123-456789abcdef\""`
+	// Whether someone must approve each deployment after reading its difference.
+	Approval bool `json:"approval" default:"false"`
+	// Whether pull requests towards the environment's branch get a review, a comment with what would change. One environment per branch does it.
+	Review bool `json:"review" default:"true"`
+	// What Flux does with a new image tag: `commit` it to the environment's branch, `pullRequest` (push it to the branch
+	// `image-updates/<environment>`, from which somebody opens a pull request), or `none`.
+	ImageUpdates ImageUpdates `json:"imageUpdates" default:"commit"`
+	// E-mail addresses that hear of a failed pipeline, of its recovery, and of an approval that waits. AWS asks each to confirm.
+	Notify []string `json:"notify" default:"[]" example:"[\"platform@example.com\"]"`
+	// Days that the logs of builds and the pipelines' events are kept.
+	LogDays int `json:"logDays" default:"90" example:"365"`
+}
+
+// ImageUpdates says what Flux does with a new image tag.
+type ImageUpdates string
+
+// The values of Delivery.ImageUpdates.
+const (
+	ImageUpdatesCommit      ImageUpdates = "commit"
+	ImageUpdatesPullRequest ImageUpdates = "pullRequest"
+	ImageUpdatesNone        ImageUpdates = "none"
+)
+
+// UpdatesImages tells whether Flux writes new image tags to the repository.
+func (e Environment) UpdatesImages() bool {
+	return e.Delivers() && e.Delivery.ImageUpdates != ImageUpdatesNone
+}
+
+// ImageUpdateBranch is the branch to which Flux pushes new image tags.
+func (e Environment) ImageUpdateBranch() string {
+	if e.Delivery.ImageUpdates == ImageUpdatesPullRequest {
+		return "image-updates/" + e.Name
+	}
+	return e.Branch
 }

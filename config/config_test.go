@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -245,5 +247,74 @@ func TestEditDistance(t *testing.T) {
 		if got := editDistance(c.a, c.b); got != c.want {
 			t.Errorf("%s %s: %d, want %d", c.a, c.b, got, c.want)
 		}
+	}
+}
+
+// Pipelines need a connection; image tags go where the configuration says.
+func TestDelivery(t *testing.T) {
+	c, err := Load(context(t, map[string]any{
+		"gitops/repository/connectionArn":         connection("111111111111"),
+		"gitops/environments/production/delivery": map[string]any{"connectionArn": connection("222222222222"), "imageUpdates": "pullRequest"},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev, production := c.Environments["dev"], c.Environments["production"]
+	if !dev.Delivers() || !dev.UpdatesImages() || dev.ImageUpdateBranch() != "main" || dev.Delivery.ConnectionARN != connection("111111111111") || !dev.Delivery.Review {
+		t.Errorf("dev: %+v", dev.Delivery)
+	}
+	if production.ImageUpdateBranch() != "image-updates/production" || production.Registry() != "222222222222.dkr.ecr.eu-west-1.amazonaws.com" || len(production.Repository.Paths.Infrastructure) != 8 {
+		t.Errorf("production: %+v", production)
+	}
+	if c, err = Load(context(t, nil)); err != nil || c.Environments["dev"].Delivers() || c.Environments["dev"].UpdatesImages() {
+		t.Errorf("without a connection: %+v (%v)", c.Environments["dev"].Delivery, err)
+	}
+}
+
+// An environment that is deployed follows a branch that exists.
+func TestCheckBranches(t *testing.T) {
+	c, err := Load(context(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	selected, err := c.Select("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CheckBranches(selected, []string{"main", "production"}); err != nil {
+		t.Error(err)
+	}
+	if err := c.CheckBranches(selected, nil); err != nil {
+		t.Errorf("where nothing is known nothing is wrong: %v", err)
+	}
+	want := `context.gitops.environments.production.branch: the repository has no branch "production"; make it with: git push origin HEAD:refs/heads/production (or git fetch, if it is new)`
+	if err := c.CheckBranches(selected, []string{"main"}); err == nil || err.Error() != want {
+		t.Errorf("%v", err)
+	}
+}
+
+// Branches are those of the remote and of the clone; without a remote nothing is known.
+func TestBranches(t *testing.T) {
+	dir := t.TempDir()
+	git := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"}, args...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %s", args, out)
+		}
+	}
+	t.Chdir(dir)
+	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(dir))
+	if got := Branches(); got != nil {
+		t.Errorf("outside of a repository: %v", got)
+	}
+	git("init", "--quiet", "--initial-branch", "main")
+	git("commit", "--quiet", "--allow-empty", "-m", "Start")
+	if got := Branches(); got != nil {
+		t.Errorf("without a remote: %v", got)
+	}
+	git("update-ref", "refs/remotes/origin/production", "HEAD")
+	if got := strings.Join(Branches(), " "); got != "main production" {
+		t.Errorf("branches: %s", got)
 	}
 }

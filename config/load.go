@@ -59,6 +59,10 @@ func (c *Config) complete() {
 	for name := range maps.Keys(c.Environments) {
 		e := c.Environments[name]
 		e.Name = name
+		e.Repository = c.Repository
+		if e.Delivery.ConnectionARN == "" && c.Repository.ConnectionARN != "" {
+			e.Delivery.ConnectionARN = c.Repository.ConnectionARN
+		}
 		e.GitCredentials = c.Repository.Credentials
 		if e.RepositoryURL == "" {
 			e.RepositoryURL = c.Repository.URL()

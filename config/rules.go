@@ -38,6 +38,7 @@ func (r *report) repository(path string, c Repository) {
 	if at := path + ".connectionArn"; c.ConnectionARN != "" && !connectionARN.MatchString(c.ConnectionARN) {
 		r.add(at, "copy it from Developer Tools > Settings > Connections", "%q is no ARN of a connection", c.ConnectionARN)
 	}
+	r.paths(path+".paths", c.Paths)
 	known := []string{string(CredentialsNone), string(CredentialsBasic), string(CredentialsGitHubApp), string(CredentialsSSH)}
 	r.oneOf(path+".credentials", string(c.Credentials), known)
 }
@@ -74,6 +75,7 @@ func (r *report) rivals(path string, c Config) {
 			if a.Domain != "" && a.Domain == b.Domain {
 				r.add(path+"."+second+".domain", "give each environment a domain of its own: the records of one would overwrite the other's", "%q is also the domain of %s", b.Domain, first)
 			}
+			r.reviewers(path+"."+second+".delivery.review", a, b)
 			if a.Account != b.Account || a.Region != b.Region {
 				continue
 			}
@@ -104,6 +106,7 @@ func (r *report) environment(path string, e Environment) {
 	r.nodes(path+".nodes", e.Nodes)
 	r.between(path+".ghost.keepImages", e.Ghost.KeepImages, 1, 1000)
 	r.database(path+".ghost.database", e)
+	r.delivery(path+".delivery", e)
 	for key, value := range e.Tags {
 		r.tag(path+".tags."+key, key, value)
 	}

@@ -1,6 +1,9 @@
 package infrastructure
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awseksv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -24,13 +27,13 @@ const (
 //
 //	namespace → facts, operator → FluxInstance → Flux is running → GitRepository → Kustomization
 //
-// The Kustomization also waits for every Pod Identity association, because a pod that starts before its association runs
-// without credentials until somebody restarts it. On removal it goes first and waits until Flux has removed everything
+// Flux, one of whose controllers has a role, and the Kustomization also wait for every Pod Identity association, because a
+// pod that starts before its association runs without credentials until somebody restarts it. On removal it goes first and waits until Flux has removed everything
 // that it applied, while controllers and their rights still exist; the certificate, too, can only be deleted after the
 // load balancers that use it.
 func bootstrap(c *Cluster, identities []Identity, certificate constructs.IConstruct) {
-	ready := c.identities(identities)
-	ready = append(ready, webhookToken(c), certificate)
+	associations := c.identities(identities)
+	ready := append(slices.Clone(associations), webhookToken(c), certificate)
 
 	namespace := c.manifest("FluxNamespace", c.ready, object("v1", "Namespace", "", fluxNamespace, nil))
 	facts := c.manifest("ClusterFacts", after(namespace), c.facts())
@@ -46,7 +49,7 @@ func bootstrap(c *Cluster, identities []Identity, certificate constructs.IConstr
 		Values:          c.operatorValues(),
 	})
 	operator.Node().AddDependency(namespace)
-	instance := c.manifest("FluxInstance", after(operator), c.fluxInstance())
+	instance := c.manifest("FluxInstance", append(after(operator), associations...), c.fluxInstance())
 	running := awseksv2.NewKubernetesObjectValue(c.Stack, jsii.String("FluxRunning"), &awseksv2.KubernetesObjectValueProps{
 		Cluster:         c.EKS,
 		ObjectType:      jsii.String("fluxinstances.fluxcd.controlplane.io"),
@@ -70,10 +73,10 @@ func after(list ...constructs.IConstruct) []constructs.IConstruct { return list 
 // identities makes the controllers' roles, and the associations of theirs and the applications' roles.
 func (c *Cluster) identities(apps []Identity) []constructs.IConstruct {
 	all := make([]Identity, 0, len(apps)+3)
-	resources := addons.Resources{HostedZoneID: *c.network.Zone.HostedZoneId(), KeyARN: *c.network.Key.KeyArn()}
+	resources := addons.Resources{HostedZoneID: *c.network.Zone.HostedZoneId(), KeyARN: *c.network.Key.KeyArn(), Images: c.images}
 	for _, a := range addons.All(c.env, resources) {
 		role := awsiam.NewRole(c.Stack, jsii.String("Role-"+a.Name), &awsiam.RoleProps{
-			Description: jsii.String(a.Name + " " + a.ChartVersion + " in cluster " + c.env.ClusterName()),
+			Description: jsii.String(strings.TrimSpace(a.Name+" "+a.ChartVersion) + " in cluster " + c.env.ClusterName()),
 			AssumedBy:   podIdentityPrincipal(c.env, a.Namespace, a.ServiceAccount),
 			InlinePolicies: &map[string]awsiam.PolicyDocument{
 				a.Name: awsiam.PolicyDocument_FromJson(map[string]any(a.Policy)),

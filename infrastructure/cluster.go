@@ -28,6 +28,7 @@ type Cluster struct {
 	env     config.Environment
 	network Network
 	keep    retention.Policy
+	images  []string
 	// ready is what must exist before the first pod of the platform can run.
 	ready []constructs.IConstruct
 }
@@ -40,6 +41,8 @@ type ClusterProps struct {
 	KubectlLayer string
 	// Identities are the applications' roles; the platform's own are added to them.
 	Identities []Identity
+	// Images are the applications' image repositories, whose tags Flux follows.
+	Images []string
 }
 
 // NewCluster makes the cluster stack in the environment's stage.
@@ -49,6 +52,7 @@ func NewCluster(stage constructs.Construct, props ClusterProps) *Cluster {
 		Stack:   newStack(stage, env, "cluster", "EKS cluster of "+env.Name+", and what brings Flux into it"),
 		env:     env,
 		network: props.Network,
+		images:  props.Images,
 		keep:    retention.Policy{Protected: env.DeletionProtection},
 	}
 	c.controlPlane(props.KubectlLayer)

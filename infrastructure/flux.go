@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/infrastructure/addons"
 )
 
 // gitSecret is the Secret in flux-system that holds the Git credentials, if the repository needs any.
@@ -56,6 +57,10 @@ func (c *Cluster) facts() map[string]any {
 		"HOSTED_ZONE_ID": *c.network.Zone.HostedZoneId(),
 		"GIT_URL":        c.env.RepositoryURL,
 		"GIT_BRANCH":     c.env.Branch,
+		"IMAGE_REGISTRY": c.env.Registry(),
+		// Where and how Flux writes image tags.
+		"IMAGE_UPDATE_BRANCH": c.env.ImageUpdateBranch(),
+		"GIT_PROVIDER":        c.gitProvider(),
 	}
 	return o
 }
@@ -64,9 +69,13 @@ func (c *Cluster) facts() map[string]any {
 // It has no sync section: the source and the root Kustomization are resources of their own, which on removal go before
 // Flux does and wait for what Flux has applied.
 func (c *Cluster) fluxInstance() map[string]any {
+	components := []any{"source-controller", "kustomize-controller", "helm-controller", "notification-controller"}
+	if c.env.UpdatesImages() {
+		components = append(components, addons.ImageReflectorName, "image-automation-controller")
+	}
 	return object("fluxcd.controlplane.io/v1", "FluxInstance", fluxNamespace, "flux", map[string]any{
 		"distribution": map[string]any{"version": FluxVersion, "registry": c.registry("fluxcd")},
-		"components":   []any{"source-controller", "kustomize-controller", "helm-controller", "notification-controller"},
+		"components":   components,
 		"cluster":      map[string]any{"type": "aws", "networkPolicy": true},
 	})
 }
@@ -86,9 +95,17 @@ func (c *Cluster) gitRepository() map[string]any {
 		spec["secretRef"] = map[string]any{"name": gitSecret}
 	}
 	if c.env.GitCredentials == config.CredentialsGitHubApp {
-		spec["provider"] = "github"
+		spec["provider"] = c.gitProvider()
 	}
 	return object("source.toolkit.fluxcd.io/v1", "GitRepository", fluxNamespace, fluxNamespace, spec)
+}
+
+// gitProvider is how Flux treats the credentials: those of a GitHub App are exchanged for a token.
+func (c *Cluster) gitProvider() string {
+	if c.env.GitCredentials == config.CredentialsGitHubApp {
+		return "github"
+	}
+	return "generic"
 }
 
 // kustomization is the root of everything in the cluster: k8s/clusters/<environment>.

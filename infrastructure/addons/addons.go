@@ -19,7 +19,7 @@ type Controller struct {
 	Name string
 	// Namespace and ServiceAccount in which its chart runs.
 	Namespace, ServiceAccount string
-	// ChartVersion is the chart that the policy was made for.
+	// ChartVersion is the chart that the policy was made for; a part of Flux has none.
 	ChartVersion string
 	// Policy is its IAM policy document.
 	Policy Document
@@ -29,15 +29,21 @@ type Controller struct {
 type Resources struct {
 	HostedZoneID string // Route 53 zone of the environment's domain
 	KeyARN       string // KMS key of the environment's secrets
+	// Images are the ECR repositories whose tags Flux follows, by name.
+	Images []string
 }
 
 // All lists the platform's controllers.
 func All(env config.Environment, r Resources) []Controller {
-	return []Controller{
+	all := []Controller{
 		LoadBalancerController(env),
 		ExternalDNS(env, r.HostedZoneID),
 		ExternalSecrets(env, r.KeyARN),
 	}
+	if env.UpdatesImages() {
+		all = append(all, ImageReflector(env, r.Images))
+	}
+	return all
 }
 
 // Document is an IAM policy document.
@@ -73,7 +79,10 @@ func list(value any) []any {
 
 // statement makes an Allow statement.
 func statement(sid string, actions []string, resource string, condition map[string]any) map[string]any {
-	s := map[string]any{"Sid": sid, "Effect": "Allow", "Action": anySlice(actions), "Resource": resource}
+	s := map[string]any{"Effect": "Allow", "Action": anySlice(actions), "Resource": resource}
+	if sid != "" {
+		s["Sid"] = sid
+	}
 	if condition != nil {
 		s["Condition"] = condition
 	}

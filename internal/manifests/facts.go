@@ -46,17 +46,20 @@ func LoadFacts(root, name string) (Facts, error) {
 		return nil, err
 	}
 	facts := Facts{ClusterFacts: {
-		"ENVIRONMENT":    name,
-		"DOMAIN":         found.Domain,
-		"CLUSTER_NAME":   name,
-		"AWS_REGION":     found.Region,
-		"AWS_ACCOUNT_ID": found.Account,
-		"AWS_PARTITION":  partition(found.Region),
-		"VPC_ID":         "vpc-0123456789abcdef0",
-		"VPC_CIDR":       orDefault(found.Network.CIDR, "10.0.0.0/16"),
-		"HOSTED_ZONE_ID": orDefault(found.HostedZone.ID, "Z0123456789ABCDEFGHIJ"),
-		"GIT_URL":        orDefault(found.Repository, repository),
-		"GIT_BRANCH":     found.Branch,
+		"ENVIRONMENT":         name,
+		"DOMAIN":              found.Domain,
+		"CLUSTER_NAME":        name,
+		"AWS_REGION":          found.Region,
+		"AWS_ACCOUNT_ID":      found.Account,
+		"AWS_PARTITION":       partition(found.Region),
+		"VPC_ID":              "vpc-0123456789abcdef0",
+		"VPC_CIDR":            orDefault(found.Network.CIDR, "10.0.0.0/16"),
+		"HOSTED_ZONE_ID":      orDefault(found.HostedZone.ID, "Z0123456789ABCDEFGHIJ"),
+		"GIT_URL":             orDefault(found.Repository, repository),
+		"GIT_BRANCH":          found.Branch,
+		"IMAGE_REGISTRY":      found.Account + ".dkr.ecr." + found.Region + ".amazonaws.com",
+		"IMAGE_UPDATE_BRANCH": found.Branch,
+		"GIT_PROVIDER":        "generic",
 	}}
 	if name == "local" {
 		facts[LocalFacts] = localFacts()

@@ -156,13 +156,15 @@ func TestSchemaSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	programs := map[string]string{
-		"k8s.io/kubernetes":                            "controlplane",
-		"github.com/fluxcd/source-controller":          "source-controller",
-		"github.com/fluxcd/kustomize-controller":       "kustomize-controller",
-		"github.com/fluxcd/helm-controller":            "helm-controller",
-		"github.com/fluxcd/notification-controller":    "notification-controller",
-		"github.com/external-secrets/external-secrets": "external-secrets",
-		"sigs.k8s.io/aws-load-balancer-controller":     "aws-load-balancer-controller",
+		"k8s.io/kubernetes":                             "controlplane",
+		"github.com/fluxcd/source-controller":           "source-controller",
+		"github.com/fluxcd/kustomize-controller":        "kustomize-controller",
+		"github.com/fluxcd/helm-controller":             "helm-controller",
+		"github.com/fluxcd/notification-controller":     "notification-controller",
+		"github.com/fluxcd/image-reflector-controller":  "image-reflector-controller",
+		"github.com/fluxcd/image-automation-controller": "image-automation-controller",
+		"github.com/external-secrets/external-secrets":  "external-secrets",
+		"sigs.k8s.io/aws-load-balancer-controller":      "aws-load-balancer-controller",
 	}
 	for module, version := range content.Sources {
 		pinned, err := PinnedVersion(root, Module{Program: programs[module], Path: module})

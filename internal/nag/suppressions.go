@@ -17,6 +17,7 @@ type Suppression struct {
 // Suppressions are the accepted findings of an environment.
 func Suppressions(env config.Environment) []Suppression {
 	list := append(managedPolicies(), wildcards(env)...)
+	list = append(list, deliverySuppressions(env)...)
 	list = append(list,
 		Suppression{Stack: "cluster", Path: "Cluster/KubectlProvider/Handler/Resource", Rule: "L1",
 			Reason: "CDK chooses the Python that its kubectl handler was tested with."},
@@ -64,7 +65,7 @@ func managedPolicies() []Suppression {
 func wildcards(env config.Environment) []Suppression {
 	const rule = "IAM5"
 	secrets := "Resource::arn:" + env.Partition() + ":secretsmanager:" + env.Region + ":" + env.Account + ":secret:/" + env.Name + "/*"
-	return []Suppression{
+	list := []Suppression{
 		{Stack: "cluster", Path: "Role-aws-load-balancer-controller/Resource", Rule: rule,
 			Reason: "Upstream's policy for exactly this version, which a test compares; it narrows by the cluster's tag where AWS offers no resource level."},
 		{Stack: "cluster", Path: "Role-external-dns/Resource", Rule: rule, AppliesTo: []any{"Resource::*"},
@@ -76,4 +77,9 @@ func wildcards(env config.Environment) []Suppression {
 		{Stack: "ghost", Path: "Role/Resource", Rule: rule, AppliesTo: []any{"Resource::<BucketcontentF3E444E4.Arn>/*"},
 			Reason: "The objects of Ghost's own bucket, whose keys Ghost chooses when someone uploads a picture."},
 	}
+	if env.UpdatesImages() {
+		list = append(list, Suppression{Stack: "cluster", Path: "Role-image-reflector-controller/Resource", Rule: rule, AppliesTo: []any{"Resource::*"},
+			Reason: "ecr:GetAuthorizationToken has no resource level; listing tags is held to the applications' repositories."})
+	}
+	return list
 }

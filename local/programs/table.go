@@ -60,6 +60,8 @@ var table = []program{
 	fluxController("kustomize-controller", "v1.9.4"),
 	fluxController("helm-controller", "v1.6.3"),
 	fluxController("notification-controller", "v1.9.3"),
+	fluxController("image-reflector-controller", "v1.2.4"),
+	fluxController("image-automation-controller", "v1.2.4"),
 	{
 		name: "external-secrets", module: esoModule, version: "v0.20.4", pkg: esoModule,
 		edits: []edit{

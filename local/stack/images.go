@@ -48,6 +48,8 @@ func imageTable(p hostPrograms) procnode.Table {
 		flux("kustomize-controller", dependencies),
 		flux("helm-controller", dependencies),
 		flux("notification-controller", map[string]string{"--events-addr": "${IP}:9090", "--receiverAddr": "${IP}:9292"}),
+		flux("image-reflector-controller", map[string]string{"--storage-path": "${mount:/data}"}),
+		flux("image-automation-controller", nil),
 		p.image("ghcr.io/controlplaneio-fluxcd/flux-operator", "flux-operator", map[string]string{
 			"--metrics-addr": "${IP}:8080", "--health-addr": "${IP}:8081", "--enable-leader-election": "false",
 			"--web-server-port": "0", // it would bind every address, and its page is not in the module

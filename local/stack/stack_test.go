@@ -67,7 +67,7 @@ func TestImageTable(t *testing.T) {
 	if _, err := encode(imageTable(p)); err == nil {
 		t.Error("a table without programs is accepted")
 	}
-	for _, n := range []string{"source-controller", "kustomize-controller", "helm-controller", "notification-controller", "flux-operator", "aws-load-balancer-controller", "external-dns", "external-secrets"} {
+	for _, n := range []string{"source-controller", "kustomize-controller", "helm-controller", "notification-controller", "image-reflector-controller", "image-automation-controller", "flux-operator", "aws-load-balancer-controller", "external-dns", "external-secrets"} {
 		p.binaries[n], p.tags[n] = "/cache/"+n, "v1"
 	}
 	raw, err := encode(imageTable(p))

@@ -1,7 +1,7 @@
 """moto's server with its state on disk, for the local AWS API.
 
 moto keeps everything in memory. This launcher starts its ordinary server
-application and adds three things, each because the local system needs it:
+application and adds four things, each because the local system needs it:
 
 persistence
     After a mutating request (at most DEBOUNCE seconds later, and on SIGTERM)
@@ -15,6 +15,8 @@ AWS managed policies on demand
 certificates that are issued
     ACM waits a minute before it calls a DNS-validated certificate ISSUED. A
     stack waits for it, so the wait is zero.
+times of pipelines as numbers
+    moto writes them as text, which Go's SDK refuses.
 
 Usage: serve.py --port N --dir DIR
 """
@@ -45,7 +47,9 @@ from cryptography import x509  # noqa: E402
 from cryptography.hazmat.primitives import serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa  # noqa: E402
 from moto.backends import get_backend  # noqa: E402
+from moto.codepipeline import models as codepipeline_models  # noqa: E402
 from moto.core.base_backend import AccountSpecificBackend, BackendDict  # noqa: E402
+from moto.core.utils import unix_time  # noqa: E402
 from moto.iam import models as iam_models  # noqa: E402
 from moto.moto_server.werkzeug_app import (  # noqa: E402
     DomainDispatcherApplication,
@@ -508,6 +512,19 @@ def patch_managed_policies():
         setattr(backend, name, functools.wraps(original)(wrapper))
 
 
+def patch_pipeline_times():
+    """CodePipeline's times are numbers on AWS, and Go's SDK takes nothing else."""
+
+    def metadata(self):
+        return {
+            "pipelineArn": self._arn,
+            "created": unix_time(self._created),
+            "updated": unix_time(self._updated),
+        }
+
+    codepipeline_models.CodePipeline.metadata = property(metadata)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
@@ -516,6 +533,7 @@ def main():
     os.environ["MOTO_PORT"] = str(options.port)  # moto's calls to itself
 
     patch_managed_policies()
+    patch_pipeline_times()
     store = Store(options.dir)
     started = time.monotonic()
     restored = store.load()

@@ -5,7 +5,10 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/acm"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
@@ -33,8 +36,11 @@ func (s *Services) lambda() *lambda.Client      { return lambda.NewFromConfig(s.
 func (s *Services) logs() *cloudwatchlogs.Client {
 	return cloudwatchlogs.NewFromConfig(s.AWS)
 }
-func (s *Services) rds() *rds.Client         { return rds.NewFromConfig(s.AWS) }
-func (s *Services) route53() *route53.Client { return route53.NewFromConfig(s.AWS) }
+func (s *Services) alarms() *cloudwatch.Client      { return cloudwatch.NewFromConfig(s.AWS) }
+func (s *Services) builds() *codebuild.Client       { return codebuild.NewFromConfig(s.AWS) }
+func (s *Services) pipelines() *codepipeline.Client { return codepipeline.NewFromConfig(s.AWS) }
+func (s *Services) rds() *rds.Client                { return rds.NewFromConfig(s.AWS) }
+func (s *Services) route53() *route53.Client        { return route53.NewFromConfig(s.AWS) }
 func (s *Services) secrets() *secretsmanager.Client {
 	return secretsmanager.NewFromConfig(s.AWS)
 }

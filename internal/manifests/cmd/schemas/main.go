@@ -26,13 +26,15 @@ const kubernetes = "k8s.io/kubernetes"
 // in production: Flux's are of the distribution that infrastructure pins (2.9.4), the others are
 // those of the charts in k8s/platform/controllers; internal/manifests tests the latter.
 var sources = map[string]string{
-	kubernetes:                                     "v1.36.3",
-	"github.com/fluxcd/source-controller":          "v1.9.4",
-	"github.com/fluxcd/kustomize-controller":       "v1.9.4",
-	"github.com/fluxcd/helm-controller":            "v1.6.3",
-	"github.com/fluxcd/notification-controller":    "v1.9.3",
-	"github.com/external-secrets/external-secrets": "v0.20.4",
-	"sigs.k8s.io/aws-load-balancer-controller":     "v0.0.0-20260423195125-93ff3b5fdaad",
+	kubernetes:                                      "v1.36.3",
+	"github.com/fluxcd/source-controller":           "v1.9.4",
+	"github.com/fluxcd/kustomize-controller":        "v1.9.4",
+	"github.com/fluxcd/helm-controller":             "v1.6.3",
+	"github.com/fluxcd/notification-controller":     "v1.9.3",
+	"github.com/fluxcd/image-reflector-controller":  "v1.2.4",
+	"github.com/fluxcd/image-automation-controller": "v1.2.4",
+	"github.com/external-secrets/external-secrets":  "v0.20.4",
+	"sigs.k8s.io/aws-load-balancer-controller":      "v0.0.0-20260423195125-93ff3b5fdaad",
 }
 
 // groups are the OpenAPI documents of the built-in kinds that manifests and charts use.
@@ -44,12 +46,14 @@ var groups = []string{
 
 // crds are the files with CustomResourceDefinitions, by module; a pattern is a filepath.Glob.
 var crds = map[string][]string{
-	"github.com/fluxcd/source-controller":          {"config/crd/bases/*_helmrepositories.yaml", "config/crd/bases/*_gitrepositories.yaml", "config/crd/bases/*_ocirepositories.yaml"},
-	"github.com/fluxcd/kustomize-controller":       {"config/crd/bases/*.yaml"},
-	"github.com/fluxcd/helm-controller":            {"config/crd/bases/*.yaml"},
-	"github.com/fluxcd/notification-controller":    {"config/crd/bases/*.yaml"},
-	"github.com/external-secrets/external-secrets": {"config/crds/bases/external-secrets.io_externalsecrets.yaml", "config/crds/bases/external-secrets.io_*secretstores.yaml"},
-	"sigs.k8s.io/aws-load-balancer-controller":     {"helm/aws-load-balancer-controller/crds/crds.yaml"},
+	"github.com/fluxcd/source-controller":           {"config/crd/bases/*_helmrepositories.yaml", "config/crd/bases/*_gitrepositories.yaml", "config/crd/bases/*_ocirepositories.yaml"},
+	"github.com/fluxcd/kustomize-controller":        {"config/crd/bases/*.yaml"},
+	"github.com/fluxcd/helm-controller":             {"config/crd/bases/*.yaml"},
+	"github.com/fluxcd/notification-controller":     {"config/crd/bases/*.yaml"},
+	"github.com/fluxcd/image-reflector-controller":  {"config/crd/bases/*.yaml"},
+	"github.com/fluxcd/image-automation-controller": {"config/crd/bases/*.yaml"},
+	"github.com/external-secrets/external-secrets":  {"config/crds/bases/external-secrets.io_externalsecrets.yaml", "config/crds/bases/external-secrets.io_*secretstores.yaml"},
+	"sigs.k8s.io/aws-load-balancer-controller":      {"helm/aws-load-balancer-controller/crds/crds.yaml"},
 }
 
 func main() {

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"k8s-plus-aws-gitops/internal/environment"
+	"k8s-plus-aws-gitops/local/stack"
+)
+
+func newEnvironment() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "environment",
+		Short:   "Add and remove environments.",
+		Long:    "Add and remove environments: their entry in cdk.json, their folder in k8s/clusters.",
+		Example: "  gitops environment add jane --from dev",
+		Args:    args(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newEnvironmentAdd(), newEnvironmentRemove())
+	return cmd
+}
+
+// checkoutRoot is the root of the checkout that the command runs in.
+func checkoutRoot() (string, error) {
+	wd, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	return stack.Repository(wd)
+}
+
+func newEnvironmentAdd() *cobra.Command {
+	o := environment.Options{}
+	cmd := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Write a small, removable environment.",
+		Long: `Write a small environment without deletion protection, for one person or one
+purpose: into cdk.json, made from another one's settings, with addresses that no
+other uses, and into k8s/clusters. It follows the branch of its name.
+
+Nothing is written unless the whole configuration is valid afterwards. The files
+that were written go to stdout.`,
+		Example: `  gitops environment add jane
+  gitops environment add jane --from integration --account 444444444444 \
+    --domain jane.example.com`,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			root, err := checkoutRoot()
+			if err != nil {
+				return err
+			}
+			o.Name = names[0]
+			files, err := environment.Add(root, o)
+			if err != nil {
+				return err
+			}
+			for _, f := range files {
+				fmt.Fprintln(cmd.OutOrStdout(), f)
+			}
+			branch := o.Branch
+			if branch == "" {
+				branch = o.Name
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "Commit them, then:\n  git push origin HEAD:refs/heads/%s\n  make deploy ENV=%s\n", branch, o.Name)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&o.From, "from", "dev", "the environment whose settings it takes")
+	cmd.Flags().StringVar(&o.Account, "account", "", "its AWS account (default the same)")
+	cmd.Flags().StringVar(&o.Domain, "domain", "", "its domain (default NAME.<domain of the other>)")
+	cmd.Flags().StringVar(&o.Branch, "branch", "", "its branch (default NAME)")
+	cmd.Flags().StringVar(&o.Connection, "connection", "", "ARN of a connection in its account (default the other's)")
+	return cmd
+}
+
+func newEnvironmentRemove() *cobra.Command {
+	return &cobra.Command{
+		Use:   "remove NAME",
+		Short: "Take an environment away.",
+		Long: `Take an environment out of cdk.json and remove its folder in k8s/clusters. Destroy
+its stacks first: without the entry the CDK does not know them any more. An
+environment with deletion protection is refused.`,
+		Example: `  npx cdk destroy --context env=jane 'jane/*'
+  gitops environment remove jane`,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			root, err := checkoutRoot()
+			if err != nil {
+				return err
+			}
+			if err := environment.Remove(root, names[0]); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "Removed %s. Commit it, and delete its branch.\n", names[0])
+			return nil
+		},
+	}
+}

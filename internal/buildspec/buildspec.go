@@ -1,0 +1,217 @@
+// Package buildspec reads CodeBuild's buildspec files, as far as this repository uses them, and refuses the rest by name:
+// CodeBuild itself reports a mistake only after a merge, when the build starts.
+// https://docs.aws.amazon.com/codebuild/latest/userguide/build-spec-ref.html
+package buildspec
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+)
+
+// Spec is a buildspec.
+type Spec struct {
+	// Env are the variables of all phases. Those of the project and of the pipeline's action have precedence.
+	Env Env
+	// Phases in the order of their execution; those that the file leaves out are not there.
+	Phases []Phase
+	// Cache are the patterns of files that are kept between builds.
+	Cache []string
+}
+
+// Env is the section env.
+type Env struct {
+	Variables           map[string]string
+	Exported            []string // variables that later actions of the pipeline may read
+	GitCredentialHelper bool     // whether git may use the connection that cloned the source
+}
+
+// Phase is a phase: its commands run one after the other in one shell, until one fails.
+type Phase struct {
+	Name     string
+	Runtimes map[string]string // versions of languages that the image switches to
+	Commands []string
+	Finally  []string // run also after a failure
+	// Continue is set when the next phase runs although this one failed.
+	Continue bool
+}
+
+// phaseNames in the order of their execution.
+var phaseNames = []string{"install", "pre_build", "build", "post_build"}
+
+// Load reads the file name below the folder root. Its errors have a line per problem: the file, the path in it, what is
+// wrong, the remedy.
+func Load(root, name string) (*Spec, error) {
+	content, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		return nil, fmt.Errorf("%s: cannot be read, but a pipeline runs it; restore the file, or change infrastructure/delivery/projects.go: %w", name, err)
+	}
+	spec, err := Parse(content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, indent(err, name))
+	}
+	return spec, nil
+}
+
+// indent repeats the file's name before each further problem.
+func indent(err error, name string) error {
+	return fmt.Errorf("%s", strings.ReplaceAll(err.Error(), "\n", "\n"+name+": "))
+}
+
+// Parse reads a buildspec.
+func Parse(content []byte) (*Spec, error) {
+	var file any
+	if err := yaml.Unmarshal(content, &file); err != nil {
+		return nil, fmt.Errorf("is no YAML: %s; correct the line", strings.TrimPrefix(err.Error(), "error converting YAML to JSON: yaml: "))
+	}
+	r := &reader{}
+	top := r.object("", file, "version", "env", "phases", "cache")
+	if version := fmt.Sprint(top["version"]); version != "0.2" {
+		r.add("version", "write 0.2, the version that runs all commands in one shell", "is %s", version)
+	}
+	spec := &Spec{Env: r.env(top["env"]), Phases: r.phases(top["phases"])}
+	if top["cache"] != nil {
+		spec.Cache = r.texts("cache.paths", r.object("cache", top["cache"], "paths")["paths"])
+	}
+	if len(r.problems) > 0 {
+		return nil, fmt.Errorf("%s", strings.Join(r.problems, "\n"))
+	}
+	return spec, nil
+}
+
+// reader collects problems.
+type reader struct{ problems []string }
+
+func (r *reader) add(path, remedy, format string, args ...any) {
+	r.problems = append(r.problems, strings.TrimPrefix(path+": ", ": ")+fmt.Sprintf(format, args...)+"; "+remedy)
+}
+
+// object returns a mapping and reports keys that are not known.
+func (r *reader) object(path string, value any, known ...string) map[string]any {
+	if value == nil {
+		return nil
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		r.add(path, "write a mapping", "is no mapping")
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		if !slices.Contains(known, key) {
+			r.add(strings.TrimPrefix(path+"."+key, "."), "use one of "+strings.Join(known, ", "), "is not a known key")
+		}
+	}
+	return object
+}
+
+// env reads the section env.
+func (r *reader) env(value any) Env {
+	section := r.object("env", value, "variables", "exported-variables", "git-credential-helper", "shell")
+	env := Env{Variables: map[string]string{}, Exported: r.texts("env.exported-variables", section["exported-variables"])}
+	if variables, ok := section["variables"].(map[string]any); ok {
+		for _, name := range slices.Sorted(maps.Keys(variables)) {
+			env.Variables[name] = r.scalar("env.variables."+name, variables[name])
+		}
+	} else if section["variables"] != nil {
+		r.add("env.variables", "write a mapping of names to values", "is no mapping")
+	}
+	switch helper := section["git-credential-helper"]; helper {
+	case nil, "no", false:
+	case "yes", true:
+		env.GitCredentialHelper = true
+	default:
+		r.add("env.git-credential-helper", "write yes or no", "is %v", helper)
+	}
+	if shell := section["shell"]; shell != nil && shell != "bash" {
+		r.add("env.shell", "write bash, or leave it out", "is %v", shell)
+	}
+	return env
+}
+
+// phases reads the section phases.
+func (r *reader) phases(value any) []Phase {
+	section := r.object("phases", value, phaseNames...)
+	var phases []Phase
+	for _, name := range phaseNames {
+		if section[name] == nil {
+			continue
+		}
+		path := "phases." + name
+		in := r.object(path, section[name], "runtime-versions", "commands", "finally", "on-failure")
+		p := Phase{Name: name, Commands: r.texts(path+".commands", in["commands"]), Finally: r.texts(path+".finally", in["finally"])}
+		if versions, ok := in["runtime-versions"].(map[string]any); ok {
+			p.Runtimes = map[string]string{}
+			for language, version := range versions {
+				p.Runtimes[language] = r.scalar(path+".runtime-versions."+language, version)
+			}
+			if name != "install" {
+				r.add(path+".runtime-versions", "move it to phases.install", "is read in phase install only")
+			}
+		}
+		switch in["on-failure"] {
+		case nil, "ABORT":
+		case "CONTINUE":
+			p.Continue = true
+		default:
+			r.add(path+".on-failure", "write ABORT or CONTINUE", "is %v", in["on-failure"])
+		}
+		phases = append(phases, p)
+	}
+	if !slices.ContainsFunc(phases, func(p Phase) bool { return len(p.Commands) > 0 }) && !r.under("phases") {
+		r.add("phases", "give phase build its commands", "has no commands")
+	}
+	return phases
+}
+
+// under tells whether a problem at path or below was found.
+func (r *reader) under(path string) bool {
+	return slices.ContainsFunc(r.problems, func(p string) bool { return strings.HasPrefix(p, path+":") || strings.HasPrefix(p, path+".") })
+}
+
+// texts reads a list of strings.
+func (r *reader) texts(path string, value any) []string {
+	if value == nil {
+		return nil
+	}
+	list, ok := value.([]any)
+	if !ok {
+		r.add(path, "begin each with \"- \"", "is no list")
+		return nil
+	}
+	texts := make([]string, 0, len(list))
+	for i, item := range list {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		switch text := item.(type) {
+		case string:
+			if strings.TrimSpace(text) == "" {
+				r.add(at, "remove it", "is empty")
+			}
+			texts = append(texts, text)
+		case map[string]any:
+			r.add(at, "quote the line: YAML takes \": \" for a mapping", "is no string")
+		default:
+			r.add(at, "quote it", "is no string")
+		}
+	}
+	return texts
+}
+
+// scalar reads a value that CodeBuild takes as text.
+func (r *reader) scalar(path string, value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case bool:
+		return strconv.FormatBool(v)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	r.add(path, "write text in quotes", "is no text")
+	return ""
+}
