@@ -20,6 +20,6 @@ Exit codes: 0 success, 1 an error, 2 a wrong command line.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newLocal(), newManifests(), newVersion())
+	root.AddCommand(newLocal(), newManifests(), newService(), newVersion())
 	return root
 }

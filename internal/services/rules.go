@@ -24,8 +24,11 @@ var Reserved = []string{"default", "external-dns", "external-secrets", "flux-sys
 // ReservedHosts are hosts of the platform.
 var ReservedHosts = []string{"flux", "ghost"}
 
+const component = `[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*`
+
 var (
-	imagePattern = regexp.MustCompile(`^[a-z0-9]+(?:[._-][a-z0-9]+)*(?:\.[a-z0-9-]+)*(?::\d+)?(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*(?::([\w][\w.-]{0,127}))?(?:@(sha256:[a-f0-9]{64}))?$`)
+	// imagePattern is the grammar of image references; its groups are the tag and the digest.
+	imagePattern = regexp.MustCompile(`^(?:[a-z0-9]+(?:[.-]+[a-z0-9]+)*(?::\d+)?/)?` + component + `(?:/` + component + `)*(?::(\w[\w.-]{0,127}))?(?:@(sha256:[a-f0-9]{64}))?$`)
 	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	// secretName matches variables whose value would be a secret in Git, in the manifests and in every log of them.
 	secretName = regexp.MustCompile(`(?i)(^|_)(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIALS?)$`)
@@ -64,6 +67,8 @@ func (r *rules) name() {
 		r.add("", "rename the file: lower case letters, digits and hyphens, starting with a letter", "%q is no name for a service", name)
 	case len(name) > longestName:
 		r.add("", fmt.Sprintf("rename the file: at most %d characters", longestName), "%q has %d characters", name, len(name))
+	case slices.Contains([]string{"true", "false", "null", "yes", "no", "on", "off", "y", "n"}, name):
+		r.add("", "rename the file", "%q is a word that YAML reads as something else", name)
 	case slices.Contains(Reserved, name) || strings.HasPrefix(name, "kube-"):
 		r.add("", "rename the file", "%q is a name of the platform", name)
 	}

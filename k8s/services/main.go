@@ -20,7 +20,9 @@ import (
 )
 
 func main() {
-	if err := run(os.Stdin, os.Stdout); err != nil {
+	err := run(os.Stdin, os.Stdout)
+	jsii.Close() // removes the kernel's temporary folder, if a hatch started it
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -35,10 +37,8 @@ func run(in io.Reader, out io.Writer) error {
 	buffered := bufio.NewWriterSize(out, 1<<20)
 	answer := json.NewEncoder(buffered)
 	answer.SetEscapeHTML(false)
-	kernel := false
 	for _, spec := range request.Services {
 		hatch := hatches.All[spec.Name]
-		kernel = kernel || hatch != nil
 		manifest, err := service.Render(service.Props{Spec: spec, Cluster: request.Cluster}, hatch)
 		result := services.RenderResult{Name: spec.Name, Manifest: string(manifest)}
 		if err != nil {
@@ -47,9 +47,6 @@ func run(in io.Reader, out io.Writer) error {
 		if err := answer.Encode(result); err != nil {
 			return errors.Join(err, buffered.Flush())
 		}
-	}
-	if kernel {
-		defer jsii.Close() // removes its temporary folder
 	}
 	return buffered.Flush()
 }

@@ -30,9 +30,9 @@ type App struct {
 // Healthy reports whether every replica is ready and of the newest template.
 func (a App) Healthy() bool { return a.Ready >= a.Wanted && a.Updated >= a.Wanted && a.Cause == "" }
 
-// Apps lists all Deployments by namespace and name.
+// Apps lists all Deployments but those of services by namespace and name.
 func (c *Cluster) Apps(ctx context.Context) ([]App, error) {
-	list, err := c.Kube.AppsV1().Deployments("").List(ctx, metav1.ListOptions{})
+	list, err := c.Kube.AppsV1().Deployments("").List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/part-of!=" + ServicesNamespace})
 	if err != nil {
 		return nil, err
 	}
