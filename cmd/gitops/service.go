@@ -28,9 +28,9 @@ func newService() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "service",
 		Short: "Run a fleet of services, each on a branch of its own.",
-		Long: `Services are small files in k8s/services/services. Each becomes manifests on a branch
-of the manifests repository, one for each environment, and Flux follows each branch.
-docs/guides/services.md tells the whole way.`,
+		Long: `Services are small files in k8s/services/services. Each becomes manifests on a
+branch of the manifests repository, one for each environment, and Flux follows each
+branch. docs/guides/services.md tells the whole way.`,
 		Example: `  gitops service add npm --image ghcr.io/nodezoo/nodezoo-npm:1.4.2 --port 8080
   gitops service publish npm --env dev
   gitops service status --env dev --watch`,

@@ -18,8 +18,8 @@ func newServiceAdd(_ *serviceFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add a service: its file, and what makes Flux follow it.",
-		Long: `Write k8s/services/services/NAME.yaml and the fleet of every environment. Commit both
-in one pull request; when it is merged, Flux waits for the branch that
+		Long: `Write k8s/services/services/NAME.yaml and the fleet of every environment. Commit
+both in one pull request; when it is merged, Flux waits for the branch that
 'gitops service publish' makes. Nothing is written when the file would be refused.`,
 		Example: `  gitops service add npm --image ghcr.io/nodezoo/nodezoo-npm:1.4.2 --port 8080
   gitops service add info --image ghcr.io/nodezoo/nodezoo-info:3.0.1 --host info`,

@@ -17,9 +17,9 @@ func newServiceList(f *serviceFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the services, and check their files.",
-		Long: `List the services with their image, number of pods, host, and environments; with --env
-as they are in that environment. Mistakes in the files are printed instead, all of
-them, each with its file and line.`,
+		Long: `List the services with their image, number of pods, host, and environments; with
+--env as they are in that environment. Mistakes in the files are printed instead,
+all of them, each with its file and line.`,
 		Example: `  gitops service list
   gitops service list --env production --output json`,
 		Args: args(cobra.NoArgs),
@@ -111,7 +111,7 @@ func newServiceGenerate(f *serviceFlags) *cobra.Command {
 		Short: "Write what makes Flux follow each service.",
 		Long: `Write k8s/services/fleet/<environment> from the service files: namespace, rights,
 source and Kustomization of each. 'add' and 'remove' do it too; run it after you
-changed a host, enabled, or fleet.yaml by hand. The names of changed files go to stdout.`,
+changed a host, enabled, or fleet.yaml by hand. Changed files go to stdout.`,
 		Example: `  gitops service generate
   gitops service generate --check   # exit code 1 if something would change`,
 		Args: args(cobra.NoArgs),

@@ -24,12 +24,13 @@ func newServicePublish(f *serviceFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "publish [NAME]...",
 		Short: "Render services and push them to their branches.",
-		Long: `Render services, or all of them, for one environment and push each that changed to its
-branch of the manifests repository, with the source's commit, tag and author. What is
-there already makes no commit. All branches change in one atomic push, or none does.
+		Long: `Render services, or all of them, for one environment and push each that changed to
+its branch of the manifests repository, with the source's commit, tag and author.
+What is there already makes no commit. All branches change in one atomic push, or
+none does.
 
-Where fleet.yaml says propose, the push goes to proposals/<branch>, for a pull request
-against the branch; with GITHUB_TOKEN set it is opened.`,
+Where fleet.yaml says propose, the push goes to proposals/<branch>, for a pull
+request against the branch; with GITHUB_TOKEN set it is opened.`,
 		Example: `  gitops service publish npm --env dev
   gitops service publish --env integration
   gitops service publish npm --env production   # a proposal
@@ -81,9 +82,6 @@ func (f *serviceFlags) publish(cmd *cobra.Command, names []string, p publishFlag
 	if err != nil {
 		return err
 	}
-	if err := valid(cmd, rendered); err != nil {
-		return fmt.Errorf("nothing was published: %w", err)
-	}
 	to := loaded.Config.For(f.environment)
 	all := make([]publish.Manifest, len(chosen))
 	for i, s := range chosen {
@@ -91,6 +89,13 @@ func (f *serviceFlags) publish(cmd *cobra.Command, names []string, p publishFlag
 	}
 	results, err := publish.Publish(cmd.Context(), all, publish.Options{
 		URL: url, Environment: f.environment, Source: source, Propose: to.Propose || p.propose, Rollback: p.rollback, Older: publish.OlderIn(root),
+		Check: func(changed []publish.Manifest) error {
+			documents := make(map[string][]byte, len(changed))
+			for _, m := range changed {
+				documents[m.Service] = m.Content
+			}
+			return valid(cmd, documents)
+		},
 	})
 	// Of a fleet larger than one push, the parts before the one that failed are there.
 	return errors.Join(published(cmd, results, p.output), err, pulls(cmd, url, results))

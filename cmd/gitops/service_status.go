@@ -26,9 +26,9 @@ func newServiceStatus(f *serviceFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [NAME]...",
 		Short: "Show what is published and what runs.",
-		Long: `Show one line per service of an environment: the branch's commit, the source that it was
-made of, what Flux applied, whether it is ready, and how old the publication is. The
-cause stands behind a service that is not ready.`,
+		Long: `Show one line per service of an environment: the branch's commit, the source that it
+was made of, what Flux applied, whether it is ready, and how old the publication is.
+The cause stands behind a service that is not ready.`,
 		Example: `  gitops service status --env dev
   gitops service status npm --env dev --watch
   gitops service status --env dev --output json`,

@@ -112,7 +112,7 @@ func together(all []Service, broken map[string]bool, clusters []Cluster) Problem
 		if broken[s.File] {
 			continue
 		}
-		r := &rules{service: s}
+		r := &rules{service: s, hosts: map[string]bool{}}
 		for name := range s.Environments {
 			if !slices.Contains(names, name) {
 				r.add("environments."+name, suggest(name, names), "environments.%s is not in cdk.json", name)
@@ -148,6 +148,11 @@ func (r *rules) neighbours(c Cluster, known map[string]bool, hosts map[string]st
 	}
 	full := spec.Host + "." + c.Domain
 	if other, taken := hosts[full]; taken {
+		// One host in the file is one mistake, in however many environments it shows.
+		if r.hosts[own("host")] {
+			return
+		}
+		r.hosts[own("host")] = true
 		r.add(own("host"), "choose another", "host %s is that of %s in environment %s", full, other, c.Environment)
 		return
 	}

@@ -41,6 +41,8 @@ type Options struct {
 	Rollback bool
 	// Older reports whether commit a is an ancestor of b in the source repository. Nil: not checked.
 	Older func(ctx context.Context, a, b string) bool
+	// Check is asked about the manifests that would change something, before anything is pushed. Nil: not asked.
+	Check func([]Manifest) error
 	// pause between attempts; tests shorten it.
 	pause time.Duration
 }
@@ -138,16 +140,24 @@ func attempt(ctx context.Context, scratch string, manifests []Manifest, o Option
 	}
 	results := make([]Result, len(manifests))
 	var changes []change
+	var changed []Manifest
 	for i, m := range manifests {
 		result, needed, err := plan(ctx, m, remote, o)
 		if err != nil {
 			return nil, err
 		}
 		results[i] = result
-		changes = append(changes, needed...)
+		if len(needed) > 0 {
+			changes, changed = append(changes, needed...), append(changed, m)
+		}
 	}
 	if len(changes) == 0 {
 		return results, nil
+	}
+	if o.Check != nil {
+		if err := o.Check(changed); err != nil {
+			return nil, fmt.Errorf("nothing was published: %w", err)
+		}
 	}
 	commits, err := build(ctx, scratch, changes)
 	if err != nil {

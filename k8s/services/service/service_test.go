@@ -115,7 +115,11 @@ func TestValuesSurvive(t *testing.T) {
 				Kind string
 				Spec struct {
 					Template struct {
-						Spec struct{ Containers []struct{ Env []struct{ Name, Value string } } }
+						Spec struct {
+							Containers []struct {
+								Env []struct{ Name, Value string }
+							}
+						}
 					}
 				}
 			}
