@@ -15,9 +15,9 @@ ENV   ?= dev
 CDK    = node_modules/.bin/cdk
 GOLANGCI = $$(go -C tools/golangci-lint tool -n golangci-lint)
 
-APP_SOURCES    := go.mod go.sum $(filter-out %_test.go,$(wildcard *.go)) $(shell find config infrastructure app-resources internal -name '*.go' -not -name '*_test.go' -not -path 'internal/manifests/*')
+APP_SOURCES    := go.mod go.sum $(filter-out %_test.go,$(wildcard *.go)) $(shell find config infrastructure app-resources internal -name '*.go' -not -name '*_test.go' -not -path 'internal/manifests/*' -not -path 'internal/review/*' -not -path 'internal/services/*')
 SERVICES_SOURCES := go.mod go.sum $(shell find k8s/services internal/services config -name '*.go' -not -name '*_test.go')
-GITOPS_SOURCES := go.mod go.sum $(shell find cmd local internal -type f \( -name '*.go' -o -name '*.mod' -o -name '*.sum' -o -name '*.py' -o -name '*.txt' -o -name '*.json' \) -not -name '*_test.go' 2>/dev/null)
+GITOPS_SOURCES := go.mod go.sum $(shell find cmd local internal -type f \( -name '*.go' -o -name '*.mod' -o -name '*.sum' -o -name '*.py' -o -name '*.txt' -o -name '*.json' -o -name '*.mjs' -o -name '*.yaml' \) -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) $(shell find config -name '*.go' -not -name '*_test.go')
 
 ##@ General
 
@@ -66,7 +66,7 @@ bench: bin/gitops node_modules/.package-lock.json ## Measure synth beside a peer
 	@bench/run
 
 golden: node_modules/.package-lock.json ## Rewrite the golden files from the code.
-	@go test -count 1 . ./config ./k8s/services -update
+	@go test -count 1 . ./config ./internal/review ./k8s/services -update
 
 imports: ## Regenerate k8s/services/imports, the Go types of Kubernetes and of custom resources.
 	@hack/imports

@@ -228,7 +228,7 @@ func print(results []result) {
 	for _, r := range results {
 		fmt.Fprintf(w, "%s\t%.2f\t%s\t%.2f\n", r.Name, r.Value, r.Unit, r.Ratio)
 	}
-	w.Flush()
+	_ = w.Flush() // standard output: nothing to do about it
 }
 
 func write(path string, results []result) error {

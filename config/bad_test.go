@@ -118,6 +118,20 @@ var badConfigurations = []struct {
 	{name: "tag of AWS", edits: dev("tags", map[string]any{"aws:owner": "me"})},
 	{name: "tag that is there already", edits: dev("tags", map[string]any{"environment": "dev"})},
 	{name: "tag that is not text", edits: dev("tags", map[string]any{"cost-center": 4711})},
+	{name: "replacement allowed without a day", edits: dev("allowReplacement", []any{allowance("until", absent{})})},
+	{name: "replacement allowed for ever", edits: dev("allowReplacement", []any{allowance("until", "never")})},
+	{name: "replacement allowed until a day that is none", edits: dev("allowReplacement", []any{allowance("until", "2026-02-30")})},
+	{name: "replacement allowed with a time", edits: dev("allowReplacement", []any{allowance("until", "2026-12-31T00:00:00Z")})},
+	{name: "replacement allowed without a reason", edits: dev("allowReplacement", []any{allowance("reason", absent{})})},
+	{name: "replacement allowed with an empty reason", edits: dev("allowReplacement", []any{allowance("reason", "ok")})},
+	{name: "replacement of nothing", edits: dev("allowReplacement", []any{allowance("resource", absent{})})},
+	{name: "replacement of a whole stack", edits: dev("allowReplacement", []any{allowance("resource", "dev/ghost")})},
+	{name: "replacement of anything", edits: dev("allowReplacement", []any{allowance("resource", "dev/ghost/*")})},
+	{name: "replacement in another environment", edits: dev("allowReplacement", []any{allowance("resource", "production/ghost/DatabaseB269D8BB")})},
+	{name: "replacement allowed twice", edits: dev("allowReplacement", []any{allowance("", nil), allowance("", nil)})},
+	{name: "replacements as an object", edits: dev("allowReplacement", allowance("", nil))},
+	{name: "replacement as text", edits: dev("allowReplacement", []any{"dev/ghost/DatabaseB269D8BB"})},
+	{name: "unknown key of a replacement", edits: dev("allowReplacement", []any{allowance("because", "it is old")})},
 	{name: "null", edits: dev("network", nil)},
 	{name: "many at once", edits: map[string]any{
 		"gitops/environments/dev/account": "1", "gitops/environments/dev/region": "x", "gitops/environments/dev/network/cidr": "x",
@@ -130,6 +144,17 @@ func set(path string, value any) map[string]any { return map[string]any{path: va
 
 // dev is one edit of environment dev.
 func dev(path string, value any) map[string]any { return set("gitops/environments/dev/"+path, value) }
+
+// allowance is a valid entry of allowReplacement with one edit.
+func allowance(key string, value any) map[string]any {
+	entry := map[string]any{"resource": "dev/ghost/DatabaseB269D8BB", "until": "2026-12-31", "reason": "restored from the snapshot"}
+	if _, remove := value.(absent); remove {
+		delete(entry, key)
+	} else if key != "" {
+		entry[key] = value
+	}
+	return entry
+}
 
 // environment is a valid environment.
 func environment(cidr, domain string) map[string]any {

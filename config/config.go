@@ -94,6 +94,8 @@ type Environment struct {
 	Ghost Ghost `json:"ghost"`
 	// Tags of every resource of the environment, beside `environment`, which every resource has.
 	Tags map[string]string `json:"tags" example:"{\"cost-center\": \"4711\"}"`
+	// Replacements and removals that `gitops review` otherwise forbids, each of one resource and until a day.
+	AllowReplacement []Allowance `json:"allowReplacement" default:"[]"`
 }
 
 // StackName is the name of one of the environment's CloudFormation stacks, for example dev-network.
@@ -128,6 +130,16 @@ func (e Environment) Zones() []string {
 		zones[i] = e.Region + letter
 	}
 	return zones
+}
+
+// Allowance lets one change pass that `gitops review` otherwise forbids: the replacement or removal of a resource that holds data.
+type Allowance struct {
+	// The resource as the review names it: `<environment>/<stack>/<logical id>`, or its construct path `<environment>/<stack>/<construct>/…`. Required.
+	Resource string `json:"resource" required:"copy the resource from the review, for example \"dev/ghost/DatabaseB269D8BB\"" example:"\"dev/ghost/DatabaseB269D8BB\""`
+	// Last day on which it counts, as `YYYY-MM-DD` in UTC. The review names an entry that has expired; nothing else fails. Required.
+	Until string `json:"until" required:"give the last day on which it counts, for example \"2026-12-31\"" example:"\"2026-12-31\""`
+	// Why the data may go, for whoever reads the change. Required.
+	Reason string `json:"reason" required:"say why the data may go, for example \"restored from the snapshot of 1 December\"" example:"\"restored from the snapshot of 1 December\""`
 }
 
 // HostedZone is an existing Route 53 public zone.
@@ -203,8 +215,8 @@ type Architecture string
 
 // The values of Nodes.Architecture.
 const (
-	ARM64  Architecture = "arm64"
-	X86_64 Architecture = "x86_64"
+	ARM64 Architecture = "arm64"
+	X8664 Architecture = "x86_64"
 )
 
 // Ghost is what the blog needs from AWS.

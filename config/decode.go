@@ -56,7 +56,7 @@ func (r *report) absent(path string, tag reflect.StructTag, out reflect.Value) {
 		return
 	}
 	if err := json.Unmarshal([]byte(text), out.Addr().Interface()); err != nil {
-		panic(fmt.Sprintf("default of %s: %v", path, err)) // a mistake in this package, found by any test
+		panic(fmt.Sprintf("default of %s: %v", path, err)) //nolint:forbidigo // a mistake in this package, found by any test
 	}
 }
 
@@ -95,7 +95,7 @@ func (r *report) value(path string, in any, out reflect.Value) {
 		}
 		r.mistyped(path, "a whole number without quotes", in)
 	default:
-		panic("config: no decoder for " + out.Type().String())
+		panic("config: no decoder for " + out.Type().String()) //nolint:forbidigo // a mistake in this package, found by any test
 	}
 }
 

@@ -74,16 +74,19 @@ func section(t *testing.T, text *strings.Builder, comments map[string]string, s 
 	}
 	for _, f := range parts {
 		name := path + "." + f.Tag.Get("json")
-		if f.Type.Kind() == reflect.Map {
+		switch f.Type.Kind() {
+		case reflect.Map:
 			name += ".<name>"
+		case reflect.Slice:
+			name += "[]"
 		}
 		section(t, text, comments, element(f.Type), name)
 	}
 }
 
-// element is the type behind pointers and maps.
+// element is the type behind pointers, maps and lists.
 func element(t reflect.Type) reflect.Type {
-	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Map {
+	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Map || t.Kind() == reflect.Slice {
 		return t.Elem()
 	}
 	return t
@@ -97,6 +100,9 @@ func typeName(t reflect.Type) string {
 	case reflect.Map:
 		return "object by name"
 	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Struct {
+			return "list of objects"
+		}
 		return "list of strings"
 	case reflect.Int:
 		return "number"

@@ -66,7 +66,7 @@ func (r *report) err() error {
 }
 
 // aliases are words that other tools use for a value.
-var aliases = map[string]string{"amd64": string(X86_64), "aarch64": string(ARM64)}
+var aliases = map[string]string{"amd64": string(X8664), "aarch64": string(ARM64)}
 
 // suggest returns "did you mean …" for the candidate nearest to word, or the list of candidates if it is short.
 func suggest(word string, candidates []string) string {

@@ -107,6 +107,7 @@ func (r *report) environment(path string, e Environment) {
 	for key, value := range e.Tags {
 		r.tag(path+".tags."+key, key, value)
 	}
+	r.allowances(path+".allowReplacement", e)
 }
 
 // domain checks the environment's domain and zone.

@@ -160,7 +160,7 @@ func (r *report) principal(path, arn string, e Environment, seen map[string]stri
 
 // nodes checks the node group.
 func (r *report) nodes(path string, n Nodes) {
-	r.oneOf(path+".architecture", string(n.Architecture), []string{string(ARM64), string(X86_64)})
+	r.oneOf(path+".architecture", string(n.Architecture), []string{string(ARM64), string(X8664)})
 	if at := path + ".instanceTypes"; !r.under(at) && !r.absentAbove(at) {
 		if len(n.InstanceTypes) == 0 || len(n.InstanceTypes) > 20 {
 			r.add(at, "name 1 to 20", "has %d instance types", len(n.InstanceTypes))
@@ -186,7 +186,7 @@ func (r *report) instance(path, name string, architecture Architecture) {
 		r.add(path, "choose small or larger: the add-ons and controllers do not fit", "%q is too small for a node", name)
 	case architecture == ARM64 && !graviton.MatchString(name):
 		r.add(path, "choose a Graviton type, for example \"m7g.large\", or set architecture to \"x86_64\"", "%q is not arm64", name)
-	case architecture == X86_64 && graviton.MatchString(name):
+	case architecture == X8664 && graviton.MatchString(name):
 		r.add(path, "choose for example \"m7i.large\", or set architecture to \"arm64\"", "%q is arm64", name)
 	}
 }

@@ -76,3 +76,12 @@ func position(content []byte, err error) string {
 	}
 	return fmt.Sprintf(" (line %d)", line)
 }
+
+// LoadFile reads and validates the configuration of a cdk.json.
+func LoadFile(name string) (Config, error) {
+	context, err := fromFile(name)
+	if err != nil {
+		return Config{}, err
+	}
+	return Load(context)
+}

@@ -40,7 +40,7 @@ func (c *Cluster) addon(name string, values map[string]any, role awsiam.IRole) a
 	if values != nil {
 		text, err := json.Marshal(values)
 		if err != nil {
-			panic(err) // literals of this file
+			panic(err) //nolint:forbidigo // literals of this file
 		}
 		props.ConfigurationValues = jsii.String(string(text))
 	}
@@ -79,7 +79,7 @@ func (c *Cluster) nodes() awseksv2.Nodegroup {
 	if n.Spot {
 		capacity = awseksv2.CapacityType_SPOT
 	}
-	if n.Architecture == config.X86_64 {
+	if n.Architecture == config.X8664 {
 		image = awseksv2.NodegroupAmiType_AL2023_X86_64_STANDARD
 	}
 	return awseksv2.NewNodegroup(c.Stack, jsii.String("Nodes"), &awseksv2.NodegroupProps{

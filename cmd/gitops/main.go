@@ -1,6 +1,6 @@
 // Command gitops runs the platform on this machine and checks its manifests.
 //
-// Exit codes: 0 success, 1 an error, 2 a wrong command line.
+// Exit codes: 0 success, 1 an error, 2 a wrong command line; review has its own.
 package main
 
 import (
@@ -34,9 +34,15 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	err := root.ExecuteContext(ctx)
 	var usage usageError
 	var quiet silentError
+	var exit exitError
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &exit):
+		if exit.err != nil {
+			explain(errs, exit.err)
+		}
+		return exit.code
 	case errors.As(err, &quiet):
 		return 1
 	case errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command"):
@@ -49,7 +55,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 
 // explain writes an error for people: what failed, its log and its remedy.
 func explain(w io.Writer, err error) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the outermost error is meant
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { // the outermost error is meant
 		for _, e := range joined.Unwrap() {
 			explain(w, e)
 		}
@@ -77,6 +83,15 @@ func (e usageError) Unwrap() error { return e.error }
 type silentError struct{}
 
 func (silentError) Error() string { return "not ready" }
+
+// exitError ends with an exit code of the command's own, after saying the error if there is one.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d: %v", e.code, e.err) }
+func (e exitError) Unwrap() error { return e.err }
 
 // args makes usage errors of a cobra argument check.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {

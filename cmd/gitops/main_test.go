@@ -48,6 +48,9 @@ func TestExitCodes(t *testing.T) {
 		"reset foreign":   {[]string{"local", "reset", "--yes", "--state", "k8s"}, 1, "not a gitops state directory"},
 		"state too long":  {[]string{"local", "status", "--state", strings.Repeat("x", 120)}, 1, "--state"},
 		"unknown daemon":  {[]string{"local", "run", "nothing"}, 1, "procnode"},
+		"review as XML":   {[]string{"review", "-o", "xml"}, 2, `"xml"`},
+		"review of PR -1": {[]string{"review", "--pull-request", "-1"}, 2, "--pull-request -1"},
+		"review, no git":  {[]string{"review"}, 2, "not a git repository"},
 		"state is a file": {[]string{"local", "status", "--state", "cdk.json"}, 1, "--state"},
 	} {
 		t.Run(name, func(t *testing.T) {

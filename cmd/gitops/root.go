@@ -5,12 +5,12 @@ import "github.com/spf13/cobra"
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "gitops",
-		Short: "Run the platform on this machine and check its manifests.",
+		Short: "Run the platform on this machine, check its manifests, review changes.",
 		Long: `gitops runs the whole platform on this machine, without an AWS account and
-without containers, and checks the manifests in k8s/.
+without containers, checks the manifests in k8s/, and reviews changes.
 
 Progress goes to stderr, data to stdout.
-Exit codes: 0 success, 1 an error, 2 a wrong command line.`,
+Exit codes: 0 success, 1 an error, 2 a wrong command line; review has its own.`,
 		Example: `  gitops local up              # bring everything up
   gitops local push -m "Two replicas"
   gitops local status`,
@@ -20,6 +20,6 @@ Exit codes: 0 success, 1 an error, 2 a wrong command line.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newLocal(), newManifests(), newService(), newVersion())
+	root.AddCommand(newLocal(), newManifests(), newReview(), newService(), newVersion())
 	return root
 }

@@ -51,7 +51,7 @@ func (d Document) Permissions() []string {
 		s, _ := entry.(map[string]any)
 		condition, err := json.Marshal(s["Condition"])
 		if err != nil {
-			panic(err) // decoded from JSON, or a literal of this package
+			panic(err) //nolint:forbidigo // decoded from JSON, or a literal of this package
 		}
 		for _, action := range list(s["Action"]) {
 			for _, resource := range list(s["Resource"]) {

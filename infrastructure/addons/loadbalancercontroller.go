@@ -39,7 +39,7 @@ func upstreamPolicy(partition string) Document {
 		err = json.Unmarshal(content, &policy)
 	}
 	if err != nil {
-		panic(fmt.Sprintf("%s: %v", name, err)) // embedded, and read by tests for every partition
+		panic(fmt.Sprintf("%s: %v", name, err)) //nolint:forbidigo // embedded, and read by tests for every partition
 	}
 	return policy
 }

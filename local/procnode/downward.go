@@ -87,7 +87,7 @@ func resourceValue(c *corev1.Container, ref *corev1.ResourceFieldSelector) (stri
 	switch kind {
 	case "requests":
 		if r, has := c.Resources.Requests[key]; has {
-			q, ok = r, true
+			q = r
 		}
 		ok = true // no request: 0
 	case "limits":

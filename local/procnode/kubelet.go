@@ -93,12 +93,13 @@ func (p *provider) find(namespace, name, container string) (*container, error) {
 
 // logs serves a container's log, also that of a pod which had ended before the node started.
 func (p *provider) logs(ctx context.Context, namespace, name, container string, o api.ContainerLogOpts) (io.ReadCloser, error) {
-	dir, n, live := "", int32(0), func() bool { return false }
+	var dir string
+	n, live := int32(0), func() bool { return false }
 	if c, err := p.find(namespace, name, container); err == nil {
 		if c.simulated {
 			return io.NopCloser(strings.NewReader("(simulated container: image " + c.definition().Image + " is not in the image table)\n")), nil
 		}
-		dir, n, live = c.pod.dir, c.run0(), c.running
+		dir, n, live = c.pod.dir, c.logRun(), c.running
 	} else {
 		cur, err := p.lister.Pods(namespace).Get(name)
 		if err != nil {
@@ -124,8 +125,8 @@ func (p *provider) logs(ctx context.Context, namespace, name, container string, 
 	return r, nil
 }
 
-// run0 is the number of the run whose log is the present one.
-func (c *container) run0() int32 {
+// logRun is the number of the run whose log is the present one.
+func (c *container) logRun() int32 {
 	c.pod.mu.Lock()
 	defer c.pod.mu.Unlock()
 	if !c.launched && c.runs > 0 {

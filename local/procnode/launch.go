@@ -52,11 +52,9 @@ func (x *pod) prepareLaunch(c *corev1.Container, im *Image) (*launch, error) {
 		l.env[k] = m.rewrite(v)
 	}
 	p := places{ip: x.bind, dir: x.dir, kubeconfig: x.kubeconfigPath(), mounts: m}
-	for _, vars := range []map[string]string{im.Env} {
-		for k, v := range vars {
-			if l.env[k], err = p.expand(v); err != nil {
-				return nil, &configError{err}
-			}
+	for k, v := range im.Env {
+		if l.env[k], err = p.expand(v); err != nil {
+			return nil, &configError{err}
 		}
 	}
 	if l.argv, err = arguments(c, im, p, lookup); err != nil {
@@ -67,6 +65,8 @@ func (x *pod) prepareLaunch(c *corev1.Container, im *Image) (*launch, error) {
 }
 
 // baseEnv are the variables that every process starts with. Anything of the pod or the table goes over them.
+// KUBERNETES_SERVICE_HOST is not among them: a program that sees it reads the token at a fixed path below /var, which is not
+// there, and some (flux-operator) give up instead of turning to $KUBECONFIG.
 func (x *pod) baseEnv() map[string]string {
 	env := map[string]string{}
 	for _, k := range inherited {
@@ -85,7 +85,6 @@ func (x *pod) baseEnv() map[string]string {
 	env["HOME"] = filepath.Join(x.dir, "home")
 	env["TMPDIR"] = filepath.Join(x.dir, "tmp")
 	env["POD_IP"] = x.bind
-	env["KUBERNETES_SERVICE_HOST"], env["KUBERNETES_SERVICE_PORT"] = x.node.apiHost, x.node.apiPort
 	env[rootVariable] = x.node.cfg.Root
 	return env
 }

@@ -3,6 +3,7 @@ package procnode
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -62,7 +63,7 @@ func (l *logFile) copy(stream string, r io.Reader) {
 		if len(line) > 0 {
 			l.write(stream, line)
 		}
-		if err != nil && err != bufio.ErrBufferFull {
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return
 		}
 	}

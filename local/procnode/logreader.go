@@ -92,12 +92,12 @@ func (s *logStream) present(f *os.File) error {
 			return nil
 		}
 		if turned(f, s.path) {
-			if rest, err = s.lines(b, rest); err != nil {
+			if _, err = s.lines(b, rest); err != nil {
 				return err
 			}
 			next, err := os.Open(s.path)
 			if err != nil {
-				return nil //nolint:nilerr // removed with the pod: that is the end of the stream
+				return nil // removed with the pod: that is the end of the stream
 			}
 			f.Close()
 			f, rest = next, nil

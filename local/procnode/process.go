@@ -33,7 +33,7 @@ var starter = sync.OnceValue(func() chan<- func() {
 	return work
 })
 
-// startProcess starts a command in a process group of its own; output receives what remains open after the end.
+// startProcess starts a command in a process group of its own.
 func startProcess(cmd *exec.Cmd) (*process, error) {
 	cmd.SysProcAttr = processAttributes()
 	result := make(chan error)
@@ -82,7 +82,7 @@ func exitCode(err error) int {
 	return exit.ExitCode()
 }
 
-// outputPipe returns a writing end for a program and starts a reader of the other end; drained is closed after the last line.
+// outputPipe returns a writing end for a program and starts a reader of the other end; finish waits for the last line.
 func outputPipe(read func(*os.File)) (w *os.File, finish func(), err error) {
 	r, w, err := os.Pipe()
 	if err != nil {

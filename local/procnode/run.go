@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -54,7 +53,7 @@ func (c *container) run(parent context.Context, l *launch) corev1.ContainerState
 		out.write("stderr", fmt.Appendf(nil, "%v\n", err))
 		return failed(err)
 	}
-	notePID(filepath.Join(x.dir), p.cmd.Process.Pid)
+	notePID(x.dir, p.cmd.Process.Pid)
 	x.event(corev1.EventTypeNormal, "Started", "Container %s started", c.name)
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); c.terminateWhenAsked(ctx, p) }()

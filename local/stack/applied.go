@@ -19,7 +19,7 @@ func applied(ctx context.Context, c *observe.Cluster, commit string) error {
 		return err
 	}
 	if len(all) < 2 {
-		return errors.New("Flux has not made the Kustomizations of the environment yet")
+		return errors.New("the Kustomizations of the environment are not there yet")
 	}
 	var missing []string
 	for _, k := range all {
@@ -52,24 +52,26 @@ func describe(kind string, i observe.Item) string {
 }
 
 // failure returns why the commit cannot be applied, or nil while it may be:
-// a Kustomization that tried this commit and failed, a HelmRelease that gave
-// up, or pods that no waiting helps.
+// pods that no waiting helps, or a Kustomization that tried this commit and
+// failed. What is left of an earlier commit does not count.
 func failure(ctx context.Context, c *observe.Cluster, commit string) error {
-	apps, err := c.Apps(ctx)
+	all, err := c.Kustomizations(ctx)
 	if err != nil {
 		return nil //nolint:nilerr // an apiserver that does not answer is no verdict
 	}
-	for _, a := range apps {
-		if a.Broken {
-			return fmt.Errorf("app %s/%s: %s", a.Namespace, a.Name, a.Cause)
-		}
-	}
-	all, err := c.Kustomizations(ctx)
+	untried := func(k observe.Item) bool { return !k.Suspended && !strings.HasSuffix(k.Attempted, commit) }
+	apps, err := c.Apps(ctx)
 	if err != nil {
 		return nil //nolint:nilerr // see above
 	}
+	for _, a := range apps {
+		before := func(k observe.Item) bool { return untried(k) && (a.Layer == "" || a.Layer == k.Name) }
+		if a.Broken && !slices.ContainsFunc(all, before) {
+			return fmt.Errorf("app %s/%s: %s", a.Namespace, a.Name, a.Cause)
+		}
+	}
 	for _, k := range all {
-		if k.Failed() && strings.HasSuffix(k.Attempted, commit) {
+		if k.Failed() && !untried(k) {
 			return errors.New(describe("Kustomization", k))
 		}
 	}

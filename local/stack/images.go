@@ -39,11 +39,14 @@ func imageTable(p hostPrograms) procnode.Table {
 			"--metrics-addr": "${IP}:8080", "--health-addr": "${IP}:9440", "--enable-leader-election": "false",
 		}, more), map[string]string{"TMPDIR": "${mount:/tmp}"})
 	}
+	// A dependent looks again after 30 s by default, four times in a row here:
+	// https://fluxcd.io/flux/components/kustomize/options/
+	dependencies := map[string]string{"--requeue-dependency": "2s"}
 	return procnode.Table{Images: []procnode.Image{
 		withEnv(flux("source-controller", map[string]string{"--storage-addr": "${IP}:9090", "--storage-path": "${mount:/data}"}),
 			"TUF_ROOT", "${mount:/tmp}/.sigstore"),
-		flux("kustomize-controller", nil),
-		flux("helm-controller", nil),
+		flux("kustomize-controller", dependencies),
+		flux("helm-controller", dependencies),
 		flux("notification-controller", map[string]string{"--events-addr": "${IP}:9090", "--receiverAddr": "${IP}:9292"}),
 		p.image("ghcr.io/controlplaneio-fluxcd/flux-operator", "flux-operator", map[string]string{
 			"--metrics-addr": "${IP}:8080", "--health-addr": "${IP}:8081", "--enable-leader-election": "false",

@@ -177,5 +177,7 @@ func (u *up) start(ctx context.Context, out *progress.Output) error {
 	if u.wasRunning {
 		out.Result("already running")
 	}
-	return supervise.Start(run)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	return supervise.Start(ctx, run)
 }

@@ -65,7 +65,7 @@ func (s *Stack) Push(ctx context.Context, o PushOptions) (Pushed, error) {
 		return p, err
 	}
 	pushed := time.Now()
-	s.Display.Say("Pushed main@%.8s, %d files", p.ID, len(p.Files))
+	s.Display.Say("Pushed main@%.8s, files changed: %d", p.ID, len(p.Files))
 	if o.NoWait {
 		return p, nil
 	}

@@ -124,7 +124,7 @@ func needSpace(dir string, bytes uint64) error {
 	if err := unix.Statfs(dir, &fs); err != nil {
 		return nil //nolint:nilerr // a file system that does not tell is used as it is
 	}
-	free := fs.Bavail * uint64(fs.Bsize) //nolint:gosec,unconvert // signed on some systems
+	free := fs.Bavail * uint64(fs.Bsize) // on some systems
 	if free >= bytes {
 		return nil
 	}

@@ -55,8 +55,8 @@ func (e *Engine) createChangeSet(ctx context.Context, f form) (any, error) {
 	if kind != kindUpdate && kind != kindCreate {
 		return nil, invalid("ChangeSetType %s is not supported by the local CloudFormation stand-in", kind)
 	}
-	if f.get("DeploymentMode") != "" {
-		return nil, invalid("DeploymentMode %s is not supported by the local CloudFormation stand-in", f.get("DeploymentMode"))
+	if mode := f.get("DeploymentMode"); mode != "" {
+		return nil, invalid("DeploymentMode %s is not supported by the local CloudFormation stand-in", mode)
 	}
 	if err := checkName("changeSetName", f.get("ChangeSetName")); err != nil {
 		return nil, err
@@ -76,6 +76,21 @@ func (e *Engine) createChangeSet(ctx context.Context, f form) (any, error) {
 		}
 		st = e.newStack(name, ReviewInProgress)
 	}
+	cs, err := e.newChangeSet(st, next, f, kind)
+	if err != nil {
+		return nil, err
+	}
+	if !exists {
+		e.stacks[st.ID] = st
+		st.event(e.now(), nil, ReviewInProgress, "User Initiated")
+	}
+	st.ChangeSets[cs.ID] = cs
+	e.save(st)
+	return changeSetIDs{cs.ID, st.ID}, nil
+}
+
+// newChangeSet plans a request.
+func (e *Engine) newChangeSet(st *Stack, next *request, f form, kind string) (*ChangeSet, error) {
 	cs := &ChangeSet{
 		ID:   fmt.Sprintf("arn:aws:cloudformation:%s:%s:changeSet/%s/%s", e.opt.Region, e.opt.Account, f.get("ChangeSetName"), newUUID()),
 		Name: f.get("ChangeSetName"), Description: f.get("Description"), Type: kind, Created: e.now(),
@@ -86,19 +101,15 @@ func (e *Engine) createChangeSet(ctx context.Context, f form) (any, error) {
 			return nil, apiError(http.StatusBadRequest, "AlreadyExistsException", "ChangeSet %s already exists", cs.ID)
 		}
 	}
-	if cs.Changes, err = e.plan(st, next); err != nil {
+	changes, err := e.plan(st, next)
+	if err != nil {
 		return nil, err
 	}
-	if kind == kindUpdate && len(cs.Changes) == 0 && unchanged(st, next) && st.Status != UpdateFailed && st.Status != CreateFailed {
+	cs.Changes = changes
+	if kind == kindUpdate && len(changes) == 0 && unchanged(st, next) && st.Status != UpdateFailed && st.Status != CreateFailed {
 		cs.Status, cs.Execution, cs.Reason = "FAILED", "UNAVAILABLE", noChanges
 	}
-	if !exists {
-		e.stacks[st.ID] = st
-		st.event(e.now(), nil, ReviewInProgress, "User Initiated")
-	}
-	st.ChangeSets[cs.ID] = cs
-	e.save(st)
-	return changeSetIDs{cs.ID, st.ID}, nil
+	return cs, nil
 }
 
 func canChange(st *Stack, exists bool, kind, name string) error {
@@ -181,7 +192,7 @@ func (e *Engine) deleteChangeSet(_ context.Context, f form) (any, error) {
 				return nil, err
 			}
 		}
-		return nil, nil //nolint:nilerr,nilnil // deleting what is gone succeeds, as in the service
+		return nil, nil // deleting what is gone succeeds, as in the service
 	}
 	delete(st.ChangeSets, cs.ID)
 	e.save(st)

@@ -173,5 +173,5 @@ func unchanged(st *Stack, next *request) bool {
 		}
 	}
 	old, err := parseTree(st.Template)
-	return err == nil && equal(map[string]any(old), map[string]any(next.template.tree))
+	return err == nil && equal(old, next.template.tree)
 }

@@ -108,7 +108,7 @@ func (s *step) make(res *Resource) (result resources.Result, err error) {
 }
 
 func (r *run) resolved(ctx context.Context, props map[string]any) (resources.Properties, error) {
-	v, err := resolveDynamic(ctx, r.e.opt.Values, map[string]any(props))
+	v, err := resolveDynamic(ctx, r.e.opt.Values, props)
 	if err != nil {
 		return nil, err
 	}

@@ -132,22 +132,30 @@ func readDefinition(id string, m map[string]any) (Definition, error) {
 	if !policies[d.DeletionPolicy] || !policies[d.UpdateReplacePolicy] || d.UpdateReplacePolicy == "RetainExceptOnCreate" {
 		return d, invalid("Template format error: resource %s: unrecognized DeletionPolicy %q or UpdateReplacePolicy %q", id, d.DeletionPolicy, d.UpdateReplacePolicy)
 	}
-	switch v := m["DependsOn"].(type) {
+	var err error
+	d.DependsOn, err = readDependsOn(id, m["DependsOn"])
+	return d, err
+}
+
+func readDependsOn(id string, v any) ([]string, error) {
+	malformed := invalid("Template format error: resource %s: DependsOn must name resources", id)
+	switch v := v.(type) {
 	case nil:
+		return nil, nil
 	case string:
-		d.DependsOn = []string{v}
+		return []string{v}, nil
 	case []any:
+		var out []string
 		for _, e := range v {
 			s, ok := e.(string)
 			if !ok {
-				return d, invalid("Template format error: resource %s: DependsOn must name resources", id)
+				return nil, malformed
 			}
-			d.DependsOn = append(d.DependsOn, s)
+			out = append(out, s)
 		}
-	default:
-		return d, invalid("Template format error: resource %s: DependsOn must name resources", id)
+		return out, nil
 	}
-	return d, nil
+	return nil, malformed
 }
 
 // nullAt returns the path of the first null, "" without one.

@@ -39,9 +39,10 @@ func (r *run) discard(res *Resource, undo bool) error {
 		return nil
 	}
 	if res.PhysicalID == "" {
-		if res.Status == CreateInProgress {
+		switch res.Status {
+		case CreateInProgress:
 			st.event(r.e.now(), res, DeleteSkipped, "Its creation was interrupted before its physical ID was known; it may exist")
-		} else if res.Status == CreateFailed {
+		case CreateFailed:
 			st.event(r.e.now(), res, DeleteComplete, "")
 		}
 		return nil

@@ -32,7 +32,8 @@ func newProxy(moto *url.URL, log *slog.Logger) *httputil.ReverseProxy {
 			DisableCompression: true,
 		},
 		FlushInterval: -1,
-		ErrorLog:      slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		// What the proxy itself logs are clients that went away in the middle of an answer.
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if errors.Is(r.Context().Err(), context.Canceled) {
 				return // the client has gone

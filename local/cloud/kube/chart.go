@@ -89,7 +89,7 @@ func releaseTimeout(p resources.Properties) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil {
-		return 0, fmt.Errorf("Timeout: got %q, want a duration such as 300s", s) //nolint:staticcheck // starts with the property's name
+		return 0, fmt.Errorf("Timeout: got %q, want a duration such as 300s", s) //nolint:staticcheck // an error starts with the name of the property
 	}
 	return d, nil
 }
@@ -126,14 +126,14 @@ func render(module string, p resources.Properties) ([]*unstructured.Unstructured
 			chart, p.String("Chart"), operatorChart)
 	}
 	if p.Has("Values") && p.String("Values") != "{}" {
-		return nil, errors.New("Values: the local stand-in installs flux-operator with its defaults only") //nolint:staticcheck
+		return nil, errors.New("Values: the local stand-in installs flux-operator with its defaults only") //nolint:staticcheck // an error starts with the name of the property
 	}
 	if module == "" {
 		return nil, errors.New("the directory of flux-operator's install manifests is not configured")
 	}
 	version := "v" + strings.TrimPrefix(p.String("Version"), "v")
 	if _, have, ok := strings.Cut(filepath.Base(module), "@"); ok && have != version {
-		return nil, fmt.Errorf("Version: the template asks for flux-operator %s, the local build is %s: change local/programs/flux-operator too", version, have) //nolint:staticcheck
+		return nil, fmt.Errorf("Version: the template asks for flux-operator %s, the local build is %s: change local/programs/flux-operator too", version, have) //nolint:staticcheck // an error starts with the name of the property
 	}
 	objects, err := build(module, p.String("Namespace"), version)
 	if err != nil {

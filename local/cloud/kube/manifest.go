@@ -28,13 +28,13 @@ const deleteTimeout = 15 * time.Minute
 func parse(p resources.Properties) ([]*unstructured.Unstructured, error) {
 	var list []map[string]any
 	if err := json.Unmarshal([]byte(p.String("Manifest")), &list); err != nil {
-		return nil, fmt.Errorf("Manifest is no JSON list of objects: %w", err) //nolint:staticcheck // starts with the property's name
+		return nil, fmt.Errorf("Manifest is no JSON list of objects: %w", err) //nolint:staticcheck // an error starts with the name of the property
 	}
 	var out []*unstructured.Unstructured
 	for i, m := range list {
 		o := &unstructured.Unstructured{Object: m}
 		if o.GetKind() == "" || o.GetAPIVersion() == "" || o.GetName() == "" {
-			return nil, fmt.Errorf("Manifest[%d]: kind, apiVersion and metadata.name are required", i) //nolint:staticcheck
+			return nil, fmt.Errorf("Manifest[%d]: kind, apiVersion and metadata.name are required", i) //nolint:staticcheck // an error starts with the name of the property
 		}
 		out = append(out, o)
 	}
@@ -130,7 +130,7 @@ func missing(before, after []*unstructured.Unstructured) []*unstructured.Unstruc
 func (h handlers) deleteManifest(ctx context.Context, r *resources.Request, _ string, p resources.Properties) error {
 	objects, err := parse(p)
 	if err != nil {
-		return nil // it was never applied
+		return nil //nolint:nilerr // what cannot be parsed was never applied
 	}
 	c, err := h.connect(r)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -162,6 +163,38 @@ func (a *account) objects(t *testing.T) {
 	a.put(t, "small", []byte("one"))
 	a.put(t, "small", []byte("two"))
 	a.put(t, "large", bytes.Repeat([]byte("0123456789abcdef"), 400_000))
+	a.multipart(t)
+	// Without versions an upload throws the content before it away.
+	plain := aws.String("local-plain")
+	must(a.s3.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: plain, CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"}}))(t)
+	for _, body := range []string{"one", "two"} {
+		must(a.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: plain, Key: aws.String("k"), Body: strings.NewReader(body)}))(t)
+	}
+	must(a.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: plain, Key: aws.String("k")}))(t)
+}
+
+// multipart uploads an object in two parts, as the CDK CLI uploads large assets.
+func (a *account) multipart(t *testing.T) {
+	t.Helper()
+	ctx, key := t.Context(), aws.String("parts")
+	upload := must(a.s3.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: bucket, Key: key}))(t)
+	var parts []s3types.CompletedPart
+	for n := int32(1); n <= 2; n++ {
+		body := bytes.NewReader(bytes.Repeat([]byte{byte(n)}, 5<<20))
+		part := must(a.s3.UploadPart(ctx, &s3.UploadPartInput{Bucket: bucket, Key: key, UploadId: upload.UploadId, PartNumber: &n, Body: body}))(t)
+		parts = append(parts, s3types.CompletedPart{PartNumber: aws.Int32(n), ETag: part.ETag})
+	}
+	must(a.s3.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+		Bucket: bucket, Key: key, UploadId: upload.UploadId, MultipartUpload: &s3types.CompletedMultipartUpload{Parts: parts},
+	}))(t)
+}
+
+// content is an object's size and sum.
+func (a *account) content(t *testing.T, key string) string {
+	t.Helper()
+	object := must(a.s3.GetObject(t.Context(), &s3.GetObjectInput{Bucket: bucket, Key: &key}))(t)
+	body := must(io.ReadAll(object.Body))(t)
+	return fmt.Sprintf("%d bytes %x", len(body), sha256.Sum256(body))
 }
 
 func (a *account) identity(t *testing.T) {
@@ -191,8 +224,6 @@ func archive(t *testing.T) []byte {
 func (a *account) describe(t *testing.T) map[string]string {
 	t.Helper()
 	ctx := t.Context()
-	large := must(a.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: bucket, Key: aws.String("large")}))(t)
-	content := must(io.ReadAll(large.Body))(t)
 	listeners := must(a.elb.DescribeListeners(ctx, &elb.DescribeListenersInput{LoadBalancerArn: &a.balancer}))(t).Listeners
 	instances := must(a.rds.DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{}))(t).DBInstances
 	instances[0].LatestRestorableTime = nil // the time of the call
@@ -207,7 +238,7 @@ func (a *account) describe(t *testing.T) map[string]string {
 		"secret":         a.secretValue(t, "/local/ghost/database"),
 		"database":       text(t, instances),
 		"objects":        text(t, must(a.s3.ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: bucket}))(t).Versions),
-		"content":        fmt.Sprintf("%d bytes %x", len(content), sha256.Sum256(content)),
+		"content":        a.content(t, "large") + ", " + a.content(t, "parts"),
 		"role":           text(t, must(a.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String("r")}))(t).Role),
 		"policies":       text(t, must(a.iam.ListAttachedRolePolicies(ctx, &iam.ListAttachedRolePoliciesInput{RoleName: aws.String("r")}))(t).AttachedPolicies),
 		"plaintext":      string(must(a.kms.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: a.ciphertext}))(t).Plaintext),

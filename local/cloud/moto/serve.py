@@ -207,8 +207,13 @@ class Pickler(pickle.Pickler):
         if isinstance(obj, FakeKey):
             state = dict(obj.__dict__)
             del state["_value_buffer"], state["lock"]
-            small = obj.contentsize < LARGE
-            state["value"] = obj.value if small else Body(self.blobs.of_key(obj))
+            if obj._value_buffer.closed:
+                # The part of a finished upload: its object has the content.
+                state["value"], state["disposed"] = b"", True
+            elif obj.contentsize < LARGE:
+                state["value"] = obj.value
+            else:
+                state["value"] = Body(self.blobs.of_key(obj))
             # State in a second step: an object may refer to itself through its
             # bucket, and a reduce argument cannot.
             return new_object, (FakeKey,), state, None, None, restore_s3_key
@@ -259,7 +264,11 @@ class Pickler(pickle.Pickler):
 
 
 def restore_s3_key(key, state):
+    size = state.get("contentsize", 0)
     key.__setstate__(state)
+    if state.get("disposed"):
+        key._value_buffer.close()
+        key.contentsize = size
 
 
 def restore_dict(obj, state):

@@ -83,7 +83,7 @@ func (p Properties) pick(keys ...string) Properties {
 
 // without returns all properties but the named ones.
 func (p Properties) without(keys ...string) Properties {
-	out := Properties(maps.Clone(p))
+	out := maps.Clone(p)
 	for _, k := range keys {
 		delete(out, k)
 	}

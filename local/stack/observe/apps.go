@@ -15,10 +15,12 @@ import (
 type App struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
-	// Ready and Wanted count replicas, Updated those of the newest template.
+	// Ready and Wanted count replicas, Updated those of the newest template,
+	// Total also those of older templates that still run.
 	Ready   int32 `json:"ready"`
 	Wanted  int32 `json:"wanted"`
 	Updated int32 `json:"updated"`
+	Total   int32 `json:"total"`
 	// Layer is the Kustomization that applied it, empty for others.
 	Layer string `json:"layer,omitempty"`
 	// Cause tells why replicas are missing: "ImagePullBackOff: …".
@@ -27,8 +29,11 @@ type App struct {
 	Broken bool `json:"broken,omitempty"`
 }
 
-// Healthy reports whether every replica is ready and of the newest template.
-func (a App) Healthy() bool { return a.Ready >= a.Wanted && a.Updated >= a.Wanted && a.Cause == "" }
+// Healthy reports whether the rollout is complete, as `kubectl rollout status`
+// does: every replica is of the newest template, ready, and alone.
+func (a App) Healthy() bool {
+	return a.Ready >= a.Wanted && a.Updated >= a.Wanted && a.Total <= a.Updated && a.Cause == ""
+}
 
 // Apps lists all Deployments but those of services by namespace and name.
 func (c *Cluster) Apps(ctx context.Context) ([]App, error) {
@@ -39,7 +44,7 @@ func (c *Cluster) Apps(ctx context.Context) ([]App, error) {
 	out := make([]App, 0, len(list.Items))
 	for i := range list.Items {
 		d := &list.Items[i]
-		a := App{Namespace: d.Namespace, Name: d.Name, Ready: d.Status.ReadyReplicas, Updated: d.Status.UpdatedReplicas, Wanted: 1, Layer: d.Labels["kustomize.toolkit.fluxcd.io/name"]}
+		a := App{Namespace: d.Namespace, Name: d.Name, Ready: d.Status.ReadyReplicas, Updated: d.Status.UpdatedReplicas, Total: d.Status.Replicas, Wanted: 1, Layer: d.Labels["kustomize.toolkit.fluxcd.io/name"]}
 		if d.Spec.Replicas != nil {
 			a.Wanted = *d.Spec.Replicas
 		}

@@ -69,11 +69,17 @@ type Item struct {
 	Reason    string `json:"reason,omitempty"`
 	Message   string `json:"message,omitempty"`
 	Suspended bool   `json:"suspended,omitempty"`
+	// Retrying is true when the attempted revision failed and is tried again;
+	// Reason and Message are then the failure's.
+	Retrying bool `json:"retrying,omitempty"`
 }
 
 // Failed reports whether the item is not ready for a reason of its own, not
 // because it waits for another or still works.
 func (i Item) Failed() bool {
+	if i.Retrying && !i.Suspended {
+		return true
+	}
 	return i.Ready == "False" && !i.Suspended &&
 		!slices.Contains([]string{"DependencyNotReady", "Progressing", "ProgressingWithRetry", "Suspended"}, i.Reason)
 }
@@ -86,27 +92,33 @@ const ServicesNamespace = "services"
 // Kustomizations lists the platform's Kustomizations by namespace and name.
 // Without the CRD the list is empty.
 func (c *Cluster) Kustomizations(ctx context.Context) ([]Item, error) {
-	all, err := c.allKustomizations(ctx)
-	return slices.DeleteFunc(all, func(i Item) bool { return i.Namespace == ServicesNamespace }), err
+	return c.kustomizations(ctx, func(i Item) bool { return i.Namespace != ServicesNamespace })
 }
 
 // Services lists the services' Kustomizations.
 func (c *Cluster) Services(ctx context.Context) ([]Item, error) {
-	all, err := c.allKustomizations(ctx)
-	return slices.DeleteFunc(all, func(i Item) bool { return i.Namespace != ServicesNamespace }), err
+	return c.kustomizations(ctx, func(i Item) bool { return i.Namespace == ServicesNamespace })
 }
 
-func (c *Cluster) allKustomizations(ctx context.Context) ([]Item, error) {
-	return c.items(ctx, kustomizations, func(o *unstructured.Unstructured, i *Item) {
+func (c *Cluster) kustomizations(ctx context.Context, wanted func(Item) bool) ([]Item, error) {
+	all, err := c.items(ctx, kustomizations, func(o *unstructured.Unstructured, i *Item) {
 		i.Revision, _, _ = unstructured.NestedString(o.Object, "status", "lastAppliedRevision")
 		i.Attempted, _, _ = unstructured.NestedString(o.Object, "status", "lastAttemptedRevision")
 	})
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(i Item) bool { return !wanted(i) })
+	return all, c.explainRetries(ctx, all)
 }
 
 // HelmReleases lists Flux's HelmReleases.
 func (c *Cluster) HelmReleases(ctx context.Context) ([]Item, error) {
 	return c.items(ctx, helmReleases, func(o *unstructured.Unstructured, i *Item) {
 		i.Attempted, _, _ = unstructured.NestedString(o.Object, "status", "lastAttemptedRevision")
+		if reason, message, failed := falseCondition(o, "Released"); failed && i.Ready == "Unknown" {
+			i.Retrying, i.Reason, i.Message = true, reason, message
+		}
 		if h, _, _ := unstructured.NestedSlice(o.Object, "status", "history"); len(h) > 0 {
 			if m, ok := h[0].(map[string]any); ok {
 				i.Revision, _ = m["chartVersion"].(string)

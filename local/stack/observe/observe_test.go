@@ -63,6 +63,49 @@ func TestKustomizations(t *testing.T) {
 	}
 }
 
+func TestARetriedKustomizationTellsWhy(t *testing.T) {
+	const api = "kustomize.toolkit.fluxcd.io/v1"
+	retrying := func(name string) *unstructured.Unstructured {
+		return object("Kustomization", api, name, 1, 1, map[string]any{"type": "Ready", "status": "Unknown", "reason": "Progressing"},
+			map[string]any{"lastAppliedRevision": "main@sha1:old", "lastAttemptedRevision": "main@sha1:new"})
+	}
+	event := func(name, object, revision string) *corev1.Event {
+		return &corev1.Event{
+			ObjectMeta:     metav1.ObjectMeta{Name: name, Namespace: "flux-system", Annotations: map[string]string{revisionAnnotation: revision}},
+			InvolvedObject: corev1.ObjectReference{Kind: "Kustomization", Namespace: "flux-system", Name: object},
+			Type:           corev1.EventTypeWarning, Reason: "ReconciliationFailed", Message: name,
+		}
+	}
+	c := fakeDynamic(retrying("broken"), retrying("first-try"))
+	c.Kube = fake.NewClientset(event("the cause", "broken", "main@sha1:new"), event("an older cause", "first-try", "main@sha1:old"))
+	items, err := c.Kustomizations(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i := items[0]; !i.Failed() || i.Message != "the cause" {
+		t.Errorf("broken: %+v", i)
+	}
+	if i := items[1]; i.Failed() {
+		t.Errorf("first-try: %+v", i)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	event := func(name, kind, object string, age time.Duration) *corev1.Event {
+		return &corev1.Event{
+			ObjectMeta:     metav1.ObjectMeta{Name: name, Namespace: "ghost"},
+			InvolvedObject: corev1.ObjectReference{Kind: kind, Namespace: "ghost", Name: object},
+			Type:           corev1.EventTypeWarning, Reason: "FailedBuildModel", Message: name, LastTimestamp: metav1.NewTime(time.Now().Add(-age)),
+		}
+	}
+	c := &Cluster{Kube: fake.NewClientset(event("newest", "Ingress", "ghost", time.Second), event("older", "Ingress", "ghost", time.Minute),
+		event("too old", "Ingress", "other", time.Hour), event("a pod", "Pod", "ghost", time.Second))}
+	got, err := c.Warnings(t.Context(), time.Now().Add(-5*time.Minute))
+	if err != nil || len(got) != 1 || got[0] != "Ingress ghost/ghost: FailedBuildModel: newest" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
 func TestWebhookPath(t *testing.T) {
 	r := object("Receiver", "notification.toolkit.fluxcd.io/v1", "github", 1, 1, map[string]any{}, map[string]any{"webhookPath": "/hook/x"})
 	p, err := fakeDynamic(r).WebhookPath(t.Context(), "flux-system", "github")
@@ -79,8 +122,15 @@ func deployment(ready, updated int32) *appsv1.Deployment {
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: "ghost", Namespace: "ghost", Labels: map[string]string{"kustomize.toolkit.fluxcd.io/name": "apps"}},
 		Spec:       appsv1.DeploymentSpec{Replicas: &two, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "ghost"}}},
-		Status:     appsv1.DeploymentStatus{ReadyReplicas: ready, UpdatedReplicas: updated},
+		Status:     appsv1.DeploymentStatus{ReadyReplicas: ready, UpdatedReplicas: updated, Replicas: 2},
 	}
+}
+
+// surge wants one replica: the new one does not come up, the old one serves.
+func surge() *appsv1.Deployment {
+	d, one := deployment(1, 1), int32(1)
+	d.Spec.Replicas = &one
+	return d
 }
 
 func pod(name string, age time.Duration, w *corev1.ContainerStateWaiting, restarts int32) *corev1.Pod {
@@ -103,6 +153,7 @@ func TestAppCause(t *testing.T) {
 		"healthy":      {[]runtime.Object{deployment(2, 2)}, true, "", false},
 		"rolling":      {[]runtime.Object{deployment(2, 1), pod("new", 0, &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}, 0)}, false, "", false},
 		"no image":     {[]runtime.Object{deployment(2, 1), pod("old", time.Hour, nil, 0), pod("new", 0, &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "no tag x"}, 0)}, false, "ImagePullBackOff: no tag x", true},
+		"surge":        {[]runtime.Object{surge(), pod("new", 0, &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff"}, 0)}, false, "ImagePullBackOff", true},
 		"first pull":   {[]runtime.Object{deployment(2, 1), pod("new", 0, &corev1.ContainerStateWaiting{Reason: "ErrImagePull"}, 0)}, false, "ErrImagePull", false},
 		"crashes once": {[]runtime.Object{deployment(1, 2), pod("new", 0, &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}, 1)}, false, "exit code 7", false},
 		"crashes":      {[]runtime.Object{deployment(1, 2), pod("new", 0, &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}, 4)}, false, "exit code 7", true},

@@ -146,7 +146,7 @@ func ready(s Step, done map[string]bool) bool {
 func (r Runner) one(ctx context.Context, s Step) *Error {
 	began := time.Now()
 	log := ""
-	var w io.Writer = io.Discard
+	w := io.Discard
 	if r.Logs != "" {
 		log = filepath.Join(r.Logs, "up-"+slug(s.Name)+".log")
 		f, err := os.Create(log)

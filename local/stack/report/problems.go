@@ -50,6 +50,9 @@ func (s *Status) Problems() []string {
 			add("url %s: %s", u.URL, cmp.Or(u.Error, "answers "+u.Answer))
 		}
 	}
+	for _, w := range s.Warnings {
+		add("%s", w)
+	}
 	for _, u := range s.Unknown {
 		add("no answer: %s", u)
 	}

@@ -37,6 +37,9 @@ type Status struct {
 	// Recorded are the resource types of the stacks that the AWS endpoint only
 	// records, without a service behind them.
 	Recorded []string `json:"recorded,omitempty"`
+	// Warnings are what controllers said lately about Ingresses and secrets;
+	// they are asked for only when something is wrong.
+	Warnings []string `json:"warnings,omitempty"`
 	// Unknown are the questions that got no answer.
 	Unknown []string `json:"unknown,omitempty"`
 }
@@ -95,10 +98,13 @@ func Collect(ctx context.Context, d *layout.Dir, limit time.Duration) (*Status, 
 	c.ask("stacks", func() error { return c.stacks(ctx, ports.URL(layout.AWS)) })
 	c.ask("recorded resource types", func() (err error) { s.Recorded, err = Recorded(ctx, ports.URL(layout.AWS)); return })
 	c.ask("URLs", func() error { return answers(ctx, d, ports, s.URLs) })
-	if k, err := observe.Open(d.Kubeconfig()); err != nil {
+	k, err := observe.Open(d.Kubeconfig())
+	if err == nil {
+		err = k.Ready(ctx)
+	}
+	if err != nil {
 		c.unknown("control plane", err)
-	} else if err := k.Ready(ctx); err != nil {
-		c.unknown("control plane", err)
+		k = nil
 	} else {
 		c.ask("sources", func() (err error) { s.Sources, err = k.GitRepositories(ctx); return })
 		c.ask("Kustomizations", func() (err error) { s.Kustomizations, err = k.Kustomizations(ctx); return })
@@ -106,6 +112,10 @@ func Collect(ctx context.Context, d *layout.Dir, limit time.Duration) (*Status, 
 		c.ask("apps", func() (err error) { s.Apps, err = k.Apps(ctx); return })
 	}
 	c.wg.Wait()
+	if k != nil && len(s.Problems()) > 0 {
+		c.ask("warnings", func() (err error) { s.Warnings, err = k.Warnings(ctx, time.Now().Add(-5*time.Minute)); return })
+		c.wg.Wait()
+	}
 	return s, nil
 }
 

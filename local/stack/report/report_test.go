@@ -36,7 +36,7 @@ func healthy() *Status {
 		Sources:        []observe.Item{item("flux-system", "flux-system", rev)},
 		Kustomizations: []observe.Item{item("flux-system", "apps", rev)},
 		HelmReleases:   []observe.Item{item("kube-system", "aws-load-balancer-controller", "3.2.2")},
-		Apps:           []observe.App{{Namespace: "ghost", Name: "ghost", Ready: 2, Wanted: 2, Updated: 2}},
+		Apps:           []observe.App{{Namespace: "ghost", Name: "ghost", Ready: 2, Wanted: 2, Updated: 2, Total: 2}},
 		Deployment:     &deploy.Result{Number: 3, Commit: "0123456789abcdef", Subject: "Make the database larger than it was", OK: true, Started: now.Add(-2 * time.Minute), Ended: now.Add(-time.Minute)},
 		URLs:           []URL{{Name: "Ghost", URL: "https://ghost.localhost:8443/", Answer: "200"}, {Name: "AWS API", URL: "http://127.0.0.1:20000"}},
 		Recorded:       []string{"AWS::EC2::FlowLog", "AWS::EKS::Addon", "AWS::IAM::ManagedPolicy", "AWS::Logs::LogGroup"},
@@ -53,7 +53,7 @@ func broken() *Status {
 		{Namespace: "flux-system", Name: "services", Ready: "False", Reason: "DependencyNotReady", Message: "waits"},
 		{Namespace: "flux-system", Name: "platform-configs", Ready: "Unknown", Reason: "Progressing"},
 	}
-	s.Apps[0] = observe.App{Namespace: "ghost", Name: "ghost", Ready: 2, Wanted: 2, Updated: 1, Broken: true, Cause: `ImagePullBackOff: Back-off pulling image "docker.io/library/ghost:9.9.9"`}
+	s.Apps[0] = observe.App{Namespace: "ghost", Name: "ghost", Ready: 2, Wanted: 2, Updated: 1, Total: 3, Broken: true, Cause: `ImagePullBackOff: Back-off pulling image "docker.io/library/ghost:9.9.9"`}
 	s.URLs[0].Answer = "503"
 	s.Unknown = []string{"stacks: context deadline exceeded"}
 	return s

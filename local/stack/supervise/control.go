@@ -9,16 +9,38 @@ import (
 	"time"
 )
 
-// Start starts the supervisor with the saved plan. If one runs already it is
-// told to read the plan anew.
-func Start(run string) error {
-	if r := Read(run, SupervisorName); r.Running {
-		return syscall.Kill(r.PID, syscall.SIGHUP)
-	}
-	if err := os.Remove(stopFile(run)); err != nil && !errors.Is(err, os.ErrNotExist) {
+// Start starts the supervisor with the saved plan, or tells the one that runs
+// to read the plan anew. It returns once the plan is in force: what it no
+// longer names is gone, what it names is starting.
+func Start(ctx context.Context, run string) error {
+	p, err := LoadPlan(run)
+	if err != nil {
 		return err
 	}
-	return startGuard(run, SupervisorName)
+	r := Read(run, SupervisorName)
+	switch {
+	case r.Running && r.Plan == p.digest():
+		return nil
+	case r.Running:
+		if err := syscall.Kill(r.PID, syscall.SIGHUP); err != nil {
+			return err
+		}
+	default:
+		if err := os.Remove(stopFile(run)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		if err := startGuard(run, SupervisorName); err != nil {
+			return err
+		}
+	}
+	for want := p.digest(); Read(run, SupervisorName).Plan != want; {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the supervisor does not take up the plan: %w", ctx.Err())
+		case <-time.After(30 * time.Millisecond):
+		}
+	}
+	return nil
 }
 
 // Running reports whether a supervisor runs.

@@ -9,6 +9,8 @@
 package supervise
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -84,6 +86,16 @@ func LoadPlan(run string) (*Plan, error) {
 		return nil, fmt.Errorf("%s: %w: run `gitops local up`", planFile(run), err)
 	}
 	return p, nil
+}
+
+// digest identifies what the plan says.
+func (p *Plan) digest() string {
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
 }
 
 func planFile(run string) string { return filepath.Join(run, "processes.json") }

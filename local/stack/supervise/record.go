@@ -24,6 +24,8 @@ type Record struct {
 	Restarts int       `json:"restarts"`
 	// LastExit is how the run before ended, for example "signal: killed".
 	LastExit string `json:"lastExit,omitempty"`
+	// Plan is the digest of the plan that the supervisor works on.
+	Plan string `json:"plan,omitempty"`
 	// Running is filled in when the record is read.
 	Running bool `json:"-"`
 }

@@ -57,7 +57,7 @@ func start(t *testing.T, run string, p *Plan) {
 			t.Error(err)
 		}
 	})
-	if err := Start(run); err != nil {
+	if err := Start(t.Context(), run); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -146,7 +146,7 @@ func TestReloadReplacesOnlyWhatChanged(t *testing.T) {
 	if err := SavePlan(run, p); err != nil {
 		t.Fatal(err)
 	}
-	if err := Start(run); err != nil {
+	if err := Start(t.Context(), run); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the new plan runs", func() bool {

@@ -129,6 +129,7 @@ func (s *Supervisor) apply(ctx context.Context) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer s.acknowledge(plan)
 	for _, p := range plan.Processes {
 		if s.kids[p.Name] != nil {
 			continue
@@ -141,6 +142,15 @@ func (s *Supervisor) apply(ctx context.Context) {
 			defer close(k.done)
 			s.keep(kctx, p)
 		}()
+	}
+}
+
+// acknowledge writes down that the plan is in force: what it replaces is gone.
+func (s *Supervisor) acknowledge(p *Plan) {
+	r := Read(s.Run, SupervisorName)
+	r.Plan = p.digest()
+	if err := r.save(s.Run); err != nil {
+		s.Log.Error("record", "error", err)
 	}
 }
 

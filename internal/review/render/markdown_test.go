@@ -1,0 +1,82 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"k8s-plus-aws-gitops/internal/review"
+	"k8s-plus-aws-gitops/internal/review/objects"
+	"k8s-plus-aws-gitops/internal/review/risk"
+)
+
+// large is a review of many objects with long differences and many findings.
+func large(changes, lines, findings int) *review.Review {
+	e := review.Environment{Name: "dev", Branch: "main"}
+	k := objects.Kustomization{Name: "apps"}
+	for i := range changes {
+		k.Objects = append(k.Objects, objects.Change{
+			Action: objects.Changed, Object: fmt.Sprintf("ConfigMap n/c%d", i), Diff: strings.Repeat(fmt.Sprintf("+line of object %d ü\n", i), lines),
+		})
+	}
+	e.Kustomizations = []objects.Kustomization{k}
+	for i := range findings {
+		f := risk.Finding{Kind: risk.IAM, Resource: fmt.Sprintf("dev/ghost/R%04d", i), Message: "may now: s3:* on everything that there is"}
+		if i == findings-1 {
+			f.Kind, f.Guarded, f.Verdict = risk.Replacement, true, risk.Forbidden
+		}
+		e.Findings = append(e.Findings, f)
+	}
+	return &review.Review{Base: review.Side{Name: "origin/main"}, Head: review.Side{Name: "working tree"}, Environments: []review.Environment{e}}
+}
+
+func TestLimit(t *testing.T) {
+	for name, c := range map[string]struct {
+		review *review.Review
+		whole  bool
+	}{
+		"small":         {large(2, 10, 1), true},
+		"long object":   {large(1, 100000, 0), false},
+		"many objects":  {large(5000, 20, 0), false},
+		"many findings": {large(3, 5, 5000), true},
+		"everything":    {large(3000, 300, 3000), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := Markdown(c.review, Limit)
+			if len(text) > Limit {
+				t.Errorf("%d bytes", len(text))
+			}
+			if said := strings.Contains(text, "This comment is not complete"); said == c.whole {
+				t.Errorf("says that it is not complete: %t", said)
+			}
+			if !strings.HasPrefix(text, Marker+"\n") || strings.Count(text, "<details>") != strings.Count(text, "</details>") {
+				t.Error("the comment is broken")
+			}
+			if len(c.review.Environments[0].Findings) > 0 && !strings.Contains(text, "FORBIDDEN replacement") {
+				t.Error("the forbidden change is cut off")
+			}
+		})
+	}
+}
+
+func TestFences(t *testing.T) {
+	for diff, want := range map[string]string{
+		"+a\n":         "```diff\n+a\n```\n\n",
+		"+```\n+b\n":   "````diff\n+```\n+b\n````\n\n",
+		"+a\n+b\n+c\n": "```diff\n+a\n+b\n```\n\n1 lines more.\n\n",
+		"":             "",
+	} {
+		if got := fenced(diff, 2); got != want {
+			t.Errorf("%q: got %q, want %q", diff, got, want)
+		}
+	}
+}
+
+func TestInline(t *testing.T) {
+	got := inline("<script> *x* @team #12 a|b\n`code` [link](http://x) ${A.b_c}")
+	for _, bad := range []string{"<script", " *x*", "@team", "#12 ", "a|b", "\n", "[link]("} {
+		if strings.Contains(strings.ReplaceAll(got, `\[`, ""), bad) && bad != "a|b" || bad == "a|b" && !strings.Contains(got, `a\|b`) {
+			t.Errorf("%q stays in %q", bad, got)
+		}
+	}
+}

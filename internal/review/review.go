@@ -1,0 +1,181 @@
+// Package review says what a change does before anybody approves it: in AWS, by comparing the templates that both sides
+// synthesize; in Kubernetes, by comparing what Flux would apply; and what it adds to the bill.
+//
+// It needs no AWS account: both sides are made from the repository alone.
+package review
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/manifests"
+	"k8s-plus-aws-gitops/internal/review/assembly"
+	"k8s-plus-aws-gitops/internal/review/template"
+	"k8s-plus-aws-gitops/local/stack/progress"
+)
+
+// Options say what to compare.
+type Options struct {
+	// Root is the checkout whose node_modules holds the tools.
+	Root string
+	// Base is the revision that the change goes to, for example origin/main. It is compared from where the change left it.
+	Base string
+	// Head is the change: a folder with a checkout, or a revision. Empty: the working tree in Root, as it is.
+	Head string
+	// Environments to compare; empty: all of both sides.
+	Environments []string
+	// Display shows progress; nil shows nothing.
+	Display *progress.Display
+	// Now decides which exceptions have expired; default: the time.
+	Now time.Time
+	// Charts finds charts, given the checkout of a side; default: manifests.ModuleCharts.
+	Charts func(root string) manifests.Charts
+}
+
+// sides is everything that the comparison reads; the rest of the package does no input or output.
+type sides struct {
+	base, head   Side
+	environments []Environment
+	// before and after are the stacks by environment and part; nil when the AWS half did not change.
+	before, after map[string]map[string]assembly.Stack
+	rendered      map[string][2]manifests.Rendered
+	allowances    map[string][]config.Allowance
+	now           time.Time
+}
+
+// Run compares both sides.
+func Run(ctx context.Context, o Options) (*Review, error) {
+	o.Now = cmp.Or(o.Now, time.Now())
+	if o.Charts == nil {
+		o.Charts = manifests.ModuleCharts
+	}
+	w, err := open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close(context.WithoutCancel(ctx))
+	changed, err := w.changed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := sides{base: w.base.side(), head: w.head.side(), now: o.Now}
+	if len(changed) == 0 {
+		return s.compare(ctx, template.NodeOf(o.Root))
+	}
+	if s.environments, s.allowances, err = w.environments(o.Environments); err != nil {
+		return nil, err
+	}
+	if err := w.read(ctx, o, &s, slices.ContainsFunc(changed, ofAWS)); err != nil {
+		return nil, err
+	}
+	var review *Review
+	err = progress.Runner{Display: o.Display}.Run(ctx, []progress.Step{{
+		Name: "Compare",
+		Run: func(ctx context.Context, _ *progress.Output) error {
+			review, err = s.compare(ctx, template.NodeOf(o.Root))
+			return err
+		},
+	}})
+	return review, err
+}
+
+// ofAWS tells whether a file may change what the CDK app synthesizes. Only what certainly does not is left out.
+func ofAWS(path string) bool {
+	return !strings.HasPrefix(path, "k8s/") && !strings.HasPrefix(path, "docs/") && (strings.Contains(path, "/") || filepath.Ext(path) != ".md")
+}
+
+// read synthesizes and renders both sides. The working tree is synthesized while the base is checked out.
+func (w *work) read(ctx context.Context, o Options, s *sides, aws bool) error {
+	s.rendered = map[string][2]manifests.Rendered{}
+	var before, after map[string]manifests.Rendered
+	steps := []progress.Step{
+		{Name: "Render the base", Run: func(ctx context.Context, out *progress.Output) (err error) {
+			before, err = render(ctx, o, w.base, s.environments, out)
+			return err
+		}},
+		{Name: "Render the change", Run: func(ctx context.Context, out *progress.Output) (err error) {
+			after, err = render(ctx, o, w.head, s.environments, out)
+			return err
+		}},
+	}
+	if aws {
+		steps = append(steps,
+			progress.Step{Name: "Synthesize the base", Run: func(ctx context.Context, out *progress.Output) (err error) {
+				s.before, err = synthesize(ctx, o.Root, w.base, s.environments, out)
+				return err
+			}},
+			progress.Step{Name: "Synthesize the change", Run: func(ctx context.Context, out *progress.Output) (err error) {
+				s.after, err = synthesize(ctx, o.Root, w.head, s.environments, out)
+				return err
+			}})
+	}
+	if err := (progress.Runner{Parallel: 2, Display: o.Display}).Run(ctx, steps); err != nil {
+		return err
+	}
+	for _, e := range s.environments {
+		s.rendered[e.Name] = [2]manifests.Rendered{before[e.Name], after[e.Name]}
+	}
+	return nil
+}
+
+// render renders the environments of a side; one that the side does not have is empty.
+func render(ctx context.Context, o Options, c checkout, environments []Environment, out *progress.Output) (map[string]manifests.Rendered, error) {
+	rendered := map[string]manifests.Rendered{}
+	for _, e := range environments {
+		if !c.has(e.Name) {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(c.root, "k8s", "clusters", e.Name)); err != nil {
+			continue // an environment without Flux; `gitops manifests validate` tells when that is a mistake
+		}
+		out.Note("%s", e.Name)
+		r, err := manifests.Render(ctx, manifests.Options{Root: c.root, Charts: o.Charts(c.root)}, e.Name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.label, err)
+		}
+		rendered[e.Name] = r
+	}
+	return rendered, nil
+}
+
+// environments are those of both sides, or the wanted ones, and the exceptions that the change brings.
+func (w *work) environments(wanted []string) ([]Environment, map[string][]config.Allowance, error) {
+	head, err := config.LoadFile(filepath.Join(w.head.root, "cdk.json"))
+	if err != nil {
+		return nil, nil, err
+	}
+	all := map[string]Environment{}
+	for name, e := range w.base.environments {
+		all[name] = Environment{Name: name, Branch: e.Branch, Account: e.Account, Region: e.Region, Status: Removed}
+	}
+	allowances := map[string][]config.Allowance{}
+	for name, e := range head.Environments {
+		status := Kept
+		if !w.base.has(name) {
+			status = Added
+		}
+		all[name] = Environment{Name: name, Branch: e.Branch, Account: e.Account, Region: e.Region, Status: status}
+		allowances[name] = e.AllowReplacement
+	}
+	names := slices.Sorted(maps.Keys(all))
+	for _, name := range wanted {
+		if _, known := all[name]; !known {
+			return nil, nil, fmt.Errorf("--environment %s: cdk.json has no such environment; use one of %s", name, strings.Join(names, ", "))
+		}
+	}
+	var selected []Environment
+	for _, name := range names {
+		if len(wanted) == 0 || slices.Contains(wanted, name) {
+			selected = append(selected, all[name])
+		}
+	}
+	return selected, allowances, nil
+}

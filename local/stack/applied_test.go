@@ -1,0 +1,88 @@
+package stack
+
+import (
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"k8s-plus-aws-gitops/local/stack/observe"
+)
+
+func kustomization(name, applied, attempted, ready, reason string) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+		"metadata": map[string]any{"name": name, "namespace": "flux-system", "generation": int64(1)},
+		"status": map[string]any{
+			"observedGeneration": int64(1), "lastAppliedRevision": "main@sha1:" + applied, "lastAttemptedRevision": "main@sha1:" + attempted,
+			"conditions": []any{map[string]any{"type": "Ready", "status": ready, "reason": reason, "message": "because"}},
+		},
+	}}
+}
+
+func cluster(kube []runtime.Object, flux ...runtime.Object) *observe.Cluster {
+	kinds := map[schema.GroupVersionResource]string{}
+	for group, kind := range map[string]string{"kustomize.toolkit.fluxcd.io/v1/kustomizations": "KustomizationList", "helm.toolkit.fluxcd.io/v2/helmreleases": "HelmReleaseList", "source.toolkit.fluxcd.io/v1/gitrepositories": "GitRepositoryList"} {
+		p := strings.Split(group, "/")
+		kinds[schema.GroupVersionResource{Group: p[0], Version: p[1], Resource: p[2]}] = kind
+	}
+	return &observe.Cluster{Kube: fake.NewClientset(kube...), Dynamic: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds, flux...)}
+}
+
+func brokenApp() []runtime.Object {
+	labels := map[string]string{"app": "ghost"}
+	return []runtime.Object{
+		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "ghost", Namespace: "ghost"}, Spec: appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{MatchLabels: labels}}},
+		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "ghost-1", Namespace: "ghost", Labels: labels}, Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
+			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "no tag x"}},
+		}}}},
+	}
+}
+
+func TestAppliedAndFailure(t *testing.T) {
+	for name, c := range map[string]struct {
+		kube             []runtime.Object
+		flux             []runtime.Object
+		missing, failure string // empty: none
+	}{
+		"nothing yet": {missing: "not there yet"},
+		"applied":     {flux: []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), kustomization("b", "new", "new", "True", "Ok")}},
+		"old commit":  {flux: []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), kustomization("b", "old", "old", "True", "Ok")}, missing: "Kustomization b"},
+		"waits":       {flux: []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), kustomization("b", "old", "new", "False", "DependencyNotReady")}, missing: "Kustomization b"},
+		"failed": {
+			flux:    []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), kustomization("b", "old", "new", "False", "BuildFailed")},
+			missing: "b: BuildFailed: because", failure: "b: BuildFailed: because",
+		},
+		"failed before": {
+			flux:    []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), kustomization("b", "older", "old", "False", "BuildFailed")},
+			missing: "b: BuildFailed",
+		},
+		"no image": {
+			kube: brokenApp(), flux: []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), kustomization("b", "old", "new", "Unknown", "Progressing")},
+			missing: "Kustomization b", failure: "app ghost/ghost: ImagePullBackOff: no tag x",
+		},
+		"no image before, the revert is on its way": {
+			kube: brokenApp(), flux: []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), kustomization("b", "older", "old", "Unknown", "Progressing")},
+			missing: "Kustomization b",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := cluster(c.kube, c.flux...)
+			for what, x := range map[string]struct {
+				got  error
+				want string
+			}{"missing": {applied(t.Context(), k, "new"), c.missing}, "failure": {failure(t.Context(), k, "new"), c.failure}} {
+				if x.want == "" && x.got != nil || x.want != "" && (x.got == nil || !strings.Contains(x.got.Error(), x.want)) {
+					t.Errorf("%s: got %v, want %q", what, x.got, x.want)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,312 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"k8s-plus-aws-gitops/local/stack/deploy"
+	"k8s-plus-aws-gitops/local/stack/layout"
+	"k8s-plus-aws-gitops/local/stack/report"
+)
+
+// system is the scratch system and what was learned about it.
+type system struct {
+	t      *testing.T
+	root   string // the repository under test
+	repo   string // its clone
+	dir    *layout.Dir
+	failed bool
+	steps  []step
+	cookie string // of the signed-in author
+	slug   string // of the post
+}
+
+type step struct {
+	Name    string  `json:"name"`
+	OK      bool    `json:"ok"`
+	Seconds float64 `json:"seconds"`
+	Detail  string  `json:"detail"`
+}
+
+func newSystem(t *testing.T) *system {
+	t.Helper()
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmp, err := os.MkdirTemp("", "e2e") // not t.TempDir: its paths are too long for sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tmp, err = filepath.EvalSymlinks(tmp); err != nil {
+		t.Fatal(err)
+	}
+	s := &system{t: t, root: root, repo: filepath.Join(tmp, "repo")}
+	s.dir = &layout.Dir{Root: filepath.Join(tmp, "s"), Repo: s.repo}
+	t.Cleanup(func() { s.cleanUp(tmp) })
+	s.clone()
+	return s
+}
+
+// clone makes the checkout that the scenario edits: HEAD and what is not
+// committed yet, so that a change can be proven before it is committed.
+func (s *system) clone() {
+	s.t.Helper()
+	run := func(dir string, in []byte, name string, args ...string) []byte {
+		cmd := exec.CommandContext(s.t.Context(), name, args...)
+		cmd.Dir, cmd.Stdin, cmd.Stderr = dir, bytes.NewReader(in), os.Stderr
+		out, err := cmd.Output()
+		if err != nil {
+			s.t.Fatalf("%s %v: %v", name, args, err)
+		}
+		return out
+	}
+	run(s.root, nil, "git", "clone", "--quiet", "--no-hardlinks", s.root, s.repo)
+	if diff := run(s.root, nil, "git", "diff", "--binary", "HEAD"); len(diff) > 0 {
+		run(s.repo, diff, "git", "apply", "--whitespace=nowarn")
+	}
+	for _, kv := range [][2]string{{"user.name", "e2e"}, {"user.email", "e2e@localhost"}} {
+		run(s.repo, nil, "git", "config", kv[0], kv[1])
+	}
+	run(s.repo, nil, "git", "commit", "--quiet", "--all", "--allow-empty", "--no-verify", "-m", "Begin the scenario")
+	run(s.repo, nil, "go", "build", "-o", filepath.Join("bin", "gitops"), "./cmd/gitops")
+}
+
+// cleanUp writes the result, keeps the logs of a failure and stops everything.
+func (s *system) cleanUp(tmp string) {
+	s.write()
+	if s.failed {
+		logs := filepath.Join(s.root, "out", "e2e-logs")
+		_ = os.RemoveAll(logs)
+		for _, d := range []string{"log", "deployments"} {
+			_ = os.CopyFS(filepath.Join(logs, d), os.DirFS(s.dir.Path(d)))
+		}
+		s.t.Logf("logs: %s", logs)
+	}
+	if s.dir.Ours() {
+		if _, err := s.gitops(context.Background(), "local", "reset", "--yes"); err != nil {
+			s.t.Errorf("%s is left: %v", tmp, err)
+			return
+		}
+	}
+	if err := os.RemoveAll(tmp); err != nil {
+		s.t.Error(err)
+	}
+}
+
+// step runs one step; after a failure the rest is skipped, because each builds
+// on the one before.
+func (s *system) step(name string, run func(context.Context) (string, error)) {
+	if s.failed {
+		s.steps = append(s.steps, step{Name: name, Detail: "skipped"})
+		return
+	}
+	s.t.Run(name, func(t *testing.T) {
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Minute)
+		defer cancel()
+		detail, err := run(ctx)
+		x := step{Name: name, OK: err == nil, Seconds: time.Since(began).Round(10 * time.Millisecond).Seconds(), Detail: detail}
+		if err != nil {
+			s.failed, x.Detail = true, err.Error()
+			t.Error(err)
+		}
+		s.steps = append(s.steps, x)
+	})
+	s.write() // after each step, so that an interrupted run tells how far it came
+}
+
+func (s *system) write() {
+	out := filepath.Join(s.root, "out")
+	raw, err := json.MarshalIndent(map[string]any{"steps": s.steps}, "", "  ")
+	if err == nil {
+		err = os.MkdirAll(out, 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(out, "e2e.json"), append(raw, '\n'), 0o644)
+	}
+	if err != nil {
+		s.t.Error(err)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-6s %8s  %s\n", "RESULT", "SECONDS", "STEP")
+	for _, x := range s.steps {
+		word := "ok"
+		switch {
+		case x.Detail == "skipped":
+			word = "-"
+		case !x.OK:
+			word = "FAIL"
+		}
+		fmt.Fprintf(&b, "%-6s %8.1f  %s\n", word, x.Seconds, x.Name)
+		if x.Detail != "" && x.Detail != "skipped" {
+			fmt.Fprintf(&b, "%16s  %.200s\n", "", x.Detail)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(out, "e2e.txt"), []byte(b.String()), 0o644); err != nil {
+		s.t.Error(err)
+	}
+	if n := len(s.steps); n > 0 && (s.failed || s.steps[n-1].Name[0] == '6') {
+		s.t.Log("\n" + b.String())
+	}
+}
+
+// gitops runs the tool in the clone and returns its stdout; the error holds
+// what it said.
+func (s *system) gitops(ctx context.Context, args ...string) (string, error) {
+	return s.command(ctx, nil, filepath.Join(s.repo, "bin", "gitops"), append(args, "--state", s.dir.Root)...)
+}
+
+// cdk runs the CDK CLI in the clone as the deployer does; it writes to both
+// streams, so both are returned.
+func (s *system) cdk(ctx context.Context, args ...string) (string, error) {
+	ports, err := s.dir.LoadPorts()
+	if err != nil {
+		return "", err
+	}
+	env := []string{"PATH=" + s.dir.NodeBin() + string(os.PathListSeparator) + os.Getenv("PATH"), "CI=true"}
+	for k, v := range deploy.Variables(ports.URL(layout.AWS)) {
+		env = append(env, k+"="+v)
+	}
+	return s.command(ctx, env, filepath.Join(s.dir.NodeBin(), "cdk"), append(args, "--ci", "--no-notices", "--no-color")...)
+}
+
+func (s *system) command(ctx context.Context, env []string, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = s.repo
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 90 * time.Second
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("%s %s: %w: %s", filepath.Base(name), args[0], err, lastText(out.String()+errs.String()))
+	}
+	return out.String(), nil
+}
+
+// lastText is the end of what a command said, on one line.
+func lastText(text string) string {
+	f := strings.Join(strings.Fields(text), " ")
+	if len(f) > 1500 {
+		f = "…" + f[len(f)-1500:]
+	}
+	return f
+}
+
+type status struct {
+	report.Status
+	Problems []string `json:"problems"`
+	Waiting  []string `json:"waiting"`
+}
+
+func (s *system) status(ctx context.Context) (*status, error) {
+	out, err := s.gitops(ctx, "local", "status", "--output", "json")
+	if err != nil {
+		return nil, err
+	}
+	st := &status{}
+	return st, json.Unmarshal([]byte(out), st)
+}
+
+func (s *system) push(ctx context.Context, message string) error {
+	_, err := s.gitops(ctx, "local", "push", "--message", message, "--timeout", "8m")
+	return err
+}
+
+// edit replaces text that occurs exactly once in a file of the clone.
+func (s *system) edit(file, from, to string) error {
+	path := filepath.Join(s.repo, file)
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if n := strings.Count(string(raw), from); n != 1 {
+		return fmt.Errorf("%s holds %q %d times, want once", file, from, n)
+	}
+	return os.WriteFile(path, []byte(strings.Replace(string(raw), from, to, 1)), 0o644)
+}
+
+// setDatabase sets a key of the local environment's database in cdk.json.
+func (s *system) setDatabase(key string, value any) error {
+	path := filepath.Join(s.repo, "cdk.json")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var doc map[string]any
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return err
+	}
+	at := doc
+	for _, k := range []string{"context", "gitops", "environments", "local", "ghost", "database"} {
+		next, ok := at[k].(map[string]any)
+		if !ok {
+			next = map[string]any{}
+			at[k] = next
+		}
+		at = next
+	}
+	at[key] = value
+	if raw, err = json.MarshalIndent(doc, "", "  "); err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(raw, '\n'), 0o644)
+}
+
+func (s *system) pid(ctx context.Context, name string) (int, error) {
+	st, err := s.status(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range st.Processes {
+		if p.Name == name {
+			if p.State == "stopped" {
+				return 0, nil
+			}
+			return p.PID, nil
+		}
+	}
+	return 0, errors.New("no process " + name)
+}
+
+func (s *system) killProcess(ctx context.Context, name string) (int, error) {
+	pid, err := s.pid(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	if pid == 0 {
+		return 0, errors.New(name + " does not run")
+	}
+	return pid, syscall.Kill(pid, syscall.SIGKILL)
+}
+
+// nothingLeft fails when the state directory, or a process that names it,
+// exists.
+func (s *system) nothingLeft() error {
+	if _, err := os.Stat(s.dir.Root); !os.IsNotExist(err) {
+		return fmt.Errorf("%s is there: %w", s.dir.Root, err)
+	}
+	out, err := exec.Command("ps", "-eo", "pid,stat,args").Output()
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, s.dir.Root+"/") || strings.Contains(line, s.dir.Root+" ") {
+			return errors.New("a process is left: " + strings.TrimSpace(line))
+		}
+	}
+	return nil
+}
