@@ -1,5 +1,5 @@
 // Generates the Go imports of the services: the kinds of Kubernetes that hack/imports names, and the custom resources.
-// `cdk8s import k8s` would fetch its schema from a Git host, for every kind there is (40 MB of Go, minutes to compile).
+// `cdk8s import k8s` would fetch its schema from a Git host, for every kind there is.
 // This hands the same importer the definitions that the API server's own module carries, reduced to the kinds in use.
 //
 // Two changes to the definitions keep values plain Go values, so that they cross to the kernel with their object, or are
