@@ -216,3 +216,19 @@ func TestEnvironHidesTheUsersAccount(t *testing.T) {
 		t.Error("the user's account leaks")
 	}
 }
+
+func TestTail(t *testing.T) {
+	for said, want := range map[string]string{
+		"building\nERROR DBInstanceClass: 'x' is not valid\n   local/ghost/Database\nSynthesis finished with errors\n": "ERROR DBInstanceClass: 'x' is not valid",
+		"# app\n./main.go:3:5: undefined: x\n./main.go:9:5: undefined: y\n":                                            "./main.go:3:5: undefined: x",
+		"one\nit cannot be\ndone\n": "it cannot be",
+		"one\ntwo\n\n":              "two",
+		"":                          "",
+	} {
+		var tl tail
+		fmt.Fprint(&tl, said)
+		if got := tl.text(); got != want {
+			t.Errorf("%q: got %q", said, got)
+		}
+	}
+}

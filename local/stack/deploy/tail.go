@@ -20,19 +20,24 @@ func (t *tail) Write(p []byte) (int, error) {
 
 var (
 	colours = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
-	telling = regexp.MustCompile(`(?i)(error|fail|invalid|cannot|denied|not found|undefined|: .*\.go:)`)
+	// first begins the cause in what the CDK, the CLI and the Go compiler say.
+	first   = regexp.MustCompile(`^(ERROR|Error:|❌)|\.go:\d+:\d+: `)
+	telling = regexp.MustCompile(`(?i)(error|fail|invalid|cannot|denied|not found)`)
 )
 
-// text is the last line that tells of an error, or the last line.
+// text is the line that begins the cause; else the last that tells of an
+// error; else the last.
 func (t *tail) text() string {
 	var last, best string
 	for line := range strings.Lines(colours.ReplaceAllString(string(t.buf), "")) {
-		if line = strings.TrimSpace(line); line == "" {
-			continue
-		}
-		last = line
-		if telling.MatchString(line) {
-			best = line
+		switch line = strings.TrimSpace(line); {
+		case line == "":
+		case first.MatchString(line):
+			return line
+		case telling.MatchString(line):
+			last, best = line, line
+		default:
+			last = line
 		}
 	}
 	if best != "" {
