@@ -15,7 +15,8 @@ ENV   ?= dev
 CDK    = node_modules/.bin/cdk
 GOLANGCI = $$(go -C tools/golangci-lint tool -n golangci-lint)
 
-APP_SOURCES    := go.mod go.sum $(filter-out %_test.go,$(wildcard *.go)) $(shell find config infrastructure app-resources internal -name '*.go' -not -name '*_test.go' -not -path 'internal/manifests/*' -not -path 'internal/review/*')
+APP_SOURCES    := go.mod go.sum $(filter-out %_test.go,$(wildcard *.go)) $(shell find config infrastructure app-resources internal -name '*.go' -not -name '*_test.go' -not -path 'internal/manifests/*' -not -path 'internal/review/*' -not -path 'internal/services/*')
+SERVICES_SOURCES := go.mod go.sum $(shell find k8s/services internal/services config -name '*.go' -not -name '*_test.go')
 GITOPS_SOURCES := go.mod go.sum $(shell find cmd local internal -type f \( -name '*.go' -o -name '*.mod' -o -name '*.sum' -o -name '*.py' -o -name '*.txt' -o -name '*.json' -o -name '*.mjs' -o -name '*.yaml' \) -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) $(shell find config -name '*.go' -not -name '*_test.go')
 
 ##@ General
@@ -51,8 +52,8 @@ deploy: node_modules/.package-lock.json bin/app ## Deploy ENV=dev to AWS.
 
 ##@ Development
 
-.PHONY: check check-fast test e2e bench golden fmt clean
-check: node_modules/.package-lock.json bin/app bin/gitops ## Format, vet, lint, golden files, synth with validation and cdk-nag, manifests.
+.PHONY: check check-fast test e2e bench golden imports fmt clean
+check: node_modules/.package-lock.json bin/app bin/gitops bin/services ## Format, vet, lint, golden files, synth with validation and cdk-nag, manifests.
 	@hack/check
 
 check-fast: ## Vet and test the configuration and what the stacks are made of: what a local push waits for.
@@ -69,7 +70,10 @@ bench: bin/gitops node_modules/.package-lock.json ## Measure synth beside a peer
 	@bench/run
 
 golden: node_modules/.package-lock.json ## Rewrite the golden files from the code.
-	@go test -count 1 . ./config ./internal/review ./internal/promotion -update
+	@go test -count 1 . ./config ./internal/review ./internal/promotion ./k8s/services -update
+
+imports: ## Regenerate k8s/services/imports, the Go types of Kubernetes and of custom resources.
+	@hack/imports
 
 fmt: ## Format the code.
 	@$(GOLANGCI) fmt
@@ -81,6 +85,9 @@ clean: ## Remove what was built in this checkout; keeps the local system's state
 
 bin/app: $(APP_SOURCES)
 	@mkdir -p bin && go build -o $@ .
+
+bin/services: $(SERVICES_SOURCES)
+	@mkdir -p bin && go build -o $@ ./k8s/services
 
 bin/gitops: $(GITOPS_SOURCES)
 	@mkdir -p bin && go build -o $@ ./cmd/gitops

@@ -9,6 +9,9 @@ import (
 	"k8s-plus-aws-gitops/internal/retention"
 )
 
+// entriesPerImage is what ECR counts for one image: the index that has the tag, and the image of each architecture.
+const entriesPerImage = 3
+
 // NewImageRepository makes the ECR repository <environment>/<app>: tags that never move, a scan at each push, and the
 // newest images only, so that what a manifest names is what runs.
 func NewImageRepository(scope constructs.Construct, env config.Environment, app string, keepImages int) awsecr.Repository {
@@ -21,7 +24,7 @@ func NewImageRepository(scope constructs.Construct, env config.Environment, app 
 		EmptyOnDelete:      jsii.Bool(!env.DeletionProtection), // by ECR itself, without a function
 		LifecycleRules: &[]*awsecr.LifecycleRule{{
 			Description:   jsii.String("Keep the newest images"),
-			MaxImageCount: jsii.Number(keepImages),
+			MaxImageCount: jsii.Number(keepImages * entriesPerImage),
 		}},
 	})
 }

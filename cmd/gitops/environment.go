@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"k8s-plus-aws-gitops/internal/environment"
+	"k8s-plus-aws-gitops/internal/services"
 	"k8s-plus-aws-gitops/local/stack"
 )
 
@@ -30,6 +31,15 @@ func checkoutRoot() (string, error) {
 		return "", err
 	}
 	return stack.Repository(wd)
+}
+
+// regenerate writes the fleet of services anew, because each environment has its own.
+func regenerate(root string) ([]string, error) {
+	loaded, err := services.Load(root)
+	if err != nil {
+		return nil, err
+	}
+	return generate(root, loaded)
 }
 
 func newEnvironmentAdd() *cobra.Command {
@@ -57,7 +67,11 @@ that were written go to stdout.`,
 			if err != nil {
 				return err
 			}
-			for _, f := range files {
+			fleet, err := regenerate(root)
+			if err != nil {
+				return err
+			}
+			for _, f := range append(files, fleet...) {
 				fmt.Fprintln(cmd.OutOrStdout(), f)
 			}
 			branch := o.Branch
@@ -92,6 +106,9 @@ environment with deletion protection is refused.`,
 				return err
 			}
 			if err := environment.Remove(root, names[0]); err != nil {
+				return err
+			}
+			if _, err := regenerate(root); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "Removed %s. Commit it, and delete its branch.\n", names[0])

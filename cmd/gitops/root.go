@@ -21,6 +21,6 @@ Exit codes: 0 success, 1 an error, 2 a wrong command line; review has its own.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newLocal(), newManifests(), newReview(), newEnvironment(), newPromote(), newVersion())
+	root.AddCommand(newLocal(), newManifests(), newReview(), newService(), newEnvironment(), newPromote(), newVersion())
 	return root
 }

@@ -69,7 +69,7 @@ func TestAddAndRemove(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for _, name := range []string{"kustomization.yaml", "images.yaml"} {
-		sample := strings.ReplaceAll(read(t, "../..", "k8s/clusters/dev/"+name), " dev", " jane")
+		sample := strings.NewReplacer(" dev", " jane", "fleet/dev", "fleet/jane").Replace(read(t, "../..", "k8s/clusters/dev/"+name))
 		if strings.Contains(sample, "docker.io/library/ghost:") || name == "kustomization.yaml" { // else Flux has written there
 			if diff := cmp.Diff(sample, read(t, root, "k8s/clusters/jane/"+name)); diff != "" {
 				t.Errorf("%s (-sample +new):\n%s", name, diff)

@@ -18,6 +18,9 @@ const (
 	helmRelease       = "helm.toolkit.fluxcd.io/v2/HelmRelease"
 )
 
+// platformSource is the GitRepository of this repository.
+const platformSource = "flux-system"
+
 // check collects the problems of one environment.
 type check struct {
 	ctx         context.Context
@@ -104,8 +107,14 @@ func (c *check) cluster() {
 		return
 	}
 	c.order(stages)
+	c.follow("k8s/clusters/"+c.environment, stages)
+}
+
+// follow checks what Kustomizations of a folder lead to, those that they apply among it. A Kustomization of another source
+// leads out of this repository.
+func (c *check) follow(from string, stages []stage) {
 	for _, s := range stages {
-		c.enter("k8s/clusters/" + c.environment)
+		c.enter(from)
 		variables := c.variables(s)
 		path := strings.TrimPrefix(filepath.ToSlash(filepath.Clean(s.Spec.Path)), "./")
 		if err := folder(filepath.Join(c.root, path)); err != nil {
@@ -113,7 +122,21 @@ func (c *check) cluster() {
 			continue
 		}
 		c.enter(path)
-		c.content(c.folder(path, variables))
+		objects := c.folder(path, variables)
+		c.content(objects)
+		var inner []stage
+		for _, o := range objects {
+			if key(o) != fluxKustomization || text(o, "spec", "sourceRef", "name") != platformSource {
+				continue
+			}
+			read, err := readStage(o)
+			if err != nil || slices.ContainsFunc(stages, func(outer stage) bool { return outer.Metadata.Name == read.Metadata.Name }) {
+				c.report(o, "is not readable, or applies itself", "correct the field")
+				continue
+			}
+			inner = append(inner, read)
+		}
+		c.follow(path, inner)
 	}
 }
 

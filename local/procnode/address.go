@@ -85,16 +85,15 @@ func (a *addresses) free(ip string) {
 	delete(a.used, ip)
 }
 
-// bindAddress maps a pod IP to the loopback address that stands for it, and leaves any other host as it is.
-func bindAddress(prefix, host string) string {
+// bindAddress maps a pod IP to the address of the loopback network that stands for it, and leaves any other host as it is.
+func bindAddress(prefix, loopback, host string) string {
 	if rest, ok := strings.CutPrefix(host, prefix); ok && net.ParseIP(host) != nil {
-		_, second, _ := strings.Cut(strings.TrimSuffix(prefix, "."), ".")
-		return "127." + second + "." + rest
+		return loopback + rest
 	}
 	return host
 }
 
-func (p *provider) bind(host string) string { return bindAddress(p.cfg.PodPrefix, host) }
+func (p *provider) bind(host string) string { return bindAddress(p.cfg.PodPrefix, p.loopback, host) }
 
 // reachable says whether processes can listen on the pod's address.
 func (p *provider) reachable(bind string) error {

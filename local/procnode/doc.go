@@ -26,8 +26,9 @@
 // # Addresses
 //
 // The API refuses 127.0.0.0/8 as an endpoint address, so a pod is reported with an address of the pod network (10.10.x.y) and
-// its processes listen on the loopback address with the same last three octets (127.10.x.y). Linux answers on all of
-// 127.0.0.0/8; macOS only on addresses that were added, so each must be an alias there:
+// its processes listen on the loopback address with the same last octets: 127.10.x.y, or another network when a second node
+// of this machine has that one. Linux answers on all of 127.0.0.0/8; macOS only on addresses that were added, so each must be
+// an alias there:
 //
 //	for i in $(seq 1 60); do sudo ifconfig lo0 alias 127.10.0.$i; done
 //

@@ -269,7 +269,7 @@ func (c *cluster) testKill(t *testing.T) {
 	_ = c.node.Wait()
 	time.Sleep(200 * time.Millisecond)
 	for _, ip := range before {
-		if conn, err := net.DialTimeout("tcp", net.JoinHostPort(bindAddress(c.config.PodPrefix, ip), "8080"), time.Second); err == nil {
+		if conn, err := net.DialTimeout("tcp", net.JoinHostPort(bindAddress(c.config.PodPrefix, loopbackOf(c.config.PodPrefix), ip), "8080"), time.Second); err == nil {
 			conn.Close()
 			t.Errorf("a process of %s outlived the node", ip)
 		}

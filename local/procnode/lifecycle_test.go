@@ -39,7 +39,7 @@ func newTestNode(t *testing.T) *testNode {
 		cfg: Config{Root: t.TempDir(), PodPrefix: "10.10.", Gate: "127.0.0.1:1"}, log: log, client: n.client, images: table,
 		sources: sources{secrets: corelisters.NewSecretLister(n.secrets), configMaps: corelisters.NewConfigMapLister(indexer(t))},
 		events:  &record.FakeRecorder{}, lister: corelisters.NewPodLister(n.cache), reports: newReportQueue(),
-		addresses: newAddresses("10.10."), pods: map[string]*pod{},
+		addresses: newAddresses("10.10."), loopback: "127.10.", pods: map[string]*pod{},
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n.reportWorkers(ctx, 1)

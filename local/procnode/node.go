@@ -148,6 +148,12 @@ func (p *provider) run(ctx context.Context) error {
 		return err
 	}
 	p.addresses = newAddresses(p.cfg.PodPrefix)
+	loopback, claim, err := claimNetwork(p.cfg.PodPrefix)
+	if err != nil {
+		return err
+	}
+	defer claim.Close()
+	p.loopback = loopback
 	if err := newGate(r.resolve, p.log).serve(ctx, p.cfg.Gate, p.cfg.GateSocket); err != nil {
 		return err
 	}

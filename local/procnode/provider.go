@@ -32,6 +32,7 @@ type provider struct {
 	lister           listers.PodLister // pods of this node
 	reports          reportQueue
 	addresses        *addresses
+	loopback         string // the first two octets of the pods' loopback addresses, with a trailing dot
 
 	mu   sync.Mutex
 	pods map[string]*pod // by namespace/name

@@ -58,7 +58,7 @@ func testResolver(t *testing.T) *resolver {
 	)
 	return &resolver{
 		services: corelisters.NewServiceLister(services), index: services, slices: discoverylisters.NewEndpointSliceLister(slices),
-		bind:    func(h string) string { return bindAddress("10.10.", h) },
+		bind:    func(h string) string { return bindAddress("10.10.", "127.10.", h) },
 		leaving: func(ip string) bool { return ip == "10.10.0.8" },
 		hosts:   map[string]string{"git.localhost:80": "127.0.0.1:4000"}, apiServer: "127.0.0.1:6443",
 	}

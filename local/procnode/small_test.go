@@ -162,7 +162,7 @@ func TestAddresses(t *testing.T) {
 
 func TestBindAddress(t *testing.T) {
 	for in, want := range map[string]string{"10.10.3.4": "127.10.3.4", "10.11.3.4": "10.11.3.4", "10.10.example": "10.10.example", "": ""} {
-		if got := bindAddress("10.10.", in); got != want {
+		if got := bindAddress("10.10.", "127.10.", in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
@@ -277,5 +277,32 @@ func TestSyncDir(t *testing.T) {
 	}
 	if err := syncDir(dir, map[string]file{"../x": {}}); err == nil {
 		t.Error("a path outside the volume was written")
+	}
+}
+
+func TestTwoNodesHaveTwoNetworks(t *testing.T) {
+	if !wholeLoopback {
+		t.Skip("this system has single loopback addresses only")
+	}
+	first, claim, err := claimNetwork("10.10.")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, other, err := claimNetwork("10.10.")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if first == second {
+		t.Fatalf("both nodes have %s", first)
+	}
+	claim.Close()
+	again, claim, err := claimNetwork("10.10.")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer claim.Close()
+	if again != first {
+		t.Errorf("after its node has ended, %s is not given out again: %s", first, again)
 	}
 }

@@ -146,14 +146,30 @@ func (s *system) badImage(ctx context.Context) (string, error) {
 }
 
 func (s *system) badStack(ctx context.Context) (string, error) {
-	// An old class: the configuration takes it, RDS does not run it any more.
-	return s.fault(ctx, "cdk.json", `"multiAz": true`, `"multiAz": true, "instanceClass": "db.m4.large"`, "local-ghost", "db.m4.large")
+	// CloudFormation's schema knows the class, so synth takes it; the local RDS refuses it.
+	return s.mistake(ctx, func(bad bool) error {
+		if bad {
+			return s.setDatabase("instanceClass", "db.x2idn.16xlarge")
+		}
+		return s.setDatabase("instanceClass", nil)
+	}, "local-ghost", "db.x2idn.16xlarge")
 }
 
-// fault pushes a mistake and expects that the push fails with the cause, that
-// status shows it, that Ghost serves all the while, and that a revert heals.
+// fault is a mistake in the text of a file.
 func (s *system) fault(ctx context.Context, file, from, to string, causes ...string) (string, error) {
-	if err := s.edit(file, from, to); err != nil {
+	return s.mistake(ctx, func(bad bool) error {
+		if bad {
+			return s.edit(file, from, to)
+		}
+		return s.edit(file, to, from)
+	}, causes...)
+}
+
+// mistake pushes a mistake and expects that the push fails with the causes,
+// that status shows them, that Ghost serves all the while, and that a revert
+// heals.
+func (s *system) mistake(ctx context.Context, change func(bad bool) error, causes ...string) (string, error) {
+	if err := change(true); err != nil {
 		return "", err
 	}
 	load := s.startLoad(ctx)
@@ -178,7 +194,7 @@ func (s *system) fault(ctx context.Context, file, from, to string, causes ...str
 			return "", fmt.Errorf("status does not name %q: %s", c, shown)
 		}
 	}
-	if err := s.edit(file, to, from); err != nil {
+	if err := change(false); err != nil {
 		return "", err
 	}
 	if err := s.push(ctx, "Revert the mistake"); err != nil {

@@ -77,6 +77,13 @@ func (s *system) clone() {
 	if diff := run(s.root, nil, "git", "diff", "--binary", "HEAD"); len(diff) > 0 {
 		run(s.repo, diff, "git", "apply", "--whitespace=nowarn")
 	}
+	for name := range strings.SplitSeq(string(run(s.root, nil, "git", "ls-files", "--others", "--exclude-standard", "-z")), "\x00") {
+		if name != "" {
+			run(s.root, nil, "mkdir", "-p", filepath.Join(s.repo, filepath.Dir(name)))
+			run(s.root, nil, "cp", "-R", "--", name, filepath.Join(s.repo, filepath.Dir(name))+"/")
+		}
+	}
+	run(s.repo, nil, "git", "add", "--all")
 	for _, kv := range [][2]string{{"user.name", "e2e"}, {"user.email", "e2e@localhost"}} {
 		run(s.repo, nil, "git", "config", kv[0], kv[1])
 	}
@@ -239,7 +246,8 @@ func (s *system) edit(file, from, to string) error {
 	return os.WriteFile(path, []byte(strings.Replace(string(raw), from, to, 1)), 0o644)
 }
 
-// setDatabase sets a key of the local environment's database in cdk.json.
+// setDatabase sets a key of the local environment's database in cdk.json; nil
+// removes it.
 func (s *system) setDatabase(key string, value any) error {
 	path := filepath.Join(s.repo, "cdk.json")
 	raw, err := os.ReadFile(path)
@@ -259,7 +267,9 @@ func (s *system) setDatabase(key string, value any) error {
 		}
 		at = next
 	}
-	at[key] = value
+	if at[key] = value; value == nil {
+		delete(at, key)
+	}
 	if raw, err = json.MarshalIndent(doc, "", "  "); err != nil {
 		return err
 	}

@@ -140,7 +140,7 @@ func TestFailureNamesItsCause(t *testing.T) {
 		return []observe.Stack{{Name: "local-ghost", Status: "UPDATE_ROLLBACK_COMPLETE", Cause: "Db (AWS::RDS::DBInstance): no such class", Updated: time.Now().Add(time.Minute)}}, nil
 	}
 	r, _ = s.d.Deploy(t.Context(), head, io.Discard)
-	if want := "cdk deploy: exit status 1: stack local-ghost: Db (AWS::RDS::DBInstance): no such class"; r.Error != want {
+	if want := "exit status 1: stack local-ghost: Db (AWS::RDS::DBInstance): no such class"; r.Error != want {
 		t.Errorf("got %q, want %q", r.Error, want)
 	}
 	last, ok := Last(s.dir)
@@ -179,5 +179,23 @@ func TestEnvironHidesTheUsersAccount(t *testing.T) {
 	}
 	if strings.Contains(env, "production") || strings.Contains(env, "elsewhere") {
 		t.Error("the user's account leaks")
+	}
+}
+
+func TestTail(t *testing.T) {
+	for said, want := range map[string]string{
+		"building\nERROR DBInstanceClass: 'x' is not valid\n   local/ghost/Database\nSynthesis finished with errors\n": "ERROR DBInstanceClass: 'x' is not valid",
+		"# app\n./main.go:3:5: undefined: x\n./main.go:9:5: undefined: y\n":                                            "./main.go:3:5: undefined: x",
+		"--- FAIL: TestA (0.00s)\n    a_test.go:5: it is wrong\nFAIL\nmake: *** [Makefile:60: test] Error 1\n":         "a_test.go:5: it is wrong",
+		"FAIL  go.mod is tidy\nok    manifests\nmake: *** [Makefile:56: check] Error 1\n":                              "FAIL  go.mod is tidy",
+		"one\nit cannot be\ndone\n": "it cannot be",
+		"one\ntwo\n\n":              "two",
+		"":                          "",
+	} {
+		var tl Tail
+		fmt.Fprint(&tl, said)
+		if got := telling(tl.Text()); got != want {
+			t.Errorf("%q: got %q", said, got)
+		}
 	}
 }

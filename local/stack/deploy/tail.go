@@ -20,26 +20,31 @@ func (t *Tail) Write(p []byte) (int, error) {
 }
 
 var (
-	colours   = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
-	errorLine = regexp.MustCompile(`(?i)(error|fail|invalid|cannot|denied|not found|undefined|: .*\.go:)`)
+	colours = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
+	// first begins the cause in what the CDK, the CLI, the Go compiler and Go's
+	// tests say.
+	first     = regexp.MustCompile(`^(ERROR|Error:|❌)|\.go:\d+(:\d+)?: `)
+	errorLine = regexp.MustCompile(`(?i)(error|fail|invalid|cannot|denied|not found)`)
 )
 
 // Text is what was written, without colours.
 func (t *Tail) Text() string { return colours.ReplaceAllString(string(t.buf), "") }
 
-// telling is the last line that tells of an error, or the last line.
+// telling is the line that begins the cause; else the last that tells of an
+// error; else the last.
 func telling(text string) string {
 	var last, best string
 	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line == "" {
-			continue
-		}
-		last = line
-		if strings.HasPrefix(line, "make: ***") {
-			continue // what it ran has said why
-		}
-		if errorLine.MatchString(line) {
-			best = line
+		switch line = strings.TrimSpace(line); {
+		case line == "":
+		case first.MatchString(line):
+			return line
+		case strings.HasPrefix(line, "make: ***"):
+			last = line // what it ran has said why
+		case errorLine.MatchString(line):
+			last, best = line, line
+		default:
+			last = line
 		}
 	}
 	if best != "" {

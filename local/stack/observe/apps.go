@@ -35,9 +35,9 @@ func (a App) Healthy() bool {
 	return a.Ready >= a.Wanted && a.Updated >= a.Wanted && a.Total <= a.Updated && a.Cause == ""
 }
 
-// Apps lists all Deployments by namespace and name.
+// Apps lists all Deployments but those of services by namespace and name.
 func (c *Cluster) Apps(ctx context.Context) ([]App, error) {
-	list, err := c.Kube.AppsV1().Deployments("").List(ctx, metav1.ListOptions{})
+	list, err := c.Kube.AppsV1().Deployments("").List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/part-of!=" + ServicesNamespace})
 	if err != nil {
 		return nil, err
 	}

@@ -84,9 +84,23 @@ func (i Item) Failed() bool {
 		!slices.Contains([]string{"DependencyNotReady", "Progressing", "ProgressingWithRetry", "Suspended"}, i.Reason)
 }
 
-// Kustomizations lists Flux's Kustomizations by namespace and name. Without
-// the CRD the list is empty.
+// ServicesNamespace holds the sources and Kustomizations of the services. They
+// follow another repository and are each other's equals, so that one which
+// fails says nothing about the platform: Services lists them.
+const ServicesNamespace = "services"
+
+// Kustomizations lists the platform's Kustomizations by namespace and name.
+// Without the CRD the list is empty.
 func (c *Cluster) Kustomizations(ctx context.Context) ([]Item, error) {
+	return c.kustomizations(ctx, func(i Item) bool { return i.Namespace != ServicesNamespace })
+}
+
+// Services lists the services' Kustomizations.
+func (c *Cluster) Services(ctx context.Context) ([]Item, error) {
+	return c.kustomizations(ctx, func(i Item) bool { return i.Namespace == ServicesNamespace })
+}
+
+func (c *Cluster) kustomizations(ctx context.Context, wanted func(Item) bool) ([]Item, error) {
 	all, err := c.items(ctx, kustomizations, func(o *unstructured.Unstructured, i *Item) {
 		i.Revision, _, _ = unstructured.NestedString(o.Object, "status", "lastAppliedRevision")
 		i.Attempted, _, _ = unstructured.NestedString(o.Object, "status", "lastAttemptedRevision")
@@ -94,6 +108,7 @@ func (c *Cluster) Kustomizations(ctx context.Context) ([]Item, error) {
 	if err != nil {
 		return nil, err
 	}
+	all = slices.DeleteFunc(all, func(i Item) bool { return !wanted(i) })
 	return all, c.explainRetries(ctx, all)
 }
 
@@ -112,11 +127,12 @@ func (c *Cluster) HelmReleases(ctx context.Context) ([]Item, error) {
 	})
 }
 
-// GitRepositories lists Flux's Git sources.
+// GitRepositories lists the platform's Git sources.
 func (c *Cluster) GitRepositories(ctx context.Context) ([]Item, error) {
-	return c.items(ctx, gitRepos, func(o *unstructured.Unstructured, i *Item) {
+	all, err := c.items(ctx, gitRepos, func(o *unstructured.Unstructured, i *Item) {
 		i.Revision, _, _ = unstructured.NestedString(o.Object, "status", "artifact", "revision")
 	})
+	return slices.DeleteFunc(all, func(i Item) bool { return i.Namespace == ServicesNamespace }), err
 }
 
 func (c *Cluster) items(ctx context.Context, what schema.GroupVersionResource, more func(*unstructured.Unstructured, *Item)) ([]Item, error) {

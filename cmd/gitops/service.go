@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"k8s-plus-aws-gitops/internal/services"
+	"k8s-plus-aws-gitops/internal/services/fleet"
+	"k8s-plus-aws-gitops/local/stack"
+	"k8s-plus-aws-gitops/local/stack/layout"
+)
+
+// serviceFlags are shared by the service commands.
+type serviceFlags struct {
+	environment, remote, state, program string
+}
+
+func newService() *cobra.Command {
+	f := &serviceFlags{}
+	cmd := &cobra.Command{
+		Use:   "service",
+		Short: "Run a fleet of services, each on a branch of its own.",
+		Long: `Services are small files in k8s/services/services. Each becomes manifests on a
+branch of the manifests repository, one for each environment, and Flux follows each
+branch. docs/guides/services.md tells the whole way.`,
+		Example: `  gitops service add npm --image ghcr.io/nodezoo/nodezoo-npm:1.4.2 --port 8080
+  gitops service publish npm --env dev
+  gitops service status --env dev --watch`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	flags := cmd.PersistentFlags()
+	flags.StringVarP(&f.environment, "env", "e", "", "environment of cdk.json")
+	flags.StringVar(&f.remote, "remote", "", "address of the manifests repository (default: that of fleet.yaml)")
+	flags.StringVar(&f.state, "state", "", "state directory of the local system (default: .local in the checkout)")
+	flags.StringVar(&f.program, "app", "", "the cdk8s app (default: bin/services in the checkout)")
+	cmd.AddCommand(newServiceAdd(f), newServiceList(f), newServiceGenerate(f), newServiceRender(f), newServicePublish(f), newServiceRemove(f), newServiceStatus(f))
+	return cmd
+}
+
+// repository is the checkout that the command runs in.
+func repository() (string, error) {
+	wd, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	return stack.Repository(wd)
+}
+
+// load reads the fleet of the checkout.
+func (f *serviceFlags) load() (string, services.Fleet, error) {
+	root, err := repository()
+	if err != nil {
+		return "", services.Fleet{}, err
+	}
+	loaded, err := services.Load(root)
+	return root, loaded, err
+}
+
+// cluster is the environment that --env names.
+func (f *serviceFlags) cluster(loaded services.Fleet) (services.Cluster, error) {
+	c, known := loaded.Cluster(f.environment)
+	if !known {
+		return c, usageError{fmt.Errorf("--env %q: name one of %s", f.environment, strings.Join(loaded.Names(), ", "))}
+	}
+	return c, nil
+}
+
+// url is the manifests repository as this machine reaches it: in the local system Flux reaches it by another name.
+func (f *serviceFlags) url(root string, loaded services.Fleet) (string, error) {
+	address := loaded.Config.For(f.environment).URL
+	path, local := strings.CutPrefix(address, "http://git.localhost/")
+	switch {
+	case f.remote != "":
+		return f.remote, nil
+	case !local:
+		return address, nil
+	}
+	dir, err := layout.Open(f.state, root)
+	if err != nil {
+		return "", err
+	}
+	ports, err := dir.LoadPorts()
+	if err != nil {
+		return "", err
+	}
+	if ports[layout.Git] == 0 {
+		return "", errors.New("the local system has no Git server yet: run `gitops local up` first")
+	}
+	return ports.URL(layout.Git) + "/" + path, nil
+}
+
+// choose returns the services that are named, or all of the environment.
+func choose(loaded services.Fleet, environment string, names []string) ([]services.Service, error) {
+	if len(names) == 0 {
+		return loaded.In(environment), nil
+	}
+	var chosen []services.Service
+	for _, name := range names {
+		s, known := loaded.Service(name)
+		switch {
+		case !known:
+			return nil, fmt.Errorf("there is no service %q: add it with `gitops service add %s`, or see `gitops service list`", name, name)
+		case !s.Enabled(environment):
+			return nil, fmt.Errorf("%s: environments.%s.enabled is false; remove the line to have %s there", s.File, environment, name)
+		case !slices.ContainsFunc(chosen, func(c services.Service) bool { return c.Name == name }):
+			chosen = append(chosen, s)
+		}
+	}
+	return chosen, nil
+}
+
+// render renders services by the cdk8s app.
+func (f *serviceFlags) render(ctx context.Context, root string, c services.Cluster, chosen []services.Service) (map[string][]byte, error) {
+	program := f.program
+	if program == "" {
+		program = filepath.Join(root, "bin", "services")
+	}
+	if _, err := os.Stat(program); errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("bin/services is not built: run `make bin/services`")
+	}
+	return services.App{Program: program, Dir: root}.Render(ctx, c, chosen)
+}
+
+// generate writes the fleet of every environment.
+func generate(root string, loaded services.Fleet) ([]string, error) {
+	files, err := fleet.Generate(loaded)
+	if err != nil {
+		return nil, err
+	}
+	return fleet.Write(root, files)
+}
+
+// current fails if the fleet in the checkout is not what the service files say.
+func current(root string, loaded services.Fleet) error {
+	files, err := fleet.Generate(loaded)
+	if err != nil {
+		return err
+	}
+	stale, err := fleet.Stale(root, files)
+	if err != nil || len(stale) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s: out of date; run `gitops service generate` and commit what it writes", fleet.Describe(stale))
+}

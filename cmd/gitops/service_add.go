@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"k8s-plus-aws-gitops/internal/services"
+)
+
+func newServiceAdd(_ *serviceFlags) *cobra.Command {
+	var n services.New
+	cmd := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Add a service: its file, and what makes Flux follow it.",
+		Long: `Write k8s/services/services/NAME.yaml and the fleet of every environment. Commit
+both in one pull request; when it is merged, Flux waits for the branch that
+'gitops service publish' makes. Nothing is written when the file would be refused.`,
+		Example: `  gitops service add npm --image ghcr.io/nodezoo/nodezoo-npm:1.4.2 --port 8080
+  gitops service add info --image ghcr.io/nodezoo/nodezoo-info:3.0.1 --host info`,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			n.Name = names[0]
+			root, err := repository()
+			if err != nil {
+				return err
+			}
+			return addService(cmd, root, n)
+		},
+	}
+	cmd.Flags().StringVar(&n.Image, "image", "", "image with a version (required)")
+	cmd.Flags().IntVar(&n.Port, "port", 8080, "port that the container listens on")
+	cmd.Flags().StringVar(&n.Host, "host", "", "make it public at this name below the environment's domain")
+	cmd.Flags().StringVar(&n.Health, "health", "", "path that answers when the service is well")
+	return cmd
+}
+
+func addService(cmd *cobra.Command, root string, n services.New) error {
+	if n.Image == "" {
+		return usageError{errors.New("--image: name the service's image, with a version")}
+	}
+	file := filepath.Join(services.FilesDir, n.Name+".yaml")
+	target := filepath.Join(root, file)
+	content := n.File()
+	if existing, err := os.ReadFile(target); err == nil {
+		if bytes.Equal(existing, content) {
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s is there already.\n", file)
+			return nil
+		}
+		return fmt.Errorf("%s is there already; edit it, or choose another name", file)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, problems := services.Parse(file, content); len(problems) > 0 {
+		return problems
+	}
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(target, content, 0o644); err != nil { //nolint:gosec // a file of the repository
+		return err
+	}
+	loaded, err := services.Load(root)
+	if err == nil {
+		var written []string
+		if written, err = generate(root, loaded); err == nil {
+			for _, name := range append([]string{file}, written...) {
+				fmt.Fprintln(cmd.OutOrStdout(), name)
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "Commit these files. Publish with 'gitops service publish %s --env …', or push the tag %s/v1.0.0.\n", n.Name, n.Name)
+			return nil
+		}
+	}
+	// A file that does not go with the others is not left behind.
+	return errors.Join(err, os.Remove(target))
+}

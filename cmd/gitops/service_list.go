@@ -1,0 +1,139 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"k8s-plus-aws-gitops/internal/services"
+)
+
+func newServiceList(f *serviceFlags) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the services, and check their files.",
+		Long: `List the services with their image, number of pods, host, and environments; with
+--env as they are in that environment. Mistakes in the files are printed instead,
+all of them, each with its file and line.`,
+		Example: `  gitops service list
+  gitops service list --env production --output json`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if output != "" && output != "json" {
+				return usageError{fmt.Errorf("--output %q: it is json, or left out for a table", output)}
+			}
+			_, loaded, err := f.load()
+			if err != nil {
+				return err
+			}
+			rows, err := f.rows(loaded)
+			if err != nil {
+				return err
+			}
+			if output == "json" {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				return enc.Encode(rows)
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+			fmt.Fprintln(w, "SERVICE\tIMAGE\tPODS\tHOST\tENVIRONMENTS")
+			for _, r := range rows {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Service, r.Image, r.Pods, dash(r.Host), strings.Join(r.Environments, ","))
+			}
+			return w.Flush()
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "json, or a table when left out")
+	return cmd
+}
+
+// row is a line of the list.
+type row struct {
+	Service      string   `json:"service"`
+	Image        string   `json:"image"`
+	Pods         string   `json:"pods"`
+	Host         string   `json:"host,omitempty"`
+	Environments []string `json:"environments"`
+}
+
+func (f *serviceFlags) rows(loaded services.Fleet) ([]row, error) {
+	all, c := loaded.Services, services.Cluster{}
+	if f.environment != "" {
+		var err error
+		if c, err = f.cluster(loaded); err != nil {
+			return nil, err
+		}
+		all = loaded.In(f.environment)
+	}
+	rows := make([]row, len(all))
+	for i, s := range all {
+		spec := s.Resolve(c)
+		rows[i] = row{Service: s.Name, Image: spec.Image, Pods: pods(spec), Host: spec.Host}
+		if spec.Host != "" && c.Domain != "" {
+			rows[i].Host += "." + c.Domain
+		}
+		for _, name := range loaded.Names() {
+			if s.Enabled(name) {
+				rows[i].Environments = append(rows[i].Environments, name)
+			}
+		}
+	}
+	return rows, nil
+}
+
+func pods(spec services.Spec) string {
+	switch {
+	case spec.Autoscale != nil:
+		return fmt.Sprintf("%d-%d", spec.Autoscale.Min, spec.Autoscale.Max)
+	case spec.Replicas != nil:
+		return strconv.Itoa(*spec.Replicas)
+	default:
+		return "1"
+	}
+}
+
+func dash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+func newServiceGenerate(f *serviceFlags) *cobra.Command {
+	var check bool
+	cmd := &cobra.Command{
+		Use:   "generate",
+		Short: "Write what makes Flux follow each service.",
+		Long: `Write k8s/services/fleet/<environment> from the service files: namespace, rights,
+source and Kustomization of each. 'add' and 'remove' do it too; run it after you
+changed a host, enabled, or fleet.yaml by hand. Changed files go to stdout.`,
+		Example: `  gitops service generate
+  gitops service generate --check   # exit code 1 if something would change`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			root, loaded, err := f.load()
+			if err != nil {
+				return err
+			}
+			if check {
+				return current(root, loaded)
+			}
+			written, err := generate(root, loaded)
+			if err != nil {
+				return err
+			}
+			for _, name := range written {
+				fmt.Fprintln(cmd.OutOrStdout(), name)
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "%d files of %s changed.\n", len(written), services.FleetDir)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&check, "check", false, "change nothing; fail if a file is out of date")
+	return cmd
+}

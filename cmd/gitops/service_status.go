@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"k8s-plus-aws-gitops/internal/services"
+	"k8s-plus-aws-gitops/internal/services/publish"
+	"k8s-plus-aws-gitops/local/stack/layout"
+	"k8s-plus-aws-gitops/local/stack/observe"
+)
+
+func newServiceStatus(f *serviceFlags) *cobra.Command {
+	var output, kubeconfig string
+	var watch bool
+	var every time.Duration
+	cmd := &cobra.Command{
+		Use:   "status [NAME]...",
+		Short: "Show what is published and what runs.",
+		Long: `Show one line per service of an environment: the branch's commit, the source that it
+was made of, what Flux applied, whether it is ready, and how old the publication is.
+The cause stands behind a service that is not ready.`,
+		Example: `  gitops service status --env dev
+  gitops service status npm --env dev --watch
+  gitops service status --env dev --output json`,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			if output != "" && output != "json" {
+				return usageError{fmt.Errorf("--output %q: it is json, or left out for a table", output)}
+			}
+			for {
+				lines, err := f.status(cmd.Context(), names, kubeconfig)
+				if err != nil {
+					return err
+				}
+				if err := print(cmd.OutOrStdout(), lines, output, watch); err != nil || !watch {
+					return err
+				}
+				select {
+				case <-cmd.Context().Done():
+					return nil
+				case <-time.After(every):
+				}
+			}
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&output, "output", "o", "", "json, or a table when left out")
+	flags.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the environment's cluster (default: $KUBECONFIG, or the local system's)")
+	flags.BoolVarP(&watch, "watch", "w", false, "show it again and again until interrupted")
+	flags.DurationVar(&every, "every", 2*time.Second, "pause between two looks of --watch")
+	return cmd
+}
+
+// line is the state of one service.
+type line struct {
+	Service string         `json:"service"`
+	Branch  string         `json:"branch"`
+	Commit  string         `json:"commit,omitempty"`
+	Source  publish.Source `json:"source"`
+	Applied string         `json:"applied,omitempty"`
+	Ready   string         `json:"ready"`
+	Message string         `json:"message,omitempty"`
+	// Published is the time of the branch's commit.
+	Published *time.Time `json:"published,omitempty"`
+}
+
+// observe opens the environment's cluster. The local one has its own kubeconfig.
+func (f *serviceFlags) observe(root, kubeconfig string) (*observe.Cluster, error) {
+	if kubeconfig == "" && f.environment == "local" {
+		dir, err := layout.Open(f.state, root)
+		if err != nil {
+			return nil, err
+		}
+		kubeconfig = dir.Kubeconfig()
+	}
+	if kubeconfig == "" {
+		kubeconfig = os.Getenv("KUBECONFIG")
+	}
+	if kubeconfig == "" {
+		return nil, errors.New("--kubeconfig: name that of the environment's cluster, or set KUBECONFIG (aws eks update-kubeconfig writes one)")
+	}
+	return observe.Open(kubeconfig)
+}
+
+// status reads the fleet, the branches and the cluster.
+func (f *serviceFlags) status(ctx context.Context, names []string, kubeconfig string) ([]line, error) {
+	root, loaded, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.cluster(loaded); err != nil {
+		return nil, err
+	}
+	chosen, err := choose(loaded, f.environment, names)
+	if err != nil {
+		return nil, err
+	}
+	url, err := f.url(root, loaded)
+	if err != nil {
+		return nil, err
+	}
+	to := loaded.Config.For(f.environment)
+	branches := make([]string, len(chosen))
+	for i, s := range chosen {
+		branches[i] = to.Ref(f.environment, s.Name)
+	}
+	tips, err := publish.Tips(ctx, url, branches)
+	if err != nil {
+		return nil, err
+	}
+	cluster, err := f.observe(root, kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	items, err := cluster.Services(ctx)
+	if err != nil {
+		return nil, err
+	}
+	applied := map[string]observe.Item{}
+	for _, item := range items {
+		applied[item.Name] = item
+	}
+	lines := make([]line, len(chosen))
+	for i, s := range chosen {
+		lines[i] = describe(s, branches[i], tips[branches[i]], applied)
+	}
+	return lines, nil
+}
+
+// describe puts together what is known of a service. Ready means: what is published is what runs.
+func describe(s services.Service, branch string, tip publish.Tip, applied map[string]observe.Item) line {
+	l := line{Service: s.Name, Branch: branch, Commit: tip.Commit, Source: tip.Source, Ready: "False"}
+	if tip.Commit != "" {
+		l.Published = &tip.Time
+	}
+	item, known := applied[s.Name]
+	_, l.Applied, _ = strings.Cut(item.Revision, "sha1:")
+	switch {
+	case tip.Commit == "":
+		l.Message = "not published yet"
+	case !known:
+		l.Message = "not in the cluster: is the fleet merged?"
+	case item.Suspended:
+		l.Message = "suspended"
+	case item.Ready != "True":
+		l.Ready, l.Message = item.Ready, strings.Join(strings.Fields(item.Message), " ")
+	case l.Applied != tip.Commit:
+		l.Ready, l.Message = "Unknown", "waits for Flux"
+	default:
+		l.Ready = "True"
+	}
+	if tip.Proposed {
+		l.Message = strings.TrimPrefix(l.Message+", a proposal waits for its merge", ", ")
+	}
+	return l
+}
+
+func print(w io.Writer, lines []line, output string, again bool) error {
+	if output == "json" {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(lines)
+	}
+	if again {
+		fmt.Fprint(w, "\x1b[H\x1b[2J")
+	}
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "SERVICE\tBRANCH\tSOURCE\tAPPLIED\tREADY\tAGE\tMESSAGE")
+	for _, l := range lines {
+		source := l.Source.Tag
+		if source == "" {
+			source = short(l.Source.Commit)
+		}
+		age := "-"
+		if l.Published != nil {
+			age = time.Since(*l.Published).Round(time.Second).String()
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Service, short(l.Commit), dash(source), short(l.Applied), l.Ready, age, l.Message)
+	}
+	return t.Flush()
+}
+
+// short is a commit as people read it, with the mark of uncommitted changes.
+func short(commit string) string {
+	id, mark, _ := strings.Cut(commit, "-")
+	if mark != "" {
+		mark = "-" + mark
+	}
+	return dash(fmt.Sprintf("%.8s%s", id, mark))
+}

@@ -1,0 +1,109 @@
+package fleet
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s-plus-aws-gitops/internal/services"
+)
+
+// sample is a fleet of n services in two environments.
+func sample(n int) services.Fleet {
+	f := services.Fleet{
+		Clusters: []services.Cluster{{Environment: "dev", Domain: "dev.example.com"}, {Environment: "production", Domain: "example.com"}},
+		Config:   services.Config{URL: "https://example.com/manifests.git", SecretRef: "git"},
+	}
+	off := false
+	for i := range n {
+		s := services.Service{Name: fmt.Sprintf("service-%03d", i), Settings: services.Settings{Image: "a:1", Port: 8080}}
+		if i == 0 {
+			s.Settings.Host = "first"
+			s.Environments = map[string]services.Difference{"production": {Enabled: &off}}
+		}
+		f.Services = append(f.Services, s)
+	}
+	return f
+}
+
+// TestRepositoryIsCurrent fails when a service file was changed without `gitops service generate`.
+func TestRepositoryIsCurrent(t *testing.T) {
+	f, err := services.Load(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := Generate(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stale, err := Stale(root, files); err != nil || len(stale) > 0 {
+		t.Errorf("run gitops service generate: %v, %v", stale, err)
+	}
+}
+
+func TestGenerate(t *testing.T) {
+	files, err := Generate(sample(100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := string(files["k8s/services/fleet/dev/"+Shard("service-000")+"/service-000.yaml"])
+	for _, want := range []string{"branch: dev/service-000", "services/host: first.dev.example.com", "interval: 30s", "name: git\n", "serviceAccountName: service-000", "prune: true"} {
+		if !strings.Contains(first, want) {
+			t.Errorf("lacks %q:\n%s", want, first)
+		}
+	}
+	if _, there := files["k8s/services/fleet/production/"+Shard("service-000")+"/service-000.yaml"]; there {
+		t.Error("a service that is not enabled is in the fleet")
+	}
+	// Each service is listed once, in its shard, and no shard holds most of them.
+	for _, shard := range slices.Sorted(maps.Keys(files)) {
+		if strings.HasPrefix(shard, "k8s/services/fleet/dev/") && strings.HasSuffix(shard, "/kustomization.yaml") {
+			if n := strings.Count(string(files[shard]), "  - service-"); n > 20 {
+				t.Errorf("%s lists %d of 100", shard, n)
+			}
+		}
+	}
+}
+
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	base := filepath.Join(dir, services.FleetDir, Base, "role.yaml")
+	if err := os.MkdirAll(filepath.Dir(base), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(base, []byte("by hand\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range []int{5, 5, 2, 0} {
+		files, err := Generate(sample(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		written, err := Write(dir, files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 1 && len(written) > 0 {
+			t.Errorf("nothing changed, but it wrote %v", written)
+		}
+		if stale, err := Stale(dir, files); err != nil || len(stale) > 0 {
+			t.Errorf("%d services: stale %v, %v", n, stale, err)
+		}
+	}
+	if _, err := os.Stat(base); err != nil {
+		t.Error("the base was removed")
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, services.FleetDir, "dev", "*")); len(left) != 1 {
+		t.Errorf("without services there is one file left, not %v", left)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	if got := Describe([]string{"a", "b", "c", "d", "e"}); got != "a, b, c and 2 more" {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,193 @@
+package services
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"k8s-plus-aws-gitops/config"
+)
+
+// Where things are, relative to the repository.
+const (
+	Dir        = "k8s/services"
+	FilesDir   = Dir + "/services"
+	ConfigFile = Dir + "/fleet.yaml"
+	FleetDir   = Dir + "/fleet"
+)
+
+// Load reads all of it below root: cdk.json, fleet.yaml and every service file. The error is Problems when the files are
+// wrong, and the fleet is then not to be used.
+func Load(root string) (Fleet, error) {
+	clusters, err := readClusters(filepath.Join(root, "cdk.json"))
+	if err != nil {
+		return Fleet{}, err
+	}
+	content, err := os.ReadFile(filepath.Join(root, ConfigFile))
+	if err != nil {
+		return Fleet{}, fmt.Errorf("%s: %w; it names the manifests repository", ConfigFile, plain(err))
+	}
+	fleet := Fleet{Clusters: clusters}
+	var problems Problems
+	fleet.Config, problems = parseConfig(ConfigFile, content)
+	files, err := read(filepath.Join(root, FilesDir))
+	if err != nil {
+		return Fleet{}, err
+	}
+	services, more := ParseAll(files, clusters)
+	fleet.Services = services
+	problems = append(problems, more...)
+	for name := range fleet.Config.Environments {
+		if _, ok := fleet.Cluster(name); !ok {
+			problems = append(problems, Problem{File: ConfigFile, Line: 1, What: fmt.Sprintf("environments.%s is not in cdk.json", name), Remedy: suggest(name, fleet.Names())})
+		}
+	}
+	return fleet, problems.err()
+}
+
+// read returns the service files by path relative to the repository.
+func read(dir string) (map[string][]byte, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	files := make(map[string][]byte, len(entries))
+	for _, entry := range entries {
+		// Folders hold assets; editors leave files with a leading dot.
+		if entry.IsDir() || strings.HasPrefix(entry.Name(), ".") {
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+		if err != nil {
+			return nil, err
+		}
+		files[path.Join(FilesDir, entry.Name())] = content
+	}
+	return files, nil
+}
+
+// ParseAll parses service files, by path, and checks them against the environments and against each other.
+func ParseAll(files map[string][]byte, clusters []Cluster) ([]Service, Problems) {
+	var all []Service
+	var problems Problems
+	for file, content := range files {
+		if path.Ext(file) != ".yaml" {
+			problems = append(problems, Problem{File: file, What: "is no service file", Remedy: "name it <service>.yaml or move it away"})
+			continue
+		}
+		s, found := Parse(file, content)
+		all = append(all, s)
+		problems = append(problems, found...)
+	}
+	slices.SortFunc(all, func(a, b Service) int { return strings.Compare(a.Name, b.Name) })
+	broken := map[string]bool{}
+	for _, p := range problems {
+		broken[p.File] = true
+	}
+	return all, append(problems, together(all, broken, clusters)...).sorted()
+}
+
+// together checks what depends on more than one file; of broken files only the names count.
+func together(all []Service, broken map[string]bool, clusters []Cluster) Problems {
+	var problems Problems
+	names := make([]string, len(clusters))
+	for i, c := range clusters {
+		names[i] = c.Environment
+	}
+	known := map[string]bool{}
+	for _, s := range all {
+		known[s.Name] = true
+	}
+	hosts := map[string]string{}
+	for _, s := range all {
+		if broken[s.File] {
+			continue
+		}
+		r := &rules{service: s, hosts: map[string]bool{}}
+		for name := range s.Environments {
+			if !slices.Contains(names, name) {
+				r.add("environments."+name, suggest(name, names), "environments.%s is not in cdk.json", name)
+			}
+		}
+		for _, c := range clusters {
+			if s.Enabled(c.Environment) {
+				r.merged(c)
+				r.neighbours(c, known, hosts)
+			}
+		}
+		problems = append(problems, r.problems...)
+	}
+	return problems
+}
+
+// neighbours checks a service against the others of an environment. hosts remembers who has a host.
+func (r *rules) neighbours(c Cluster, known map[string]bool, hosts map[string]string) {
+	spec := r.service.Resolve(c)
+	own := func(key string) string {
+		if at := "environments." + c.Environment; r.has(at, key) {
+			return join(at, key)
+		}
+		return key
+	}
+	for i, name := range spec.Calls {
+		if !known[name] && name != r.service.Name {
+			r.add(fmt.Sprintf("%s[%d]", own("calls"), i), "add it with gitops service add "+name+", or correct the name", "calls: there is no service %q", name)
+		}
+	}
+	if spec.Host == "" {
+		return
+	}
+	full := spec.Host + "." + c.Domain
+	if other, taken := hosts[full]; taken {
+		// One host in the file is one mistake, in however many environments it shows.
+		if r.hosts[own("host")] {
+			return
+		}
+		r.hosts[own("host")] = true
+		r.add(own("host"), "choose another", "host %s is that of %s in environment %s", full, other, c.Environment)
+		return
+	}
+	hosts[full] = r.service.Name
+}
+
+// readClusters returns the environments of cdk.json.
+func readClusters(file string) ([]Cluster, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("cdk.json: %w; run in the folder of the repository", plain(err))
+	}
+	var parsed struct {
+		Context map[string]any `json:"context"`
+	}
+	if err := json.Unmarshal(content, &parsed); err != nil {
+		return nil, fmt.Errorf("cdk.json: %w; correct the JSON", err)
+	}
+	c, err := config.Load(parsed.Context)
+	if err != nil {
+		return nil, err
+	}
+	var clusters []Cluster
+	for _, name := range c.Names() {
+		e := c.Environments[name]
+		clusters = append(clusters, Cluster{Environment: name, Domain: e.Domain, VPCCIDR: e.Network.CIDR, Region: e.Region, Account: e.Account})
+	}
+	return clusters, nil
+}
+
+// plain drops the machine's path from a file error.
+func plain(err error) error {
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		return of.Err
+	}
+	return err
+}

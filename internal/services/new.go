@@ -1,0 +1,43 @@
+package services
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// New is a service that is to be added.
+type New struct {
+	Name, Image, Host, Health string
+	Port                      int
+}
+
+// File is the service's first file. Texts are quoted as YAML wants them.
+func (n New) File() []byte {
+	var b strings.Builder
+	b.WriteString("# yaml-language-server: $schema=../service.schema.json\n")
+	fmt.Fprintf(&b, "image: %s\nport: %d\n", quoted(n.Image), n.Port)
+	if n.Health != "" {
+		fmt.Fprintf(&b, "health: {path: %s}\n", quoted(n.Health))
+	}
+	if n.Host != "" {
+		fmt.Fprintf(&b, "host: %s\n", quoted(n.Host))
+	}
+	return []byte(b.String())
+}
+
+// quoted leaves words plain that YAML reads as text whatever the rest of the line.
+func quoted(text string) string {
+	plain := text != "" && !strings.ContainsAny(text, " \t\n\"'#{}[],&*!|>%`\\") && !strings.HasSuffix(text, ":")
+	if plain {
+		switch first := text[0]; {
+		case first >= 'a' && first <= 'z', first == '/':
+			switch text {
+			case "true", "false", "null", "yes", "no", "on", "off":
+			default:
+				return text
+			}
+		}
+	}
+	return strconv.Quote(text)
+}

@@ -1,0 +1,37 @@
+package services
+
+import (
+	"path"
+	"strings"
+)
+
+// Parse reads one service file. The name of the service is the name of the file. What is wrong across files, Load finds.
+func Parse(file string, content []byte) (Service, Problems) {
+	name := strings.TrimSuffix(path.Base(file), ".yaml")
+	d := &decoder{file: file, lines: map[string]int{}}
+	var doc document
+	d.document(content, &doc)
+	s := Service{Name: name, File: file, Settings: doc.Settings, Environments: doc.Environments, lines: d.lines}
+	r := &rules{service: s, problems: d.problems}
+	r.name()
+	// A file that is not understood gives no second problem for what is missing.
+	if len(d.problems) == 0 {
+		r.settings("", s.Settings)
+		for environment, difference := range s.Environments {
+			r.settings("environments."+environment, difference.Settings)
+		}
+	}
+	return s, r.problems.sorted()
+}
+
+// parseConfig reads fleet.yaml.
+func parseConfig(file string, content []byte) (Config, Problems) {
+	d := &decoder{file: file, lines: map[string]int{}}
+	var c Config
+	d.document(content, &c)
+	if len(d.problems) > 0 {
+		return c, d.problems.sorted()
+	}
+	d.config(c)
+	return c, d.problems.sorted()
+}

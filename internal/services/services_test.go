@@ -1,0 +1,315 @@
+package services
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+)
+
+const root = "../.."
+
+var clusters = []Cluster{
+	{Environment: "dev", Domain: "dev.example.com", VPCCIDR: "10.20.0.0/16", Region: "eu-west-1", Account: "111111111111"},
+	{Environment: "production", Domain: "example.com", VPCCIDR: "10.40.0.0/16", Region: "eu-west-1", Account: "333333333333"},
+}
+
+// neighbour has a host, so that there is one to take.
+const neighbour = "image: ghcr.io/nodezoo/nodezoo-github:1.0.0\nport: 8080\nhost: taken\n"
+
+func TestGood(t *testing.T) {
+	all, problems := ParseAll(map[string][]byte{FilesDir + "/npm.yaml": []byte(good), FilesDir + "/github.yaml": []byte(neighbour)}, clusters)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	spec := all[1].Resolve(clusters[1])
+	if spec.Secrets["NPM_ACCESS"].Path != "/production/npm/registry" || spec.Name != "npm" {
+		t.Errorf("%+v", spec)
+	}
+	if lines := strings.Count(good, "\n"); lines != 9 {
+		t.Errorf("the table counts on 9 lines, there are %d", lines)
+	}
+}
+
+func TestBad(t *testing.T) {
+	schema := compile(t, "service.schema.json")
+	if len(bad) < 40 {
+		t.Errorf("%d bad files", len(bad))
+	}
+	for _, c := range bad {
+		t.Run(c.name, func(t *testing.T) {
+			content := c.content
+			if content == "" {
+				content = good
+				for old, now := range c.replace {
+					if !strings.Contains(content, old) {
+						t.Fatalf("the good file has no %q", old)
+					}
+					content = strings.Replace(content, old, now, 1)
+				}
+				content += c.add
+			}
+			name := c.file
+			if name == "" {
+				name = "npm.yaml"
+			}
+			file := path.Join(FilesDir, name)
+			_, problems := ParseAll(map[string][]byte{file: []byte(content), FilesDir + "/github.yaml": []byte(neighbour)}, clusters)
+			if len(problems) == 0 {
+				t.Fatal("accepted")
+			}
+			p := problems[0]
+			if p.File != file || p.Line != c.line || !strings.Contains(p.String(), c.says) || p.Remedy == "" || strings.Contains(p.String(), "\n") {
+				t.Errorf("line %d: %s\nwant line %d: %s", p.Line, p, c.line, c.says)
+			}
+			if len(problems) > 2 {
+				t.Errorf("one mistake, %d problems:\n%v", len(problems), problems)
+			}
+			var value any
+			if yaml.Unmarshal([]byte(content), &value) != nil {
+				return
+			}
+			if refused := schema.Validate(plainValue(t, value)) != nil; refused != c.schema {
+				t.Errorf("the JSON schema refuses it: %t, expected %t", refused, c.schema)
+			}
+		})
+	}
+}
+
+// plainValue is a value as JSON has it, which is what the schema's validator wants.
+func plainValue(t *testing.T, value any) any {
+	t.Helper()
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoded, err := jsonschema.UnmarshalJSON(bytes.NewReader(encoded))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decoded
+}
+
+func compile(t *testing.T, name string) *jsonschema.Schema {
+	t.Helper()
+	schema, err := jsonschema.NewCompiler().Compile(filepath.Join(root, Dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+// TestRepository holds the committed files to the rules and to the schemas.
+func TestRepository(t *testing.T) {
+	f, err := Load(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range f.Services {
+		conforms(t, compile(t, "service.schema.json"), s.File)
+	}
+	conforms(t, compile(t, "fleet.schema.json"), ConfigFile)
+}
+
+func conforms(t *testing.T, schema *jsonschema.Schema, file string) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(root, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var value any
+	if err := yaml.Unmarshal(content, &value); err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(plainValue(t, value)); err != nil {
+		t.Errorf("%s: %v", file, err)
+	}
+}
+
+// TestSchemaKnowsEveryKey compares the schemas' keys with the parser's.
+func TestSchemaKnowsEveryKey(t *testing.T) {
+	for name, types := range map[string][2]any{
+		"service.schema.json": {document{}, Difference{}}, "fleet.schema.json": {Config{}, ConfigDifference{}},
+	} {
+		content, err := os.ReadFile(filepath.Join(root, Dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		type object struct {
+			Properties           map[string]object
+			AdditionalProperties any
+		}
+		var schema struct {
+			Properties map[string]json.RawMessage
+			Defs       map[string]object `json:"$defs"`
+		}
+		if err := json.Unmarshal(content, &schema); err != nil {
+			t.Fatal(err)
+		}
+		compare(t, name, keys(schema.Properties), keys(fields(reflect.New(reflect.TypeOf(types[0])).Elem())))
+		var environments struct {
+			AdditionalProperties struct{ Properties map[string]json.RawMessage }
+		}
+		if err := json.Unmarshal(schema.Properties["environments"], &environments); err != nil {
+			t.Fatal(err)
+		}
+		compare(t, name+" environments", keys(environments.AdditionalProperties.Properties), keys(fields(reflect.New(reflect.TypeOf(types[1])).Elem())))
+		for part, of := range map[string]any{"autoscale": Autoscale{}, "health": Health{}, "resources": Resources{}} {
+			if d, ok := schema.Defs[part]; ok {
+				compare(t, part, keys(d.Properties), keys(fields(reflect.New(reflect.TypeOf(of)).Elem())))
+			}
+		}
+	}
+}
+
+func keys[V any](m map[string]V) []string {
+	var all []string
+	for k := range m {
+		all = append(all, k)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func compare(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: the schema knows %v, the parser %v", what, got, want)
+	}
+}
+
+// TestReservedNames holds the list to the namespaces and hosts of the platform's manifests.
+func TestReservedNames(t *testing.T) {
+	namespace := regexp.MustCompile(`(?m)^kind: Namespace\nmetadata:\n(?:  [^n\n].*\n|   .*\n)*  name: (\S+)`)
+	host := regexp.MustCompile(`host: (\S+)\.\$\{DOMAIN\}`)
+	for _, dir := range []string{"k8s/apps", "k8s/platform", "k8s/services/fleet/base"} {
+		err := filepath.WalkDir(filepath.Join(root, dir), func(name string, entry os.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || filepath.Ext(name) != ".yaml" {
+				return err
+			}
+			content, err := os.ReadFile(name)
+			for _, match := range namespace.FindAllStringSubmatch(string(content), -1) {
+				if !slices.Contains(Reserved, match[1]) {
+					t.Errorf("%s: add namespace %s to Reserved", name, match[1])
+				}
+			}
+			for _, match := range host.FindAllStringSubmatch(string(content), -1) {
+				if !slices.Contains(ReservedHosts, match[1]) {
+					t.Errorf("%s: add host %s to ReservedHosts", name, match[1])
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestMerge(t *testing.T) {
+	s, problems := Parse("services/a.yaml", []byte(good+`calls: [github]
+environments:
+  production: {autoscale: {min: 2, max: 4}, environment: {MORE: "1"}, calls: []}
+  dev: {enabled: false}
+`))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	got := s.Resolve(clusters[1])
+	if got.Autoscale == nil || got.Replicas != nil || got.Environment["LEVEL"] != "info" || got.Environment["MORE"] != "1" || len(got.Calls) != 0 || got.Calls == nil {
+		t.Errorf("%+v", got)
+	}
+	if s.Enabled("dev") || !s.Enabled("production") {
+		t.Error("enabled")
+	}
+	back := s.Resolve(clusters[1])
+	if !reflect.DeepEqual(got, back) {
+		t.Error("Resolve changed the service")
+	}
+}
+
+func TestConfig(t *testing.T) {
+	for content, says := range map[string]string{
+		"branch: ${SERVICE}\n":                                            "url is missing",
+		"url: git@github.com:a/b.git\n":                                   "no address",
+		"url: http://example.com/a.git\n":                                 "not encrypted",
+		"url: https://u:p@example.com/a.git\n":                            "holds credentials",
+		"url: https://example.com/a.git\nbranch: x\n":                     "does not name the service",
+		"url: https://example.com/a.git\nbranch: ${SERVICE}..\n":          "no name for a branch",
+		"url: https://example.com/a.git\ninterval: 1s\n":                  "out of range",
+		"url: https://example.com/a.git\ninterval: soon\n":                "out of range",
+		"url: https://example.com/a.git\nsecretRef: A_b\n":                "no name",
+		"url: https://example.com/a.git\nenvironments: {dev: {url: x}}\n": "no address",
+	} {
+		if _, problems := parseConfig(ConfigFile, []byte(content)); len(problems) != 1 || !strings.Contains(problems[0].String(), says) {
+			t.Errorf("%q: %v", content, problems)
+		}
+	}
+	c, problems := parseConfig(ConfigFile, []byte("url: https://example.com/a.git\nbranch: ${SERVICE}\nenvironments: {dev: {propose: true, interval: 5m}}\n"))
+	if len(problems) > 0 || c.For("dev").Ref("dev", "npm") != "npm" || !c.For("dev").Propose || c.For("dev").Interval.String() != "5m0s" || c.For("x").Propose {
+		t.Errorf("%v %+v", problems, c.For("dev"))
+	}
+}
+
+func TestSuggestionsOfNew(t *testing.T) {
+	for _, n := range []New{
+		{Name: "npm", Image: "ghcr.io/a/npm:1.4.2", Port: 8080, Health: "/healthz", Host: "npm"},
+		{Name: "npm", Image: "1registry/npm:1", Port: 8080, Host: "0x1f"},
+		{Name: "npm", Image: "npm:1", Port: 8080, Host: "true", Health: "/a?b=c&d"},
+	} {
+		s, problems := Parse("services/"+n.Name+".yaml", n.File())
+		if len(problems) > 0 || s.Settings.Image != n.Image || s.Settings.Host != n.Host {
+			t.Errorf("%s\n%v", n.File(), problems)
+		}
+	}
+}
+
+// FuzzParse holds the parser to: no panic, problems of one line with a place and a remedy, and what is accepted resolves.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(good))
+	f.Add([]byte(neighbour))
+	for _, c := range bad {
+		f.Add([]byte(c.content))
+		f.Add([]byte(good + c.add))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		all, problems := ParseAll(map[string][]byte{FilesDir + "/npm.yaml": content}, clusters)
+		for _, p := range problems {
+			if text := p.String(); strings.ContainsAny(text, "\n\r") || p.Remedy == "" || p.File == "" || p.Line < 0 || p.Line > bytes.Count(content, []byte("\n"))+bytes.Count(content, []byte("\r"))+2 {
+				t.Errorf("%q", text)
+			}
+		}
+		if len(problems) > 0 {
+			return
+		}
+		for _, c := range clusters {
+			spec := all[0].Resolve(c)
+			if all[0].Enabled(c.Environment) && (spec.Image == "" || spec.Port == 0) {
+				t.Errorf("accepted without image or port: %q", content)
+			}
+			for _, secret := range spec.Secrets {
+				if all[0].Enabled(c.Environment) && !strings.HasPrefix(secret.Path, "/"+c.Environment+"/npm/") {
+					t.Errorf("secret %s", secret.Path)
+				}
+			}
+		}
+	})
+}
+
+func TestProblemsIsAnError(t *testing.T) {
+	err := Problems{{File: "a", Line: 1, What: "b", Remedy: "c"}}.err()
+	var problems Problems
+	if !errors.As(err, &problems) || err.Error() != "a:1: b; c" {
+		t.Error(err)
+	}
+}

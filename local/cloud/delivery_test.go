@@ -1,0 +1,176 @@
+package cloud
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"k8s-plus-aws-gitops/local/cloud/moto"
+)
+
+// freeAddress is a loopback address that nothing listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// endpoint runs moto and the front before it, and returns the address. The test is skipped where moto cannot be had.
+func endpoint(t *testing.T) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	python, err := moto.EnsureVenv(t.Context(), filepath.Join(cache, "k8s-plus-aws-gitops"), io.Discard)
+	if err != nil {
+		t.Skipf("moto cannot be started: %v", err)
+	}
+	behind := freeAddress(t)
+	_, port, _ := strings.Cut(behind, ":")
+	number := 0
+	if _, err := fmt.Sscan(port, &number); err != nil {
+		t.Fatal(err)
+	}
+	cmd, err := moto.Command(python, number, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	address := freeAddress(t)
+	go func() {
+		defer close(ended)
+		if err := Run(ctx, Config{Listen: address, Moto: "http://" + behind, Account: "000000000000", Region: "eu-west-1", Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)}); err != nil {
+			t.Error(err)
+		}
+	}()
+	for range 300 {
+		if r, err := http.Get("http://" + behind + "/_local/healthz"); err == nil { //nolint:noctx // a test
+			_ = r.Body.Close()
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if err := dialable(ctx, address); err != nil {
+		t.Fatal(err)
+	}
+	return "http://" + address
+}
+
+// change deploys a template by a change set, as the CDK CLI does, and waits.
+func change(t *testing.T, client *cloudformation.Client, kind cfntypes.ChangeSetType, template string) {
+	t.Helper()
+	name, set := aws.String("local-delivery"), aws.String("set-"+strings.ToLower(string(kind)))
+	if _, err := client.CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{
+		StackName: name, ChangeSetName: set, ChangeSetType: kind, TemplateBody: &template,
+		Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	made := &cloudformation.DescribeChangeSetInput{StackName: name, ChangeSetName: set}
+	if err := cloudformation.NewChangeSetCreateCompleteWaiter(client, quick).Wait(t.Context(), made, time.Minute); err != nil {
+		out, _ := client.DescribeChangeSet(t.Context(), made)
+		t.Fatalf("change set: %v: %s", err, aws.ToString(out.StatusReason))
+	}
+	if _, err := client.ExecuteChangeSet(t.Context(), &cloudformation.ExecuteChangeSetInput{StackName: name, ChangeSetName: set}); err != nil {
+		t.Fatal(err)
+	}
+	want := map[cfntypes.ChangeSetType]cfntypes.StackStatus{cfntypes.ChangeSetTypeCreate: "CREATE_COMPLETE", cfntypes.ChangeSetTypeUpdate: "UPDATE_COMPLETE"}[kind]
+	for range 600 {
+		out, err := client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch status := out.Stacks[0].StackStatus; {
+		case status == want:
+			return
+		case strings.HasSuffix(string(status), "ROLLBACK_COMPLETE") || strings.HasSuffix(string(status), "FAILED"):
+			events, _ := client.DescribeStackEvents(t.Context(), &cloudformation.DescribeStackEventsInput{StackName: name})
+			for _, e := range events.StackEvents {
+				if strings.HasSuffix(string(e.ResourceStatus), "FAILED") {
+					t.Errorf("%s: %s", aws.ToString(e.LogicalResourceId), aws.ToString(e.ResourceStatusReason))
+				}
+			}
+			t.Fatalf("the stack is %s", status)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Fatal("the stack takes too long")
+}
+
+// quick makes the waiter ask often: nothing here takes seconds.
+func quick(o *cloudformation.ChangeSetCreateCompleteWaiterOptions) {
+	o.MinDelay, o.MaxDelay = 50*time.Millisecond, 200*time.Millisecond
+}
+
+// The synthesized pipelines are deployed, changed and removed through the local CloudFormation, and the API returns them.
+func TestDeliveryStack(t *testing.T) {
+	address := endpoint(t)
+	c := awsConfig(address, "eu-west-1")
+	content, err := os.ReadFile("../../testdata/templates/local-delivery.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ssm.NewFromConfig(c).PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/cdk-bootstrap/hnb659fds/version"), Value: aws.String("30"), Type: ssmtypes.ParameterTypeString}); err != nil {
+		t.Fatal(err)
+	}
+	client := cloudformation.NewFromConfig(c)
+	change(t, client, cfntypes.ChangeSetTypeCreate, string(content))
+	branch := func() string {
+		out, err := codepipeline.NewFromConfig(c).GetPipeline(t.Context(), &codepipeline.GetPipelineInput{Name: aws.String("local-app-resources")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.Pipeline.Triggers[0].GitConfiguration.Push[0].Branches.Includes[0] + " " + aws.ToString(out.Pipeline.Stages[2].Name)
+	}
+	if got := branch(); got != "main Deploy" {
+		t.Errorf("pipeline: %s", got)
+	}
+	change(t, client, cfntypes.ChangeSetTypeUpdate, strings.NewReplacer(`"main"`, `"trunk"`, `"Description": "cdk deploy"`, `"Description": "cdk deploy, changed"`).Replace(string(content)))
+	if got := branch(); got != "trunk Deploy" {
+		t.Errorf("changed pipeline: %s", got)
+	}
+	if _, err := client.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("local-delivery")}); err != nil {
+		t.Fatal(err)
+	}
+	for range 300 {
+		out, err := client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("local-delivery")})
+		if err != nil { // it does not exist
+			return
+		}
+		if status := out.Stacks[0].StackStatus; strings.HasSuffix(string(status), "FAILED") {
+			t.Fatalf("removal: %s: %s", status, aws.ToString(out.Stacks[0].StackStatusReason))
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Error("the stack is not removed")
+}
