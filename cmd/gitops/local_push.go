@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"k8s-plus-aws-gitops/local/pipelines"
 	"k8s-plus-aws-gitops/local/stack"
 	"k8s-plus-aws-gitops/local/stack/progress"
 )
@@ -41,6 +43,8 @@ cause when a Kustomization, a rollout or a pipeline failed.`,
 				fmt.Fprintf(cmd.ErrOrStderr(), "Nothing changed since main@%.8s.\n", p.ID)
 			case o.NoWait:
 				fmt.Fprintf(cmd.ErrOrStderr(), "Follow it with '%s local status'.\n", command(s))
+			case slices.ContainsFunc(p.Executions, func(e *pipelines.Execution) bool { return e.Shown() == pipelines.Waiting }):
+				fmt.Fprintf(cmd.ErrOrStderr(), "Flux has applied main@%.8s; its deployment waits for '%s local approve'.\n", p.ID, command(s))
 			default:
 				fmt.Fprintf(cmd.ErrOrStderr(), "main@%.8s is live, applied %s after the push. To undo it, revert the files and push again.\n", p.ID, progress.Seconds(p.Applied))
 			}

@@ -150,11 +150,13 @@ func (b *build) restore() error {
 		return nil
 	}
 	const lock = "package-lock.json"
-	mine, errMine := os.ReadFile(filepath.Join(b.Modules, lock))
-	its, errIts := os.ReadFile(filepath.Join(b.src, lock))
-	marker, errMarker := os.Stat(filepath.Join(b.Modules, "node_modules", ".package-lock.json"))
-	if errMine != nil || errIts != nil || errMarker != nil || string(mine) != string(its) {
+	mine, its := text(filepath.Join(b.Modules, lock)), text(filepath.Join(b.src, lock))
+	marker, err := os.Stat(filepath.Join(b.Modules, "node_modules", ".package-lock.json"))
+	if mine == "" || mine != its || errors.Is(err, os.ErrNotExist) {
 		return nil
+	}
+	if err != nil {
+		return err
 	}
 	// make compares times: these files are as old as what was installed of them.
 	old := marker.ModTime().Add(-time.Second)
@@ -164,6 +166,15 @@ func (b *build) restore() error {
 		}
 	}
 	return os.Symlink(filepath.Join(b.Modules, "node_modules"), filepath.Join(b.src, "node_modules"))
+}
+
+// text is a file's content, or empty without one.
+func text(name string) string {
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		return ""
+	}
+	return string(raw)
 }
 
 // environment gathers the variables: CodeBuild's own, the buildspec's, the
@@ -224,7 +235,6 @@ func (b *build) codebuild() map[string]string {
 		"CODEBUILD_INITIATOR":               "codepipeline/" + b.pipeline.Name,
 		"CODEBUILD_LOG_PATH":                uuid,
 		"CODEBUILD_RESOLVED_SOURCE_VERSION": b.execution.Commit,
-		"CODEBUILD_SOURCE_VERSION":          b.execution.Commit,
 		"CODEBUILD_SRC_DIR":                 b.src,
 		"CODEBUILD_START_TIME":              fmt.Sprint(b.began.UnixMilli()),
 		"DOCKER_CONFIG":                     filepath.Join(b.scratch(), "docker"),

@@ -239,7 +239,7 @@ func function(name string, argument any, ids map[string]string) (any, error) {
 	case name == "Ref":
 		id, ok := ids[fmt.Sprint(argument)]
 		if !ok {
-			return nil, fmt.Errorf("Ref %v names nothing that was deployed", argument)
+			return nil, fmt.Errorf("function Ref: %v names nothing that was deployed", argument)
 		}
 		return id, nil
 	case name == "Fn::GetAtt" && len(list) == 2:

@@ -62,7 +62,7 @@ func TestParse(t *testing.T) {
 		t.Errorf("%+v, %v", d, err)
 	}
 	for properties, want := range map[string]string{
-		`{"Name": {"Ref": "Nothing"}}`:         "P (AWS::CodePipeline::Pipeline): Ref Nothing names nothing that was deployed",
+		`{"Name": {"Ref": "Nothing"}}`:         "P (AWS::CodePipeline::Pipeline): function Ref: Nothing names nothing that was deployed",
 		`{"Name": {"Fn::Sub": "a"}}`:           "P (AWS::CodePipeline::Pipeline): Fn::Sub is not evaluated here",
 		`{"Stages": [{"Actions": ["a"]}]}`:     "cannot unmarshal",
 		`{"Name": {"Fn::Select": [0, ["a"]]}}`: "Fn::Select is not evaluated here",

@@ -144,7 +144,7 @@ func (b *build) exported() (map[string]string, error) {
 		if !buildspec.Name(name) {
 			return nil, fmt.Errorf("env.exported-variables: %q is no name of a variable", name)
 		}
-		cmd := exec.Command("bash", "--noprofile", "--norc", "-c", `source "$1" 2>/dev/null; [[ -v $2 ]] && printf '%s' "${!2}"`, "codebuild", filepath.Join(b.scratch(), "variables"), name)
+		cmd := exec.Command("bash", "--noprofile", "--norc", "-c", `source "$1" 2>/dev/null; [[ -n ${!2+x} ]] && printf '%s' "${!2}"`, "codebuild", filepath.Join(b.scratch(), "variables"), name)
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 		if out, err := cmd.Output(); err == nil {
 			values[name] = b.out.mask(string(out))

@@ -150,21 +150,9 @@ func (c Command) build(ctx context.Context, args []string) error {
 		return errors.New("docker build: give the image a name with --tag")
 	}
 	fmt.Fprintln(c.Out, notice)
-	folder := c.path(words[0])
-	recipe := filepath.Join(folder, "Dockerfile")
-	if len(file.each) > 0 {
-		recipe = c.path(file.each[0])
-	}
-	if _, err := os.Stat(recipe); err != nil {
-		return fmt.Errorf("docker build: failed to read dockerfile: %w", err)
-	}
-	digest, err := hash(folder, recipe, args)
+	manifest, err := c.manifest(words[0], file.each, platform.each, labels.each, args)
 	if err != nil {
 		return fmt.Errorf("docker build: %w", err)
-	}
-	manifest, err := manifestOf(digest, platform.each, labels.each)
-	if err != nil {
-		return err
 	}
 	if err := os.MkdirAll(c.Config, 0o700); err != nil {
 		return err
@@ -181,6 +169,23 @@ func (c Command) build(ctx context.Context, args []string) error {
 		}
 	}
 	return nil
+}
+
+// manifest stands for the image of a folder.
+func (c Command) manifest(folder string, file, platforms, labels, args []string) ([]byte, error) {
+	folder = c.path(folder)
+	recipe := filepath.Join(folder, "Dockerfile")
+	if len(file) > 0 {
+		recipe = c.path(file[0])
+	}
+	if _, err := os.Stat(recipe); err != nil {
+		return nil, fmt.Errorf("failed to read dockerfile: %w", err)
+	}
+	digest, err := hash(folder, recipe, args)
+	if err != nil {
+		return nil, err
+	}
+	return manifestOf(digest, platforms, labels)
 }
 
 func (c Command) path(name string) string {
