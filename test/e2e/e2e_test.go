@@ -150,10 +150,10 @@ func (s *system) badStack(ctx context.Context) (string, error) {
 	// CloudFormation's schema knows the class, so synth takes it; the local RDS refuses it.
 	return s.mistake(ctx, func(bad bool) error {
 		if bad {
-			return s.setDatabase("instanceClass", "db.x2idn.16xlarge")
+			return s.setDatabase("instanceClass", "db.x2iedn.xlarge")
 		}
 		return s.setDatabase("instanceClass", nil)
-	}, "local-ghost", "db.x2idn.16xlarge")
+	}, "local-ghost", "db.x2iedn.xlarge")
 }
 
 // fault is a mistake in the text of a file.
