@@ -79,14 +79,14 @@ func (b *build) say(format string, args ...any) {
 	fmt.Fprintf(b.out, "[Container] %s %s\n", time.Now().UTC().Format("2006/01/02 15:04:05.000000"), fmt.Sprintf(format, args...))
 }
 
-// explain adds the cause that the log holds to a failed command.
+// explain puts the cause that the log holds before the failed command.
 func (b *build) explain(ctx context.Context, err error) error {
 	if b.Explain == nil {
 		return err
 	}
 	b.out.flush()
 	if cause := b.Explain(ctx, b.began, b.out.tail()); cause != "" {
-		return fmt.Errorf("%w: %s", err, cause)
+		return fmt.Errorf("%s (%w)", cause, err)
 	}
 	return err
 }

@@ -88,8 +88,8 @@ func (b *build) commands(ctx context.Context, commands []string) error {
 }
 
 func clipped(text string) string {
-	if r := []rune(text); len(r) > 120 {
-		return string(r[:119]) + "…"
+	if r := []rune(text); len(r) > 60 {
+		return string(r[:59]) + "…"
 	}
 	return text
 }
