@@ -52,9 +52,13 @@ deploy: node_modules/.package-lock.json bin/app ## Deploy ENV=dev to AWS.
 
 ##@ Development
 
-.PHONY: check test e2e bench golden imports fmt clean
+.PHONY: check check-fast test e2e bench golden imports fmt clean
 check: node_modules/.package-lock.json bin/app bin/gitops bin/services ## Format, vet, lint, golden files, synth with validation and cdk-nag, manifests.
 	@hack/check
+
+check-fast: ## Vet and test the configuration and what the stacks are made of: what a local push waits for.
+	@go vet . ./config ./app-resources ./infrastructure/...
+	@go test ./config ./internal/buildspec ./dockerbuild
 
 test: node_modules/.package-lock.json ## Run the tests that need no running system.
 	@go test ./...

@@ -128,6 +128,7 @@ var badConfigurations = []struct {
 	{name: "connection of an environment without a connection's ARN", edits: dev("delivery", map[string]any{"connectionArn": "github"})},
 	{name: "approval without a connection", edits: dev("delivery", map[string]any{"approval": true})},
 	{name: "approval as text", edits: dev("delivery", map[string]any{"approval": "yes"})},
+	{name: "no targets to test", edits: dev("delivery", map[string]any{"test": "check; rm -rf /"})},
 	{name: "unknown image updates", edits: dev("delivery", map[string]any{"imageUpdates": "pullrequest"})},
 	{name: "notification to a channel", edits: dev("delivery", map[string]any{"connectionArn": connection("111111111111"), "notify": []string{"#platform"}})},
 	{name: "notification twice", edits: dev("delivery", map[string]any{"connectionArn": connection("111111111111"), "notify": []string{"a@example.com", "a@example.com"}})},

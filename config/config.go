@@ -280,6 +280,8 @@ type Delivery struct {
 	Approval bool `json:"approval" default:"false"`
 	// Whether pull requests towards the environment's branch get a review, a comment with what would change. One environment per branch does it.
 	Review bool `json:"review" default:"true"`
+	// Targets of the Makefile that must succeed before a deployment, separated by blanks.
+	Test string `json:"test" default:"check test" example:"\"check-fast\""`
 	// What Flux does with a new image tag: `commit` it to the environment's branch, `pullRequest` (push it to the branch
 	// `image-updates/<environment>`, from which somebody opens a pull request), or `none`.
 	ImageUpdates ImageUpdates `json:"imageUpdates" default:"commit"`

@@ -12,6 +12,7 @@ import (
 const maxPatterns = 8
 
 var (
+	makeTargets  = regexp.MustCompile(`^[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*$`)
 	emailAddress = regexp.MustCompile(`^[^@\s"<>]+@[^@\s"<>]+\.[^@\s"<>]+$`)
 	pathPattern  = regexp.MustCompile(`^[A-Za-z0-9._*?{}\[\],!+@-]+(/[A-Za-z0-9._*?{}\[\],!+@-]+)*$`)
 )
@@ -52,6 +53,9 @@ func (r *report) delivery(path string, e Environment) {
 	d := e.Delivery
 	r.connection(path+".connectionArn", e)
 	r.oneOf(path+".imageUpdates", string(d.ImageUpdates), []string{string(ImageUpdatesCommit), string(ImageUpdatesPullRequest), string(ImageUpdatesNone)})
+	if at := path + ".test"; !r.under(at) && !r.absentAbove(at) && !makeTargets.MatchString(d.Test) {
+		r.add(at, "name targets of the Makefile, for example \"check test\"", "%q are no targets", d.Test)
+	}
 	for i, address := range d.Notify {
 		at := fmt.Sprintf("%s.notify[%d]", path, i)
 		switch {

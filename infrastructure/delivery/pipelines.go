@@ -107,7 +107,7 @@ func (d *Delivery) deployment(name string, paths, stacks []string) {
 		topic = *d.topic.TopicArn()
 	}
 	stages = append(stages, d.stage("Deploy", from, action{name: "Deploy", project: "deploy", variables: variables}))
-	d.pipeline(pipelineProps{name: name, from: from, paths: paths, stages: stages, projects: projects, topic: topic, restart: name == infrastructurePipeline})
+	d.pipeline(pipelineProps{name: name, from: from, paths: paths, stages: stages, projects: projects, topic: topic, restart: true})
 }
 
 // approval waits until somebody has read the difference. It waits for seven days, CodePipeline's limit.

@@ -69,7 +69,7 @@ func (d *Delivery) table() []project {
 	}
 	all := []project{
 		{name: "test", description: "Checks and tests before a deployment", buildspec: testBuildspec, size: medium, minutes: 60,
-			policy: func(logGroup string) policy { return p.build(logGroup) }},
+			policy: func(logGroup string) policy { return p.build(logGroup) }, variables: map[string]string{"TEST_TARGETS": d.env.Delivery.Test}},
 		{name: "deploy", description: "cdk deploy", buildspec: deployBuildspec, size: small, minutes: 120, policy: p.deploy},
 		{name: "image-arm64", description: "Builds the image for arm64", buildspec: imageBuildspec, size: medium, minutes: 60, policy: p.images, arm: true, docker: true, variables: build("arm64")},
 		{name: "image-amd64", description: "Builds the image for amd64", buildspec: imageBuildspec, size: medium, minutes: 60, policy: p.images, docker: true, variables: build("amd64")},

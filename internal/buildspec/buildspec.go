@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,8 +29,9 @@ type Spec struct {
 // Env is the section env.
 type Env struct {
 	Variables           map[string]string
-	Exported            []string // variables that later actions of the pipeline may read
-	GitCredentialHelper bool     // whether git may use the connection that cloned the source
+	Secrets             map[string]string // variables from Secrets Manager: <secret>[:<key>[:<stage>[:<version>]]]
+	Exported            []string          // variables that later actions of the pipeline may read
+	GitCredentialHelper bool              // whether git may use the connection that cloned the source
 }
 
 // Phase is a phase: its commands run one after the other in one shell, until one fails.
@@ -38,8 +40,9 @@ type Phase struct {
 	Runtimes map[string]string // versions of languages that the image switches to
 	Commands []string
 	Finally  []string // run also after a failure
-	// Continue is set when the next phase runs although this one failed.
-	Continue bool
+	// Continue is set when the next phase runs although this one failed, Abort when the file says that none does. With
+	// neither, post_build runs after a failed build.
+	Continue, Abort bool
 }
 
 // phaseNames in the order of their execution.
@@ -112,14 +115,16 @@ func (r *reader) object(path string, value any, known ...string) map[string]any 
 
 // env reads the section env.
 func (r *reader) env(value any) Env {
-	section := r.object("env", value, "variables", "exported-variables", "git-credential-helper", "shell")
-	env := Env{Variables: map[string]string{}, Exported: r.texts("env.exported-variables", section["exported-variables"])}
-	if variables, ok := section["variables"].(map[string]any); ok {
-		for _, name := range slices.Sorted(maps.Keys(variables)) {
-			env.Variables[name] = r.scalar("env.variables."+name, variables[name])
+	section := r.object("env", value, "variables", "secrets-manager", "exported-variables", "git-credential-helper", "shell")
+	env := Env{
+		Variables: r.values("env.variables", section["variables"]),
+		Secrets:   r.values("env.secrets-manager", section["secrets-manager"]),
+		Exported:  r.texts("env.exported-variables", section["exported-variables"]),
+	}
+	for i, name := range env.Exported {
+		if !Name(name) {
+			r.add(fmt.Sprintf("env.exported-variables[%d]", i), "use letters, digits and _", "%q is no name of a variable", name)
 		}
-	} else if section["variables"] != nil {
-		r.add("env.variables", "write a mapping of names to values", "is no mapping")
 	}
 	switch helper := section["git-credential-helper"]; helper {
 	case nil, "no", false:
@@ -132,6 +137,28 @@ func (r *reader) env(value any) Env {
 		r.add("env.shell", "write bash, or leave it out", "is %v", shell)
 	}
 	return env
+}
+
+// variable is the name of a variable in a shell.
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// Name tells whether a text can be the name of a variable.
+func Name(text string) bool { return variable.MatchString(text) }
+
+// values reads a mapping of variables.
+func (r *reader) values(path string, value any) map[string]string {
+	all := map[string]string{}
+	section, ok := value.(map[string]any)
+	if !ok && value != nil {
+		r.add(path, "write a mapping of names to values", "is no mapping")
+	}
+	for _, name := range slices.Sorted(maps.Keys(section)) {
+		if !Name(name) {
+			r.add(path+"."+name, "use letters, digits and _", "%q is no name of a variable", name)
+		}
+		all[name] = r.scalar(path+"."+name, section[name])
+	}
+	return all
 }
 
 // phases reads the section phases.
@@ -155,7 +182,9 @@ func (r *reader) phases(value any) []Phase {
 			}
 		}
 		switch in["on-failure"] {
-		case nil, "ABORT":
+		case nil:
+		case "ABORT":
+			p.Abort = true
 		case "CONTINUE":
 			p.Continue = true
 		default:

@@ -13,6 +13,7 @@ version: 0.2
 env:
   git-credential-helper: yes
   variables: {STACKS: "*", RETRIES: 3}
+  secrets-manager: {TOKEN: "/dev/gitops/token:token"}
   exported-variables: [DIFF_URL]
 phases:
   install:
@@ -31,7 +32,7 @@ cache: {paths: ["/tmp/cache/**/*"]}
 		t.Fatal(err)
 	}
 	want := &Spec{
-		Env: Env{Variables: map[string]string{"STACKS": "*", "RETRIES": "3"}, Exported: []string{"DIFF_URL"}, GitCredentialHelper: true},
+		Env: Env{Variables: map[string]string{"STACKS": "*", "RETRIES": "3"}, Secrets: map[string]string{"TOKEN": "/dev/gitops/token:token"}, Exported: []string{"DIFF_URL"}, GitCredentialHelper: true},
 		Phases: []Phase{
 			{Name: "install", Runtimes: map[string]string{"golang": "1.26", "nodejs": "24"}, Commands: []string{"make tools"}},
 			{Name: "build", Commands: []string{"make check", "make test\n"}, Finally: []string{"make report"}, Continue: true},
@@ -58,8 +59,9 @@ func TestParseRefuses(t *testing.T) {
 		{"a number as a command", "version: 0.2\nphases: {build: {commands: [1]}}", "phases.build.commands[0]: is no string; quote it"},
 		{"runtimes in another phase", "version: 0.2\nphases: {build: {runtime-versions: {golang: 1.26}, commands: [make]}}", "phases.build.runtime-versions: is read in phase install only; move it to phases.install"},
 		{"unknown failure", "version: 0.2\nphases: {build: {on-failure: RETRY, commands: [make]}}", "phases.build.on-failure: is RETRY; write ABORT or CONTINUE"},
-		{"secrets of another store", good + "env: {parameter-store: {A: /a}}", "env.parameter-store: is not a known key; use one of variables, exported-variables, git-credential-helper, shell"},
+		{"secrets of another store", good + "env: {parameter-store: {A: /a}}", "env.parameter-store: is not a known key; use one of variables, secrets-manager, exported-variables, git-credential-helper, shell"},
 		{"a variable that is a list", good + "env: {variables: {A: [1]}}", "env.variables.A: is no text; write text in quotes"},
+		{"a name that is none", good + "env: {exported-variables: [A-B]}", "env.exported-variables[0]: \"A-B\" is no name of a variable; use letters, digits and _"},
 		{"another shell", good + "env: {shell: powershell.exe}", "env.shell: is powershell.exe; write bash, or leave it out"},
 	} {
 		_, err := Parse([]byte(c.text))

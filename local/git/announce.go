@@ -132,7 +132,7 @@ func (s *server) catchUp() error {
 		}
 		for _, p := range changes(name, seen, now) {
 			s.Log.Info("push before the start", "repository", p.Repository, "ref", p.Ref, "after", p.After)
-			s.announce.push(p)
+			s.received(p)
 		}
 	}
 	return nil

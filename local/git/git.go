@@ -46,6 +46,9 @@ type Config struct {
 	// Charts is a directory of static files (a Helm repository), served at / for the host charts.localhost and at
 	// /charts/ for every other host. It may appear later. Empty: none.
 	Charts string
+	// OnReceive is called for every changed ref, in the order of arrival and before OnPush; it should only take a note.
+	// A change that was cut off by a crash is reported at the next start, some of them twice. Nil: nothing is noted.
+	OnReceive func(Push)
 	// OnPush is called once per changed ref after the client has its answer. Its context ends with Run, or when a
 	// newer push to the same ref arrives; calls for one ref never overlap. Refs that changed while nobody listened
 	// are reported at the next start. Nil: pushes are only accepted.

@@ -164,8 +164,16 @@ func (s *server) receive(w http.ResponseWriter, r *http.Request, name string) {
 	}
 	for _, p := range changes(name, before, after) {
 		s.Log.Info("push", "repository", p.Repository, "ref", p.Ref, "before", p.Before, "after", p.After)
-		s.announce.push(p)
+		s.received(p)
 	}
+}
+
+// received hands a change to whoever wants to know.
+func (s *server) received(p Push) {
+	if s.OnReceive != nil {
+		s.OnReceive(p)
+	}
+	s.announce.push(p)
 }
 
 func (s *server) lock(name string) *sync.Mutex {

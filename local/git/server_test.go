@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +26,15 @@ type system struct {
 	url                 string
 	stop                func() error
 	pushes              chan Push
+
+	mu       sync.Mutex
+	received []Push
+}
+
+func (s *system) note(p Push) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.received = append(s.received, p)
 }
 
 func start(t *testing.T, s *system, onPush func(context.Context, Push)) *system {
@@ -46,7 +56,7 @@ func start(t *testing.T, s *system, onPush func(context.Context, Push)) *system 
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(ctx, Config{Listen: address, Repositories: s.root, Charts: s.charts, OnPush: onPush, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		done <- Run(ctx, Config{Listen: address, Repositories: s.root, Charts: s.charts, OnReceive: func(p Push) { s.note(p) }, OnPush: onPush, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	}()
 	s.url = "http://" + address
 	s.stop = sync.OnceValue(func() error { cancel(); return <-done })
@@ -234,6 +244,12 @@ func TestNewerPushCancelsTheOlderCall(t *testing.T) {
 	}
 	if got := <-calls; got != second {
 		t.Errorf("second call for %s, want %s", got, second)
+	}
+	// A superseded push is received all the same.
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if want := []Push{{"platform", "refs/heads/main", zero, first}, {"platform", "refs/heads/main", first, second}}; !slices.Equal(s.received, want) {
+		t.Errorf("received %+v, want %+v", s.received, want)
 	}
 }
 

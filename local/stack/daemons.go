@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -38,10 +37,11 @@ var daemons = map[string]func(context.Context, *Stack, layout.Ports, *slog.Logge
 	supervise.WatchdogName: func(ctx context.Context, s *Stack, _ layout.Ports, log *slog.Logger) error {
 		return supervise.Watchdog(ctx, s.Dir.Path("run"), log)
 	},
-	procNode:    runNode,
-	gitDaemon:   runGit,
-	edgeDaemon:  runEdge,
-	cloudDaemon: runCloud,
+	procNode:        runNode,
+	gitDaemon:       runGit,
+	edgeDaemon:      runEdge,
+	cloudDaemon:     runCloud,
+	pipelinesDaemon: runPipelines,
 }
 
 // Daemons lists the names that Daemon knows.
@@ -110,36 +110,28 @@ func runEdge(ctx context.Context, s *Stack, p layout.Ports, log *slog.Logger) er
 }
 
 // runGit serves the repository and the charts. After a push it tells Flux, as
-// GitHub's webhook would, and deploys the AWS half, as CodePipeline would.
+// GitHub's webhook would, and the pipelines, as the connection to GitHub would.
 func runGit(ctx context.Context, s *Stack, p layout.Ports, log *slog.Logger) error {
-	queue := deploy.NewQueue(deploy.Deployer{Dir: s.Dir, Endpoint: p.URL(layout.AWS)}, log)
 	hook, err := s.webhook(p)
 	if err != nil {
 		return err
 	}
-	var work sync.WaitGroup
-	defer work.Wait()
-	work.Go(func() { queue.Run(ctx) })
 	return git.Run(ctx, git.Config{
 		Listen:       p.Addr(layout.Git),
 		Repositories: filepath.Dir(s.Dir.Repository()),
 		Charts:       s.Dir.Path("charts"),
-		OnPush:       func(ctx context.Context, push git.Push) { pushed(ctx, push, queue, hook, log) },
+		OnReceive:    func(push git.Push) { s.record(push, log) },
+		OnPush:       func(ctx context.Context, push git.Push) { pushed(ctx, push, hook, log) },
 		Log:          log,
 	})
 }
 
-func pushed(ctx context.Context, push git.Push, queue *deploy.Queue, hook git.Webhook, log *slog.Logger) {
+func pushed(ctx context.Context, push git.Push, hook git.Webhook, log *slog.Logger) {
 	if push.Repository != "platform" || push.Ref != "refs/heads/"+source.Branch || push.Deleted() {
 		return
 	}
 	if push.Created() {
-		return // the seed: `up` deploys it, and Flux begins with it
-	}
-	aws, err := queue.Pushed(ctx, push.Before, push.After)
-	log.Info("push", "commit", push.After, "aws", aws)
-	if err != nil {
-		log.Error("the AWS half is not deployed", "commit", push.After, "error", err)
+		return // the seed: Flux begins with it
 	}
 	if err := hook.Send(ctx, push); err != nil {
 		log.Error("Flux was not told of the push", "error", err)

@@ -21,6 +21,7 @@ const (
 	cloudDaemon     = "cloud"
 	databaseProcess = "database"
 	gitDaemon       = "git"
+	pipelinesDaemon = "pipelines"
 	procNode        = "procnode"
 	edgeDaemon      = "edge"
 )
@@ -65,6 +66,7 @@ func (s *Stack) plan(p layout.Ports, x parts) (*supervise.Plan, error) {
 			daemon(procNode, tcp(layout.Gate), controlPlane, cloudDaemon),
 			daemon(edgeDaemon, p.URL(layout.HTTP)+"/_edge/healthz", cloudDaemon, procNode),
 			daemon(gitDaemon, tcp(layout.Git), controlPlane),
+			daemon(pipelinesDaemon, "", cloudDaemon, gitDaemon), // listens nowhere
 		},
 	}, nil
 }

@@ -87,7 +87,10 @@ func (u *up) prepareMoto(ctx context.Context, out *progress.Output) error {
 	if err != nil {
 		return err
 	}
-	u.python, err = moto.EnsureVenv(ctx, cache, out)
+	if u.python, err = moto.EnsureVenv(ctx, cache, out); err != nil {
+		return err
+	}
+	u.awsCLI, err = moto.EnsureCLI(ctx, cache, out)
 	return err
 }
 
@@ -159,7 +162,7 @@ func (u *up) start(ctx context.Context, out *progress.Output) error {
 	if err := layout.WriteFile(u.Dir.Images(), table, 0o600); err != nil {
 		return err
 	}
-	if err := u.saveSettings(settings{FluxOperator: operator}); err != nil {
+	if err := u.saveSettings(settings{FluxOperator: operator, AWS: u.awsCLI}); err != nil {
 		return err
 	}
 	if u.parts.moto, err = moto.Command(u.python, u.ports[layout.Moto], u.Dir.Path("cloud", "moto")); err != nil {

@@ -2,11 +2,9 @@ package stack
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"time"
 
-	"k8s-plus-aws-gitops/local/stack/deploy"
+	"k8s-plus-aws-gitops/local/pipelines"
 	"k8s-plus-aws-gitops/local/stack/layout"
 	"k8s-plus-aws-gitops/local/stack/observe"
 	"k8s-plus-aws-gitops/local/stack/progress"
@@ -19,22 +17,22 @@ type PushOptions struct {
 	Message string
 	// NoWait returns as soon as the commit is pushed.
 	NoWait bool
-	// Timeout is for Flux and the deployment together; default 15 min.
+	// Timeout is for Flux and the pipelines together; default 15 min.
 	Timeout time.Duration
 }
 
 // Pushed is what Push did.
 type Pushed struct {
 	source.Commit
-	// AWS is true when the commit touches the AWS half, so that it is deployed.
-	AWS bool
+	// Executions are those that the push started, in their last state.
+	Executions []*pipelines.Execution
 	// Applied is how long Flux took from the end of the push.
 	Applied time.Duration
 }
 
 // Push commits the working tree to the local repository, as a merge would, and
-// waits until Flux applied the commit and the deployment of the AWS half
-// ended. It fails with the cause when one of them did.
+// waits until Flux applied the commit and the pipelines that it started ended,
+// or wait for an approval. It fails with the cause when one of them did.
 func (s *Stack) Push(ctx context.Context, o PushOptions) (Pushed, error) {
 	ports, err := s.running()
 	if err != nil {
@@ -56,11 +54,9 @@ func (s *Stack) Push(ctx context.Context, o PushOptions) (Pushed, error) {
 	if p.Commit, err = b.Build(ctx, o.Message); err != nil {
 		return p, err
 	}
-	p.AWS = slices.ContainsFunc(p.Files, source.TouchesAWS)
 	if p.Unchanged() {
 		return p, nil
 	}
-	began := time.Now()
 	if err := b.Push(ctx, p.Commit, ports.URL(layout.Git)+"/platform.git"); err != nil {
 		return p, err
 	}
@@ -69,30 +65,21 @@ func (s *Stack) Push(ctx context.Context, o PushOptions) (Pushed, error) {
 	if o.NoWait {
 		return p, nil
 	}
-	return p, s.waitPushed(ctx, &p, began, pushed, o.Timeout)
+	return p, s.waitPushed(ctx, &p, pushed, o.Timeout)
 }
 
-func (s *Stack) waitPushed(ctx context.Context, p *Pushed, began, pushed time.Time, limit time.Duration) error {
+func (s *Stack) waitPushed(ctx context.Context, p *Pushed, pushed time.Time, limit time.Duration) error {
 	steps := []progress.Step{{Name: "Flux applies the commit", Run: func(ctx context.Context, out *progress.Output) error {
 		err := s.waitApplied(ctx, p.ID, limit, out)
 		p.Applied = time.Since(pushed)
 		return err
+	}}, {Name: "Pipelines", Run: func(ctx context.Context, out *progress.Output) error {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		var err error
+		p.Executions, err = s.waitExecutions(ctx, p.ID, out)
+		return err
 	}}}
-	if p.AWS {
-		steps = append(steps, progress.Step{Name: "cdk deploy", Run: func(ctx context.Context, out *progress.Output) error {
-			ctx, cancel := context.WithTimeout(ctx, limit)
-			defer cancel()
-			r, err := deploy.Wait(ctx, s.Dir, p.ID, began)
-			if err != nil {
-				return err
-			}
-			if !r.OK {
-				return fmt.Errorf("%s (%s)", r.Error, r.Log)
-			}
-			out.Result("deployment %d", r.Number)
-			return nil
-		}})
-	}
 	// Both are watched to the end: one half's failure says nothing of the other.
 	return progress.Runner{Display: s.Display, Parallel: len(steps), All: true}.Run(ctx, steps)
 }

@@ -90,6 +90,8 @@ func remembered(state string) string {
 type settings struct {
 	// FluxOperator is the folder of the flux-operator module.
 	FluxOperator string `json:"fluxOperator"`
+	// AWS is the AWS CLI for the pipelines' builds.
+	AWS string `json:"aws"`
 }
 
 func (s *Stack) settingsFile() string { return s.Dir.Path("run", "settings.json") }

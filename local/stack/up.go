@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"k8s-plus-aws-gitops/local/pipelines"
 	"k8s-plus-aws-gitops/local/stack/deploy"
 	"k8s-plus-aws-gitops/local/stack/layout"
 	"k8s-plus-aws-gitops/local/stack/observe"
@@ -63,6 +64,7 @@ type up struct {
 	parts  parts
 	images hostPrograms
 	python string
+	awsCLI string
 	commit string
 }
 
@@ -184,7 +186,7 @@ func (u *up) awsAPI(ctx context.Context, out *progress.Output) error {
 	out.Note("waiting for moto, the database and the load balancer")
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
-	return supervise.WaitReady(ctx, u.Dir.Path("run"), motoProcess, databaseProcess, cloudDaemon, procNode, edgeDaemon, gitDaemon)
+	return supervise.WaitReady(ctx, u.Dir.Path("run"), motoProcess, databaseProcess, cloudDaemon, procNode, edgeDaemon, gitDaemon, pipelinesDaemon)
 }
 
 func (u *up) deployer() deploy.Deployer {
@@ -201,15 +203,31 @@ func (u *up) bootstrap(ctx context.Context, out *progress.Output) error {
 
 func (u *up) deploy(ctx context.Context, out *progress.Output) error {
 	d := u.deployer()
-	current, err := d.Current(ctx, u.commit)
+	// What an earlier run left to the pipelines is theirs to finish.
+	if err := wait(ctx, u.o.Timeout, out, func(context.Context) error { return idle(pipelines.Folder(u.Dir)) }); err != nil {
+		return err
+	}
+	done, err := d.Done(ctx)
 	if err != nil {
 		return err
 	}
-	if current {
-		out.Result("up to date")
+	if done {
+		out.Result("already there")
 		return nil
 	}
 	_, err = d.Deploy(ctx, u.commit, out)
+	return err
+}
+
+// idle fails while an execution runs; one that waits for a person does not
+// count.
+func idle(root string) error {
+	all, err := pipelines.List(root)
+	for _, e := range all {
+		if e.Shown() == pipelines.InProgress {
+			return fmt.Errorf("pipeline %s is at work on %.8s", e.Pipeline, e.Commit)
+		}
+	}
 	return err
 }
 

@@ -26,6 +26,7 @@ func TestScenario(t *testing.T) {
 	for _, p := range []string{"edge", "git", "procnode", "cloud", "moto", "database", "controlplane", "watchdog", "supervisor"} {
 		s.step("5 kill -9 "+p, func(ctx context.Context) (string, error) { return s.kill(ctx, p) })
 	}
+	s.delivery()
 	s.step("6 cdk destroy", s.destroy)
 	s.step("6 reset leaves no process and no file", s.reset)
 }

@@ -97,7 +97,7 @@ func (s *system) cleanUp(tmp string) {
 	if s.failed {
 		logs := filepath.Join(s.root, "out", "e2e-logs")
 		_ = os.RemoveAll(logs)
-		for _, d := range []string{"log", "deployments"} {
+		for _, d := range []string{"log", "deployments", "pipelines/executions"} {
 			_ = os.CopyFS(filepath.Join(logs, d), os.DirFS(s.dir.Path(d)))
 		}
 		s.t.Logf("logs: %s", logs)

@@ -80,6 +80,25 @@ func EnsureVenv(ctx context.Context, cacheDir string, out io.Writer) (string, er
 	if check(ctx, system) == nil {
 		return system, nil
 	}
+	return environment(ctx, system, cacheDir, out)
+}
+
+// EnsureCLI returns an AWS CLI: the one on PATH when it works, else that of
+// the virtual environment.
+func EnsureCLI(ctx context.Context, cacheDir string, out io.Writer) (string, error) {
+	if cli, err := exec.LookPath("aws"); err == nil && exec.CommandContext(ctx, cli, "--version").Run() == nil {
+		return cli, nil
+	}
+	system, err := exec.LookPath("python3")
+	if err != nil {
+		return "", errors.New("neither aws nor python3 is on PATH: install one of them")
+	}
+	python, err := environment(ctx, system, cacheDir, out)
+	return filepath.Join(filepath.Dir(python), "aws"), err
+}
+
+// environment makes the virtual environment unless it is there.
+func environment(ctx context.Context, system, cacheDir string, out io.Writer) (string, error) {
 	sum := sha256.Sum256(requirements)
 	dir := filepath.Join(cacheDir, "moto-"+hex.EncodeToString(sum[:6]))
 	python := filepath.Join(dir, "bin", "python3")

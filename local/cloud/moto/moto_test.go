@@ -171,3 +171,18 @@ func text(t *testing.T, v any) string {
 	}
 	return string(data)
 }
+
+func TestEnsureCLITakesTheOneOnPath(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir)
+	aws := filepath.Join(dir, "aws")
+	for script, want := range map[string]string{"#!/bin/sh\nexit 0\n": "", "#!/bin/sh\nexit 127\n": "neither aws nor python3 is on PATH"} {
+		if err := os.WriteFile(aws, []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		got, err := EnsureCLI(t.Context(), dir, io.Discard)
+		if want == "" && (err != nil || got != aws) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %s, %v", script, got, err)
+		}
+	}
+}

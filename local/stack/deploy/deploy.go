@@ -1,7 +1,6 @@
-// Package deploy runs the real CDK CLI against the local AWS endpoint, for a
-// commit of the local repository. On AWS, CodePipeline and CodeBuild do this;
-// here this package stands in for them until the local loop runs the
-// synthesized pipeline itself.
+// Package deploy is the bootstrap of the local environment: `cdk bootstrap`
+// and the one `cdk deploy` that makes all stacks, its pipelines included, which
+// deploy every later commit. It also knows how to reach the local AWS endpoint.
 package deploy
 
 import (
@@ -47,16 +46,12 @@ func (d Deployer) Bootstrap(ctx context.Context, out io.Writer) (bool, error) {
 	return err == nil, err
 }
 
-// Current reports whether the commit's AWS half is what was deployed last,
-// successfully, and all stacks of the environment are whole.
-func (d Deployer) Current(ctx context.Context, commit string) (bool, error) {
+// Done reports whether the bootstrap succeeded and all stacks of the
+// environment are whole. What was pushed since then is the pipelines' matter.
+func (d Deployer) Done(ctx context.Context) (bool, error) {
 	last, ok := Last(d.Dir)
 	if !ok || !last.OK {
 		return false, nil
-	}
-	digest, err := source.AWSDigest(ctx, d.Dir.Repository(), commit)
-	if err != nil || digest != last.Digest {
-		return false, err
 	}
 	stacks, err := d.allStacks(ctx)
 	if err != nil {
@@ -91,9 +86,6 @@ func (d Deployer) Deploy(ctx context.Context, commit string, out io.Writer) (Res
 	}
 	defer lock.Release()
 	r := Result{Commit: commit}
-	if r.Digest, err = source.AWSDigest(ctx, d.Dir.Repository(), commit); err != nil {
-		return r, err
-	}
 	if r.Subject, err = source.Subject(ctx, d.Dir.Repository(), commit); err != nil {
 		return r, err
 	}
@@ -105,10 +97,12 @@ func (d Deployer) Deploy(ctx context.Context, commit string, out io.Writer) (Res
 		return r, err
 	}
 	defer log.Close()
-	var last tail
+	var last Tail
 	err = d.deploy(ctx, commit, io.MultiWriter(log, out, &last))
 	if err != nil {
-		err = d.cause(ctx, err, last.text(), r.Started)
+		if ctx.Err() == nil {
+			err = fmt.Errorf("%w: %s", err, Cause(ctx, d.allStacks, r.Started, last.Text()))
+		}
 		r.Error = err.Error()
 	}
 	r.OK, r.Ended = err == nil, time.Now()
@@ -163,7 +157,7 @@ func (d Deployer) command(ctx context.Context, dir string, out io.Writer, comman
 		return d.run(ctx, dir, out, command...)
 	}
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = dir, out, out, environ(d.Dir, d.Endpoint)
+	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = dir, out, out, Environ(d.Dir, d.Endpoint)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = 5 * time.Second
@@ -180,21 +174,15 @@ func (d Deployer) command(ctx context.Context, dir string, out io.Writer, comman
 	return nil
 }
 
-// cause replaces the CLI's exit status by what happened: the stack's failed
-// event, or else the last lines it wrote.
-func (d Deployer) cause(ctx context.Context, err error, said string, since time.Time) error {
-	if ctx.Err() != nil {
-		return err
-	}
-	if stacks, serr := d.allStacks(ctx); serr == nil {
+// Cause says why the CDK CLI failed, from the end of what it wrote: the failed
+// event of a stack that it names, or else its most telling line.
+func Cause(ctx context.Context, list func(context.Context) ([]observe.Stack, error), since time.Time, said string) string {
+	if stacks, err := list(ctx); err == nil {
 		for _, s := range stacks {
-			if s.Cause != "" && s.Updated.After(since.Add(-time.Second)) {
-				return fmt.Errorf("stack %s: %s", s.Name, s.Cause)
+			if s.Cause != "" && s.Updated.After(since.Add(-time.Second)) && strings.Contains(said, s.Name) {
+				return fmt.Sprintf("stack %s: %s", s.Name, s.Cause)
 			}
 		}
 	}
-	if said != "" {
-		return fmt.Errorf("%w: %s", err, said)
-	}
-	return err
+	return telling(said)
 }

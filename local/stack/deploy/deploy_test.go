@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,7 +57,7 @@ func newSystem(t *testing.T) *system {
 			line := filepath.Base(c[0]) + " " + strings.Join(c[1:], " ")
 			s.ran = append(s.ran, line)
 			if s.fail != "" && strings.HasPrefix(line, s.fail) {
-				fmt.Fprintln(out, "\x1b[31mError: it broke\x1b[0m\n\nbye")
+				fmt.Fprintln(out, "local-ghost failed\n\x1b[31mError: it broke\x1b[0m\n\nbye\nmake: *** Error 1")
 				return errors.New("exit status 1")
 			}
 			return nil
@@ -100,10 +99,10 @@ func (s *system) commit(files map[string]string) string {
 	return s.git(s.repo, "rev-parse", "HEAD")
 }
 
-func TestDeployAndCurrent(t *testing.T) {
+func TestDeployOnce(t *testing.T) {
 	s := newSystem(t)
 	head := s.git(s.repo, "rev-parse", "HEAD")
-	if ok, err := s.d.Current(t.Context(), head); err != nil || ok {
+	if ok, err := s.d.Done(t.Context()); err != nil || ok {
 		t.Fatalf("before: %v, %v", ok, err)
 	}
 	r, err := s.d.Deploy(t.Context(), head, io.Discard)
@@ -116,13 +115,16 @@ func TestDeployAndCurrent(t *testing.T) {
 	if to, err := os.Readlink(s.dir.Path("deployments", "checkout", "node_modules")); err != nil || to != filepath.Join(s.repo, "node_modules") {
 		t.Errorf("node_modules: %s, %v", to, err)
 	}
-	flux := s.commit(map[string]string{"k8s/a.yaml": "a: 2"})
-	if ok, err := s.d.Current(t.Context(), flux); err != nil || !ok {
-		t.Errorf("after a change for Flux: %v, %v", ok, err)
+	// A later commit is the pipelines' matter; a stack that is not whole is not.
+	s.commit(map[string]string{"main.go": "package main // changed"})
+	if ok, err := s.d.Done(t.Context()); err != nil || !ok {
+		t.Errorf("after: %v, %v", ok, err)
 	}
-	both := s.commit(map[string]string{"main.go": "package main // changed"})
-	if ok, err := s.d.Current(t.Context(), both); err != nil || ok {
-		t.Errorf("after a change for AWS: %v, %v", ok, err)
+	for _, stacks := range [][]observe.Stack{nil, {{Name: "local-ghost", Status: "UPDATE_ROLLBACK_FAILED"}}} {
+		s.d.stacks = func(context.Context, aws.Config) ([]observe.Stack, error) { return stacks, nil }
+		if ok, err := s.d.Done(t.Context()); err != nil || ok {
+			t.Errorf("%+v: %v, %v", stacks, ok, err)
+		}
 	}
 }
 
@@ -138,7 +140,7 @@ func TestFailureNamesItsCause(t *testing.T) {
 		return []observe.Stack{{Name: "local-ghost", Status: "UPDATE_ROLLBACK_COMPLETE", Cause: "Db (AWS::RDS::DBInstance): no such class", Updated: time.Now().Add(time.Minute)}}, nil
 	}
 	r, _ = s.d.Deploy(t.Context(), head, io.Discard)
-	if want := "stack local-ghost: Db (AWS::RDS::DBInstance): no such class"; r.Error != want {
+	if want := "exit status 1: stack local-ghost: Db (AWS::RDS::DBInstance): no such class"; r.Error != want {
 		t.Errorf("got %q, want %q", r.Error, want)
 	}
 	last, ok := Last(s.dir)
@@ -148,43 +150,6 @@ func TestFailureNamesItsCause(t *testing.T) {
 	log, err := os.ReadFile(r.Log)
 	if err != nil || !strings.Contains(string(log), "it broke") {
 		t.Errorf("log %q, %v", log, err)
-	}
-}
-
-func TestQueue(t *testing.T) {
-	s := newSystem(t)
-	q := NewQueue(s.d, slog.New(slog.DiscardHandler))
-	first := s.git(s.repo, "rev-parse", "HEAD")
-	flux := s.commit(map[string]string{"k8s/a.yaml": "a: 2"})
-	if ok, err := q.Pushed(t.Context(), first, flux); err != nil || ok {
-		t.Fatalf("flux only: %v, %v", ok, err)
-	}
-	older := s.commit(map[string]string{"main.go": "package main // 1"})
-	newer := s.commit(map[string]string{"main.go": "package main // 2"})
-	for _, p := range [][2]string{{flux, older}, {older, newer}} {
-		if ok, err := q.Pushed(t.Context(), p[0], p[1]); err != nil || !ok {
-			t.Fatalf("%v, %v", ok, err)
-		}
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() { q.Run(ctx); close(done) }()
-	r, err := Wait(ctx, s.dir, older, time.Time{})
-	if err != nil || r.Commit != newer {
-		t.Errorf("waited for %s, got %+v, %v", older, r, err)
-	}
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if w, _ := q.next(); w == "" {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the queue is not empty")
-		}
-	}
-	cancel()
-	<-done
-	if n := len(Results(s.dir)); n != 1 {
-		t.Errorf("%d deployments, want 1: the newest wins", n)
 	}
 }
 
@@ -206,7 +171,7 @@ func TestEnvironHidesTheUsersAccount(t *testing.T) {
 	t.Setenv("KUBECONFIG", "/elsewhere")
 	t.Setenv("PATH", "/bin")
 	d := &layout.Dir{Repo: "/repo"}
-	env := strings.Join(environ(d, "http://127.0.0.1:5"), "\n") + "\n"
+	env := strings.Join(Environ(d, "http://127.0.0.1:5"), "\n") + "\n"
 	for _, want := range []string{"PATH=/repo/node_modules/.bin:/bin\n", "AWS_ENDPOINT_URL=http://127.0.0.1:5\n", "AWS_ACCESS_KEY_ID=test\n"} {
 		if !strings.Contains(env, want) {
 			t.Errorf("lacks %q", want)
@@ -221,13 +186,15 @@ func TestTail(t *testing.T) {
 	for said, want := range map[string]string{
 		"building\nERROR DBInstanceClass: 'x' is not valid\n   local/ghost/Database\nSynthesis finished with errors\n": "ERROR DBInstanceClass: 'x' is not valid",
 		"# app\n./main.go:3:5: undefined: x\n./main.go:9:5: undefined: y\n":                                            "./main.go:3:5: undefined: x",
+		"--- FAIL: TestA (0.00s)\n    a_test.go:5: it is wrong\nFAIL\nmake: *** [Makefile:60: test] Error 1\n":         "a_test.go:5: it is wrong",
+		"FAIL  go.mod is tidy\nok    manifests\nmake: *** [Makefile:56: check] Error 1\n":                              "FAIL  go.mod is tidy",
 		"one\nit cannot be\ndone\n": "it cannot be",
 		"one\ntwo\n\n":              "two",
 		"":                          "",
 	} {
-		var tl tail
+		var tl Tail
 		fmt.Fprint(&tl, said)
-		if got := tl.text(); got != want {
+		if got := telling(tl.Text()); got != want {
 			t.Errorf("%q: got %q", said, got)
 		}
 	}

@@ -52,9 +52,10 @@ func Config(endpoint string) aws.Config {
 	}
 }
 
-// environ is the environment of the CDK CLI and of the app: the user's without
-// their AWS account, and with the Node.js of package.json first on the PATH.
-func environ(d *layout.Dir, endpoint string) []string {
+// Environ is the environment of the CDK CLI and of the app, and of every build
+// of a pipeline: the user's without their AWS account, and with the Node.js of
+// package.json first on the PATH.
+func Environ(d *layout.Dir, endpoint string) []string {
 	vars := Variables(endpoint)
 	var out []string
 	for _, e := range os.Environ() {

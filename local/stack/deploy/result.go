@@ -14,11 +14,9 @@ import (
 
 // Result is one run of `cdk deploy`.
 type Result struct {
-	Number  int    `json:"number"`
-	Commit  string `json:"commit"`
-	Subject string `json:"subject"`
-	// Digest identifies the AWS half of the commit, see source.AWSDigest.
-	Digest  string    `json:"digest"`
+	Number  int       `json:"number"`
+	Commit  string    `json:"commit"`
+	Subject string    `json:"subject"`
 	Started time.Time `json:"started"`
 	// Ended is zero while the deployment runs, and stays so when the process
 	// that ran it was killed.

@@ -80,7 +80,7 @@ func (d *Dir) Create() error {
 	if err := os.MkdirAll(d.Root, 0o700); err != nil {
 		return fmt.Errorf("state directory %s: %w: name a writable directory with --state", d.Root, err)
 	}
-	for _, f := range []string{"log", "run", "deployments", "git"} {
+	for _, f := range []string{"log", "run", "deployments", "pipelines", "git"} {
 		if err := os.MkdirAll(d.Path(f), 0o700); err != nil {
 			return fmt.Errorf("state directory: %w", err)
 		}

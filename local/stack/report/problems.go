@@ -3,8 +3,10 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
+	"k8s-plus-aws-gitops/local/pipelines"
 	"k8s-plus-aws-gitops/local/stack/observe"
 )
 
@@ -28,7 +30,17 @@ func (s *Status) Problems() []string {
 		}
 	}
 	if d := s.Deployment; d != nil && !d.Ended.IsZero() && !d.OK {
-		add("deployment %d of %.8s: %s (%s)", d.Number, d.Commit, d.Error, d.Log)
+		add("bootstrap %d of %.8s: %s (%s)", d.Number, d.Commit, d.Error, d.Log)
+	}
+	for _, e := range s.Pipelines {
+		if e.Status != pipelines.Failed {
+			continue
+		}
+		log := ""
+		if a := e.FailedAction(); a != nil && a.Log != "" {
+			log = " (" + a.Log + ")"
+		}
+		add("pipeline %s, commit %.8s: %s%s", e.Pipeline, e.Commit, e.Reason, log)
 	}
 	for _, a := range s.Apps {
 		if a.Cause != "" {
@@ -60,9 +72,10 @@ func (s *Status) Problems() []string {
 }
 
 // failed reports whether a stack is in trouble. One that is back at its old
-// state after a failed update is, until a later deployment succeeded.
+// state after a failed update is, until the pipelines succeed again.
 func (s *Status) failed(x Stack) bool {
-	reverted := x.Stable() && (x.Complete() || s.Deployment == nil || s.Deployment.OK)
+	calm := !slices.ContainsFunc(s.Pipelines, func(e *pipelines.Execution) bool { return e.Status == pipelines.Failed })
+	reverted := x.Stable() && (x.Complete() || calm && (s.Deployment == nil || s.Deployment.OK))
 	return !reverted && !x.Busy()
 }
 
@@ -75,7 +88,12 @@ func (s *Status) Waiting() []string {
 		}
 	}
 	if d := s.Deployment; d != nil && d.Ended.IsZero() {
-		out = append(out, fmt.Sprintf("deployment %d", d.Number))
+		out = append(out, fmt.Sprintf("bootstrap %d", d.Number))
+	}
+	for _, e := range s.Pipelines {
+		if !e.Status.Ended() {
+			out = append(out, "pipeline "+e.Pipeline)
+		}
 	}
 	for _, items := range [][]observe.Item{s.Sources, s.Kustomizations, s.HelmReleases} {
 		for _, i := range items {

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s-plus-aws-gitops/local/pipelines"
 	"k8s-plus-aws-gitops/local/stack/deploy"
 	"k8s-plus-aws-gitops/local/stack/layout"
 	"k8s-plus-aws-gitops/local/stack/observe"
@@ -31,9 +32,11 @@ type Status struct {
 	Kustomizations []observe.Item `json:"kustomizations"`
 	HelmReleases   []observe.Item `json:"helmReleases"`
 	Apps           []observe.App  `json:"apps"`
-	// Deployment is the last run of `cdk deploy`.
+	// Deployment is the bootstrap: the last `cdk deploy` by `up`.
 	Deployment *deploy.Result `json:"deployment,omitempty"`
-	URLs       []URL          `json:"urls"`
+	// Pipelines are the last executions of each.
+	Pipelines []*pipelines.Execution `json:"pipelines,omitempty"`
+	URLs      []URL                  `json:"urls"`
 	// Recorded are the resource types of the stacks that the AWS endpoint only
 	// records, without a service behind them.
 	Recorded []string `json:"recorded,omitempty"`
@@ -89,6 +92,9 @@ func Collect(ctx context.Context, d *layout.Dir, limit time.Duration) (*Status, 
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	c := &collector{status: s}
+	if s.Pipelines, err = pipelines.Last(pipelines.Folder(d)); err != nil {
+		c.unknown("pipelines", err)
+	}
 	if s.Commit, err = source.Head(ctx, d.Repository()); err != nil {
 		c.unknown("git repository", err)
 	}

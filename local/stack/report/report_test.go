@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"k8s-plus-aws-gitops/local/pipelines"
 	"k8s-plus-aws-gitops/local/stack/deploy"
 	"k8s-plus-aws-gitops/local/stack/layout"
 	"k8s-plus-aws-gitops/local/stack/observe"
@@ -38,8 +39,12 @@ func healthy() *Status {
 		HelmReleases:   []observe.Item{item("kube-system", "aws-load-balancer-controller", "3.2.2")},
 		Apps:           []observe.App{{Namespace: "ghost", Name: "ghost", Ready: 2, Wanted: 2, Updated: 2, Total: 2}},
 		Deployment:     &deploy.Result{Number: 3, Commit: "0123456789abcdef", Subject: "Make the database larger than it was", OK: true, Started: now.Add(-2 * time.Minute), Ended: now.Add(-time.Minute)},
-		URLs:           []URL{{Name: "Ghost", URL: "https://ghost.localhost:8443/", Answer: "200"}, {Name: "AWS API", URL: "http://127.0.0.1:20000"}},
-		Recorded:       []string{"AWS::EC2::FlowLog", "AWS::EKS::Addon", "AWS::IAM::ManagedPolicy", "AWS::Logs::LogGroup"},
+		Pipelines: []*pipelines.Execution{
+			{ID: "5e0c6f1a-", Pipeline: "local-app-resources", Status: pipelines.Succeeded, Commit: "0123456789abcdef", Stage: "Deploy", Ended: now.Add(-90 * time.Second)},
+			{ID: "7b1d0c2e-", Pipeline: "local-infrastructure", Status: pipelines.Superseded, Commit: "0123456789abcdef", Stage: "Source", Ended: now.Add(-2 * time.Hour)},
+		},
+		URLs:     []URL{{Name: "Ghost", URL: "https://ghost.localhost:8443/", Answer: "200"}, {Name: "AWS API", URL: "http://127.0.0.1:20000"}},
+		Recorded: []string{"AWS::EC2::FlowLog", "AWS::EKS::Addon", "AWS::IAM::ManagedPolicy", "AWS::Logs::LogGroup"},
 	}
 }
 
@@ -48,6 +53,9 @@ func broken() *Status {
 	s.Processes[1] = Process{Record: supervise.Record{Name: "controlplane", Restarts: 4, LastExit: "signal: killed"}, State: "stopped"}
 	s.Stacks[1] = Stack{Name: "local-ghost", Status: "UPDATE_ROLLBACK_COMPLETE", Cause: "Database (AWS::RDS::DBInstance): DB instance class db.x9.huge is not offered with MySQL 8.4 in this region"}
 	s.Deployment.OK, s.Deployment.Error, s.Deployment.Log = false, "stack local-ghost: Database (AWS::RDS::DBInstance): not offered", "/s/deployments/000003.log"
+	s.Pipelines[0].Status, s.Pipelines[0].Reason = pipelines.Failed, "Deploy: phase build: exit status 1: stack local-ghost: Database (AWS::RDS::DBInstance): not offered"
+	s.Pipelines[0].Actions = []*pipelines.ActionState{{Status: pipelines.Failed, Log: "/s/pipelines/executions/local-app-resources/5e0c6f1a/Deploy-Deploy.log"}}
+	s.Pipelines[1] = &pipelines.Execution{ID: "7b1d0c2e-", Pipeline: "local-infrastructure", Status: pipelines.InProgress, Commit: "0123456789abcdef", Stage: "Approve", Actions: []*pipelines.ActionState{{Status: pipelines.Waiting}}}
 	s.Kustomizations = []observe.Item{
 		{Namespace: "flux-system", Name: "apps", Ready: "False", Reason: "HealthCheckFailed", Message: "health check failed after 1m30s: timeout waiting for: [Deployment/ghost/ghost status: 'Failed']"},
 		{Namespace: "flux-system", Name: "services", Ready: "False", Reason: "DependencyNotReady", Message: "waits"},
@@ -93,7 +101,7 @@ func TestWaiting(t *testing.T) {
 	if p := healthy().Problems(); len(p) != 0 {
 		t.Errorf("healthy has problems %q", p)
 	}
-	if got, want := strings.Join(broken().Waiting(), " "), "flux-system/services flux-system/platform-configs"; got != want {
+	if got, want := strings.Join(broken().Waiting(), " "), "pipeline local-infrastructure flux-system/services flux-system/platform-configs"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

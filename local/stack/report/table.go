@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s-plus-aws-gitops/local/pipelines"
 	"k8s-plus-aws-gitops/local/stack/observe"
 )
 
@@ -76,7 +77,7 @@ func (s *Status) rows(now time.Time) []row {
 		out = append(out, row{"stack", x.Name, state, x.Status})
 	}
 	if d := s.Deployment; d != nil {
-		r := row{"deployment", fmt.Sprintf("#%d %.8s %s", d.Number, d.Commit, d.Subject), "working", "since " + d.Started.Format("15:04:05")}
+		r := row{"bootstrap", fmt.Sprintf("#%d %.8s %s", d.Number, d.Commit, d.Subject), "working", "since " + d.Started.Format("15:04:05")}
 		if !d.Ended.IsZero() {
 			r.state, r.detail = "failed", ago(now.Sub(d.Ended))+" ago"
 			if d.OK {
@@ -84,6 +85,9 @@ func (s *Status) rows(now time.Time) []row {
 			}
 		}
 		out = append(out, r)
+	}
+	for _, e := range s.Pipelines {
+		out = append(out, execution(e, now))
 	}
 	out = append(out, items("source", s.Sources)...)
 	out = append(out, items("kustomization", s.Kustomizations)...)
@@ -102,6 +106,24 @@ func (s *Status) rows(now time.Time) []row {
 		out = append(out, row{"url", u.Name, state, u.URL})
 	}
 	return out
+}
+
+func execution(e *pipelines.Execution, now time.Time) row {
+	r := row{"pipeline", e.Pipeline, "working", fmt.Sprintf("%.8s %s", e.Commit, e.Stage)}
+	switch e.Shown() {
+	case pipelines.Succeeded:
+		r.state = "ready"
+	case pipelines.Failed:
+		r.state = "failed"
+	case pipelines.Waiting, pipelines.Queued:
+		r.state = "waiting"
+	case pipelines.Cancelled, pipelines.Superseded:
+		r.state = "stopped"
+	}
+	if e.Status.Ended() {
+		r.detail += ", " + ago(now.Sub(e.Ended)) + " ago"
+	}
+	return r
 }
 
 func appState(a observe.App) string {

@@ -142,3 +142,41 @@ func Contains(ctx context.Context, bare, head, commit string) (bool, error) {
 	base, err := git(ctx, bare, nil, "merge-base", head, commit)
 	return base == commit, err
 }
+
+// Base returns the newest commit that two have in common.
+func Base(ctx context.Context, bare, a, b string) (string, error) {
+	return git(ctx, bare, nil, "merge-base", a, b)
+}
+
+// Resolve returns the commit that a ref points to.
+func Resolve(ctx context.Context, bare, ref string) (string, error) {
+	return git(ctx, bare, nil, "rev-parse", "--verify", "--end-of-options", ref+"^{commit}")
+}
+
+// Person wrote a commit.
+type Person struct{ Name, Email, Date string }
+
+// Author returns who wrote a commit, and when.
+func Author(ctx context.Context, bare, commit string) (Person, error) {
+	out, err := git(ctx, bare, nil, "log", "-1", "--format=%an%n%ae%n%aI", commit)
+	lines := append(strings.Split(out, "\n"), "", "", "")
+	return Person{Name: lines[0], Email: lines[1], Date: lines[2]}, err
+}
+
+// Clone makes a full clone with the commit checked out, from the bare
+// repository, with url as its origin.
+func Clone(ctx context.Context, bare, url, commit, dir string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"clone", "--quiet", "--no-checkout", bare, dir},
+		{"-C", dir, "remote", "set-url", "origin", url},
+		{"-C", dir, "checkout", "--quiet", "--detach", commit},
+	} {
+		if _, err := git(ctx, "", nil, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

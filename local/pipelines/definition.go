@@ -1,0 +1,256 @@
+package pipelines
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/smithy-go"
+)
+
+// Pipeline is an AWS::CodePipeline::Pipeline as its stack was deployed.
+type Pipeline struct {
+	Name                     string
+	PipelineType             string
+	ExecutionMode            string
+	RestartExecutionOnUpdate bool
+	Stages                   []Stage
+	Triggers                 []Trigger
+	Variables                []any
+	// Digest identifies the definition.
+	Digest string `json:"-"`
+}
+
+// Stage is a stage: its actions run by RunOrder, those of one number at once.
+type Stage struct {
+	Name    string
+	Actions []Action
+	// Not run here: a stage that has them is refused.
+	Blockers                          []any
+	BeforeEntry, OnFailure, OnSuccess any
+}
+
+// Action is an action of a stage.
+type Action struct {
+	Name, Namespace  string
+	RunOrder         int
+	ActionTypeID     ActionType `json:"ActionTypeId"`
+	Configuration    map[string]any
+	InputArtifacts   []struct{ Name string }
+	OutputArtifacts  []struct{ Name string }
+	TimeoutInMinutes int
+	// Not run here: an action that has them is refused.
+	Commands, OutputVariables []string
+	EnvironmentVariables      []any
+}
+
+// ActionType names what runs an action.
+type ActionType struct{ Category, Owner, Provider, Version string }
+
+// String is the type as the documentation writes it.
+func (t ActionType) String() string { return t.Category + "/" + t.Owner + "/" + t.Provider }
+
+// text is a value of the configuration.
+func (a *Action) text(key string) string {
+	if v, ok := a.Configuration[key]; ok {
+		return fmt.Sprint(v)
+	}
+	return ""
+}
+
+// detectsChanges is the source's own trigger, on unless it says otherwise.
+func (a *Action) detectsChanges() bool { return !strings.EqualFold(a.text("DetectChanges"), "false") }
+
+const sourceType = "Source/AWS/CodeStarSourceConnection"
+
+// source is the action that reads the repository.
+func (p *Pipeline) source() *Action {
+	for _, s := range p.Stages {
+		for i := range s.Actions {
+			if s.Actions[i].ActionTypeID.String() == sourceType {
+				return &s.Actions[i]
+			}
+		}
+	}
+	return nil
+}
+
+// Project is an AWS::CodeBuild::Project.
+type Project struct {
+	Name             string
+	TimeoutInMinutes int
+	Source           struct{ Type, BuildSpec string }
+	Environment      struct {
+		Image                string
+		EnvironmentVariables []Variable
+	}
+}
+
+// Variable is a variable of a project or of an action.
+type Variable struct{ Name, Type, Value string }
+
+// Definitions are the pipelines and projects of a stack.
+type Definitions struct {
+	Pipelines map[string]*Pipeline
+	Projects  map[string]*Project
+	// Busy is set while the stack is updated, which may be rolled back.
+	Busy bool
+}
+
+// Load reads the definitions from the deployed template of a stack. The
+// template is what CodePipeline was told, which its own API does not return in
+// full. A stack that does not exist has no pipelines.
+func Load(ctx context.Context, c aws.Config, stack string) (*Definitions, error) {
+	client := cloudformation.NewFromConfig(c)
+	out, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &stack})
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() == "ValidationError" {
+		return &Definitions{}, nil // CloudFormation's answer for a stack that does not exist
+	}
+	if err != nil {
+		return nil, fmt.Errorf("template of %s: %w", stack, err)
+	}
+	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
+	if err != nil {
+		return nil, fmt.Errorf("stack %s: %w", stack, err)
+	}
+	busy := slices.ContainsFunc(described.Stacks, func(s types.Stack) bool { return strings.HasSuffix(string(s.StackStatus), "_IN_PROGRESS") })
+	ids := map[string]string{"AWS::Region": c.Region, "AWS::Partition": "aws", "AWS::StackName": stack, "AWS::URLSuffix": "amazonaws.com"}
+	pages := cloudformation.NewListStackResourcesPaginator(client, &cloudformation.ListStackResourcesInput{StackName: &stack})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("resources of %s: %w", stack, err)
+		}
+		for _, r := range page.StackResourceSummaries {
+			ids[aws.ToString(r.LogicalResourceId)] = aws.ToString(r.PhysicalResourceId)
+		}
+	}
+	d, err := parse([]byte(aws.ToString(out.TemplateBody)), ids)
+	if err == nil {
+		d.Busy = busy
+	}
+	return d, err
+}
+
+// parse finds the pipelines and projects of a template; ids are what Ref
+// gives.
+func parse(template []byte, ids map[string]string) (*Definitions, error) {
+	var t struct {
+		Resources map[string]struct {
+			Type       string
+			Properties map[string]any
+		}
+	}
+	if err := json.Unmarshal(template, &t); err != nil {
+		return nil, fmt.Errorf("template: %w", err)
+	}
+	d := &Definitions{Pipelines: map[string]*Pipeline{}, Projects: map[string]*Project{}}
+	for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
+		r := t.Resources[id]
+		var err error
+		switch r.Type {
+		case "AWS::CodePipeline::Pipeline":
+			p := &Pipeline{}
+			if p.Digest, err = resolved(r.Properties, ids, p); p.Name == "" {
+				p.Name = ids[id]
+			}
+			d.Pipelines[p.Name] = p
+		case "AWS::CodeBuild::Project":
+			p := &Project{}
+			if _, err = resolved(r.Properties, ids, p); p.Name == "" {
+				p.Name = ids[id]
+			}
+			d.Projects[p.Name] = p
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s (%s): %w", id, r.Type, err)
+		}
+	}
+	return d, nil
+}
+
+// resolved writes properties, their functions replaced, into a struct and
+// returns a digest of them.
+func resolved(properties map[string]any, ids map[string]string, into any) (string, error) {
+	value, err := evaluate(properties, ids)
+	if err != nil {
+		return "", err
+	}
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:8]), json.Unmarshal(raw, into)
+}
+
+// evaluate replaces Ref and Fn::Join. Fn::GetAtt becomes a name: nothing that a
+// pipeline runs depends on an ARN of its stack.
+func evaluate(value any, ids map[string]string) (any, error) {
+	switch v := value.(type) {
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			x, err := evaluate(v[i], ids)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = x
+		}
+		return out, nil
+	case map[string]any:
+		if len(v) == 1 {
+			for key, argument := range v {
+				if key == "Ref" || strings.HasPrefix(key, "Fn::") {
+					return function(key, argument, ids)
+				}
+			}
+		}
+		out := make(map[string]any, len(v))
+		for key := range v {
+			x, err := evaluate(v[key], ids)
+			if err != nil {
+				return nil, err
+			}
+			out[key] = x
+		}
+		return out, nil
+	}
+	return value, nil
+}
+
+func function(name string, argument any, ids map[string]string) (any, error) {
+	argument, err := evaluate(argument, ids)
+	if err != nil {
+		return nil, err
+	}
+	list, _ := argument.([]any)
+	switch {
+	case name == "Ref":
+		id, ok := ids[fmt.Sprint(argument)]
+		if !ok {
+			return nil, fmt.Errorf("function Ref: %v names nothing that was deployed", argument)
+		}
+		return id, nil
+	case name == "Fn::GetAtt" && len(list) == 2:
+		return fmt.Sprintf("%v.%v", list...), nil
+	case name == "Fn::Join" && len(list) == 2:
+		parts, _ := list[1].([]any)
+		texts := make([]string, len(parts))
+		for i, p := range parts {
+			texts[i] = fmt.Sprint(p)
+		}
+		return strings.Join(texts, fmt.Sprint(list[0])), nil
+	}
+	return nil, fmt.Errorf("%s is not evaluated here; the local pipelines know Ref, Fn::GetAtt and Fn::Join", name)
+}

@@ -1,0 +1,368 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+
+	"k8s-plus-aws-gitops/local/pipelines"
+	"k8s-plus-aws-gitops/local/stack/layout"
+)
+
+// delivery are the steps that prove the pipelines, on the scenario's system.
+func (s *system) delivery() {
+	s.step("5 app-resources alone: only its pipeline runs", s.onlyAppResources)
+	s.step("5 a failing test stops before the deployment", s.failingTest)
+	s.step("5 git revert of both halves, by a plain git push", s.gitRevert)
+	s.step("5 an image gets its tag", s.imageTag)
+	s.step("5 a branch gets its review", s.reviewOfBranch)
+	s.step("5 a pipeline updates itself, an approval waits", s.approval)
+}
+
+// executions of a commit, in the order in which they began.
+func (s *system) executions(ctx context.Context, commit string) ([]pipelines.Shown, error) {
+	out, err := s.gitops(ctx, "local", "pipelines", "--output", "json", "--lines", "-1")
+	if err != nil {
+		return nil, err
+	}
+	var all, mine []pipelines.Shown
+	if err := json.Unmarshal([]byte(out), &all); err != nil {
+		return nil, err
+	}
+	for _, e := range slices.Backward(all) {
+		if e.Commit == commit {
+			mine = append(mine, e)
+		}
+	}
+	return mine, nil
+}
+
+// ran fails unless the executions of the repository's last commit are the
+// given ones, each "<pipeline> <status>".
+func (s *system) ran(ctx context.Context, want ...string) ([]pipelines.Shown, error) {
+	st, err := s.status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.executions(ctx, st.Commit)
+	var got []string
+	for _, e := range all {
+		got = append(got, fmt.Sprintf("%s %s", strings.TrimPrefix(e.Pipeline, "local-"), e.Execution.Shown()))
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if err == nil && !slices.Equal(got, want) {
+		err = fmt.Errorf("%.8s ran %q, want %q", st.Commit, got, want)
+	}
+	return all, err
+}
+
+// took lists how long executions took.
+func took(all []pipelines.Shown) string {
+	var parts []string
+	for _, e := range all {
+		parts = append(parts, fmt.Sprintf("%s %.0f s", e.Pipeline, e.Duration(time.Now()).Seconds()))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (s *system) onlyAppResources(ctx context.Context) (string, error) {
+	if err := s.edit("app-resources/bucket.go", "jsii.Number(7)", "jsii.Number(6)"); err != nil {
+		return "", err
+	}
+	if err := s.push(ctx, "Give up on uploads after six days"); err != nil {
+		return "", err
+	}
+	all, err := s.ran(ctx, "app-resources Succeeded")
+	if err != nil {
+		return "", err
+	}
+	c, err := s.aws()
+	if err != nil {
+		return "", err
+	}
+	out, err := cloudformation.NewFromConfig(c).GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: aws.String("local-ghost")})
+	if err == nil && !strings.Contains(aws.ToString(out.TemplateBody), `"DaysAfterInitiation": 6`) {
+		err = errors.New("local-ghost was not deployed")
+	}
+	return took(all), err
+}
+
+func (s *system) failingTest(ctx context.Context) (string, error) {
+	const cause = "the scenario breaks this test"
+	file := filepath.Join(s.repo, "config", "scenario_test.go")
+	text := "package config\n\nimport \"testing\"\n\nfunc TestScenario(t *testing.T) { t.Error(\"" + cause + "\") }\n"
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		return "", err
+	}
+	pushed := s.push(ctx, "A failing test")
+	if pushed == nil || !strings.Contains(pushed.Error(), cause) {
+		return "", fmt.Errorf("push does not name the cause: %w", pushed)
+	}
+	all, err := s.ran(ctx, "app-resources Failed", "infrastructure Failed")
+	if err != nil {
+		return "", err
+	}
+	for _, e := range all {
+		last := e.Actions[len(e.Actions)-1]
+		if e.Stage != "Test" || last.Stage != "Test" || !strings.Contains(strings.Join(e.LogTail, "\n"), cause) {
+			return "", fmt.Errorf("%s went on to %s: %s", e.Pipeline, e.Stage, e.Reason)
+		}
+	}
+	if err := os.Remove(file); err != nil {
+		return "", err
+	}
+	if err := s.push(ctx, "Remove the failing test"); err != nil {
+		return "", err
+	}
+	_, err = s.ran(ctx, "app-resources Succeeded", "infrastructure Succeeded")
+	return took(all), err
+}
+
+// both sets the two halves: the database's standby and Ghost's replicas.
+func (s *system) both(standby bool, from, to int) error {
+	if err := s.setDatabase("multiAz", standby); err != nil {
+		return err
+	}
+	return s.edit("k8s/apps/ghost/deployment.yaml", fmt.Sprintf("replicas: %d", from), fmt.Sprintf("replicas: %d", to))
+}
+
+func (s *system) isBoth(ctx context.Context, standby bool, replicas int) error {
+	multi, err := s.multiAZ(ctx)
+	if err != nil {
+		return err
+	}
+	ready, err := s.replicas(ctx)
+	if err == nil && (multi != standby || ready != replicas) {
+		err = fmt.Errorf("MultiAZ is %t, want %t; %d replicas, want %d", multi, standby, ready, replicas)
+	}
+	return err
+}
+
+func (s *system) gitRevert(ctx context.Context) (string, error) {
+	if err := s.isBoth(ctx, true, 2); err != nil {
+		return "", err
+	}
+	if err := s.both(false, 2, 1); err != nil {
+		return "", err
+	}
+	if err := s.push(ctx, "One replica, no standby"); err != nil {
+		return "", err
+	}
+	if err := s.isBoth(ctx, false, 1); err != nil {
+		return "", err
+	}
+	clone, err := s.fetch(ctx, "revert")
+	if err != nil {
+		return "", err
+	}
+	if _, err := s.git(ctx, clone, "revert", "--no-edit", "HEAD"); err != nil {
+		return "", err
+	}
+	began := time.Now()
+	if _, err := s.git(ctx, clone, "push", "--quiet", "origin", "HEAD:main"); err != nil {
+		return "", err
+	}
+	// The checkout follows, for the steps after this one.
+	if err := s.both(true, 1, 2); err != nil {
+		return "", err
+	}
+	err = until(ctx, 5*time.Minute, func() error {
+		if _, err := s.ran(ctx, "app-resources Succeeded", "infrastructure Succeeded"); err != nil {
+			return err
+		}
+		return s.isBoth(ctx, true, 2)
+	})
+	return fmt.Sprintf("both halves are back %.0f s after the push", time.Since(began).Seconds()), err
+}
+
+func (s *system) imageTag(ctx context.Context) (string, error) {
+	if err := s.edit("dockerbuild/Dockerfile", "EXPOSE 2368\n", "EXPOSE 2368\nLABEL scenario=1\n"); err != nil {
+		return "", err
+	}
+	if err := s.push(ctx, "Label the image"); err != nil {
+		return "", err
+	}
+	all, err := s.ran(ctx, "dockerbuild Succeeded")
+	if err != nil {
+		return "", err
+	}
+	c, err := s.aws()
+	if err != nil {
+		return "", err
+	}
+	out, err := ecr.NewFromConfig(c).DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: aws.String("local/ghost")})
+	if err != nil {
+		return "", err
+	}
+	for _, i := range out.ImageDetails {
+		for _, tag := range i.ImageTags {
+			if strings.HasSuffix(tag, "-"+all[0].Commit[:12]) {
+				return tag + ", " + took(all), nil
+			}
+		}
+	}
+	return "", errors.New("no image has a tag of the commit")
+}
+
+func (s *system) reviewOfBranch(ctx context.Context) (string, error) {
+	clone, err := s.fetch(ctx, "review")
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(clone, "k8s/apps/ghost/deployment.yaml")
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(file, []byte(strings.Replace(string(raw), "replicas: 2", "replicas: 3", 1)), 0o644); err != nil {
+		return "", err
+	}
+	if _, err := s.git(ctx, clone, "commit", "--quiet", "--all", "-m", "Three replicas"); err != nil {
+		return "", err
+	}
+	commit, err := s.git(ctx, clone, "rev-parse", "HEAD")
+	if err != nil {
+		return "", err
+	}
+	if _, err := s.git(ctx, clone, "push", "--quiet", "origin", "HEAD:feature/three"); err != nil {
+		return "", err
+	}
+	var all []pipelines.Shown
+	if err := until(ctx, 8*time.Minute, func() error {
+		if all, err = s.executions(ctx, commit); err == nil && (len(all) != 1 || !all[0].Status.Ended()) {
+			err = errors.New("the review has not ended")
+		}
+		return err
+	}); err != nil {
+		return "", err
+	}
+	e := all[0]
+	if e.Pipeline != "local-review" || e.Status != pipelines.Succeeded || e.Trigger != "PullRequest OPEN" {
+		return "", fmt.Errorf("%s, started by %s, is %s: %s", e.Pipeline, e.Trigger, e.Status, e.Reason)
+	}
+	log, err := os.ReadFile(e.Actions[len(e.Actions)-1].Log)
+	if err != nil {
+		return "", err
+	}
+	for _, want := range []string{"against `origin/main (", "No replacement, no deletion, no wider access.", "-  replicas: 2", "+  replicas: 3"} {
+		if !strings.Contains(string(log), want) {
+			return "", fmt.Errorf("the review does not say %q: %s", want, lastText(string(log)))
+		}
+	}
+	return took(all), nil
+}
+
+// approval switches approvals on: the pipelines change themselves, and their
+// next executions wait, also across a kill of the runner.
+func (s *system) approval(ctx context.Context) (string, error) {
+	if err := s.edit("cdk.json", `"test": "check-fast"`, `"test": "check-fast", "approval": true`); err != nil {
+		return "", err
+	}
+	if err := s.push(ctx, "Approve deployments"); err != nil {
+		return "", err
+	}
+	waiting := []string{"app-resources WaitingForApproval", "infrastructure WaitingForApproval", "infrastructure Cancelled"}
+	all, err := s.ranAtLeast(ctx, waiting)
+	if err != nil {
+		return "", err
+	}
+	if _, err := s.killProcess(ctx, "pipelines"); err != nil {
+		return "", err
+	}
+	if err := until(ctx, time.Minute, func() error {
+		if pid, err := s.pid(ctx, "pipelines"); err != nil || pid == 0 {
+			return fmt.Errorf("pipelines does not run, %w", err)
+		}
+		_, err := s.ranAtLeast(ctx, waiting)
+		return err
+	}); err != nil {
+		return "", err
+	}
+	for _, pipeline := range []string{"local-infrastructure", "local-app-resources"} {
+		if _, err := s.gitops(ctx, "local", "approve", pipeline, "--message", "scenario"); err != nil {
+			return "", err
+		}
+	}
+	err = until(ctx, 5*time.Minute, func() error {
+		all, err = s.ranAtLeast(ctx, []string{"app-resources Succeeded", "infrastructure Succeeded"})
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	_, err = s.healthy(ctx)
+	return took(all), err
+}
+
+// ranAtLeast is like ran, but there may be other executions.
+func (s *system) ranAtLeast(ctx context.Context, want []string) ([]pipelines.Shown, error) {
+	st, err := s.status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.executions(ctx, st.Commit)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range want {
+		if !slices.ContainsFunc(all, func(e pipelines.Shown) bool {
+			return w == fmt.Sprintf("%s %s", strings.TrimPrefix(e.Pipeline, "local-"), e.Execution.Shown())
+		}) {
+			return nil, fmt.Errorf("no execution is %s: %s", w, took(all))
+		}
+	}
+	return all, nil
+}
+
+// fetch makes a clone of the local repository, as a colleague has one.
+func (s *system) fetch(ctx context.Context, name string) (string, error) {
+	ports, err := s.dir.LoadPorts()
+	if err != nil {
+		return "", err
+	}
+	clone := filepath.Join(filepath.Dir(s.repo), name)
+	if _, err := s.git(ctx, s.repo, "clone", "--quiet", ports.URL(layout.Git)+"/platform.git", clone); err != nil {
+		return "", err
+	}
+	for _, kv := range [][2]string{{"user.name", "e2e"}, {"user.email", "e2e@localhost"}} {
+		if _, err := s.git(ctx, clone, "config", kv[0], kv[1]); err != nil {
+			return "", err
+		}
+	}
+	return clone, nil
+}
+
+func (s *system) git(ctx context.Context, dir string, args ...string) (string, error) {
+	out, err := s.command(ctx, []string{"NO_PROXY=127.0.0.1"}, "git", append([]string{"-C", dir}, args...)...)
+	return strings.TrimSpace(out), err
+}
+
+// until asks until there is no complaint.
+func until(ctx context.Context, limit time.Duration, ask func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		err := ask()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not after %s: %w", limit, err)
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
