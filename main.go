@@ -94,7 +94,9 @@ func load() (map[string]any, []config.Environment, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if selection != "" { // to be deployed, and not only to be checked
+	// Environments that are named are to be deployed, and not only to be checked. A review names them as well, of
+	// commits whose branches may not be there yet, and says so.
+	if selection != "" && fmt.Sprint(context["checkBranches"]) != "false" {
 		if err := c.CheckBranches(environments, config.Branches()); err != nil {
 			return nil, nil, err
 		}

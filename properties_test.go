@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"k8s-plus-aws-gitops/infrastructure/addons"
+	"k8s-plus-aws-gitops/internal/services/fleet"
 )
 
 // What may act on every resource ("*"), by logical id prefix and action, and why. Anything else fails the test.
@@ -384,6 +386,28 @@ func TestNetwork(t *testing.T) {
 		}
 		if diff := cmp.Diff(map[string]int{"kubernetes.io/role/elb": 3, "kubernetes.io/role/internal-elb": 3}, counts); diff != "" {
 			t.Errorf("%s: tagged subnets (-want +got):\n%s", env.Name, diff)
+		}
+	}
+}
+
+// Every Kustomization that waits for the end of its children holds a worker of kustomize-controller: the root, the layers and
+// the parts of the fleet. One more is needed, or the children never end and a removal stands still.
+func TestWorkersOutnumberWaitingKustomizations(t *testing.T) {
+	templates := sampleApp(t)
+	layers, err := filepath.Glob("k8s/clusters/base/*.yaml")
+	if err != nil || len(layers) == 0 {
+		t.Fatalf("no layers: %v", err)
+	}
+	for _, env := range environments(t, sample(t), "") {
+		stack := templates[env.StackName("cluster")]
+		manifest := fmt.Sprint(stack.Resources[byPrefix(t, stack, "FluxInstance")].Properties["Manifest"])
+		_, after, found := strings.Cut(manifest, "--concurrent=")
+		var workers int
+		if _, err := fmt.Sscan(strings.FieldsFunc(after+" ", func(r rune) bool { return r < '0' || r > '9' })[0], &workers); !found || err != nil {
+			t.Fatalf("%s: the FluxInstance sets no workers: %v", env.Name, err)
+		}
+		if waiting := 1 + len(layers) + fleet.Shards; workers <= waiting {
+			t.Errorf("%s: %d workers for %d Kustomizations that wait", env.Name, workers, waiting)
 		}
 	}
 }

@@ -77,7 +77,18 @@ func (c *Cluster) fluxInstance() map[string]any {
 		"distribution": map[string]any{"version": FluxVersion, "registry": c.registry("fluxcd")},
 		"components":   components,
 		"cluster":      map[string]any{"type": "aws", "networkPolicy": true},
+		"kustomize":    map[string]any{"patches": []any{concurrency()}},
 	})
+}
+
+// concurrency gives kustomize-controller more workers than its 4. A Kustomization that waits for the end of what it made
+// holds a worker, and on removal they wait in a chain: the root, the layers, the 16 parts of the fleet, the services. With
+// fewer workers than waiting Kustomizations nothing is left for those that are waited for, until the timeouts.
+func concurrency() map[string]any {
+	return map[string]any{
+		"target": map[string]any{"kind": "Deployment", "name": "kustomize-controller"},
+		"patch":  "- op: add\n  path: /spec/template/spec/containers/0/args/-\n  value: --concurrent=32\n",
+	}
 }
 
 // gitRepository is the source of everything that Flux applies. The webhook announces pushes; the interval is the net

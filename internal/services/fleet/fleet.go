@@ -26,14 +26,14 @@ const Namespace = "services"
 // Base is the folder of what is there once for each environment; it is written by hand.
 const Base = "base"
 
-// shards is the number of folders over which an environment's services are spread by the hash of their names. kustomize
+// Shards is the number of folders over which an environment's services are spread by the hash of their names. kustomize
 // compares every object with every other: 5000 objects in one build take 35 s, 16 builds of 300 take 2 s together.
-const shards = 16
+const Shards = 16
 
 // Shard is the folder of a service.
 func Shard(service string) string {
 	sum := sha256.Sum256([]byte(service))
-	return fmt.Sprintf("%x", int(sum[0])%shards)
+	return fmt.Sprintf("%x", int(sum[0])%Shards)
 }
 
 // Generate returns the files of all environments by path relative to the repository.

@@ -265,4 +265,5 @@ func (a *account) change(t *testing.T) {
 	must(a.ssm.PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String("/new"), Value: aws.String("1"), Type: "String"}))(t)
 	must(a.iam.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: aws.String("r"), PolicyArn: aws.String("arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy")}))(t)
 	must(a.rds.ModifyDBInstance(ctx, &rds.ModifyDBInstanceInput{DBInstanceIdentifier: aws.String("ghost"), MultiAZ: aws.Bool(true)}))(t)
+	must(a.lambda.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: aws.String("f")}))(t)
 }

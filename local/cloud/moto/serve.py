@@ -250,7 +250,11 @@ class Pickler(pickle.Pickler):
             )
         if isinstance(obj, x509.Certificate):
             return load_certificate, (obj.public_bytes(serialization.Encoding.PEM),)
-        if isinstance(obj, (weakref.WeakValueDictionary, weakref.WeakKeyDictionary)):
+        if isinstance(obj, weakref.WeakValueDictionary):
+            # Lambda finds functions by ARN in one. The items come in a second
+            # step, because a value may refer to the dictionary.
+            return empty_weak_dictionary, (type(obj),), None, None, iter(list(obj.items()))
+        if isinstance(obj, weakref.WeakKeyDictionary):
             return empty_weak_dictionary, (type(obj),)
         if isinstance(obj, types.ModuleType):
             return importlib.import_module, (obj.__name__,)
