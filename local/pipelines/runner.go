@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -111,6 +112,9 @@ func newRunner(c Config) (*runner, error) {
 	c.Builds, c.minute = cmp.Or(c.Builds, 2), cmp.Or(c.minute, time.Minute)
 	if c.Log == nil {
 		c.Log = slog.Default()
+	}
+	if c.AWS.HTTPClient == nil {
+		c.AWS.HTTPClient = &http.Client{Transport: &http.Transport{}} // one for all clients, which are made for each question
 	}
 	if c.load == nil {
 		c.load = func(ctx context.Context) (*Definitions, error) { return Load(ctx, c.AWS, c.Stack) }
