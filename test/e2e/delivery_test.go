@@ -59,7 +59,7 @@ func (s *system) ran(ctx context.Context, want ...string) ([]pipelines.Shown, er
 	all, err := s.executions(ctx, st.Commit)
 	var got []string
 	for _, e := range all {
-		got = append(got, fmt.Sprintf("%s %s", strings.TrimPrefix(e.Pipeline, "local-"), e.Execution.Shown()))
+		got = append(got, fmt.Sprintf("%s %s", strings.TrimPrefix(e.Pipeline, "local-"), e.Shown()))
 	}
 	slices.Sort(got)
 	slices.Sort(want)
@@ -319,7 +319,7 @@ func (s *system) ranAtLeast(ctx context.Context, want []string) ([]pipelines.Sho
 	}
 	for _, w := range want {
 		if !slices.ContainsFunc(all, func(e pipelines.Shown) bool {
-			return w == fmt.Sprintf("%s %s", strings.TrimPrefix(e.Pipeline, "local-"), e.Execution.Shown())
+			return w == fmt.Sprintf("%s %s", strings.TrimPrefix(e.Pipeline, "local-"), e.Shown())
 		}) {
 			return nil, fmt.Errorf("no execution is %s: %s", w, took(all))
 		}
