@@ -92,7 +92,8 @@ func Wait(ctx context.Context, port int) error {
 		if err == nil {
 			return nil
 		}
-		if ctx.Err() == nil {
+		// An attempt that ran out of time or was cancelled has no cause to tell: an earlier one may have had.
+		if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.Canceled) {
 			last = err
 		}
 		select {
