@@ -21,6 +21,7 @@ import (
 	"k8s-plus-aws-gitops/local/cloud/front"
 	_ "k8s-plus-aws-gitops/local/cloud/kube" // registers the cluster's custom resources
 	"k8s-plus-aws-gitops/local/cloud/resources"
+	"k8s-plus-aws-gitops/local/cloud/wholebody"
 )
 
 // Config says where the endpoint listens and what stands behind it. Every
@@ -120,7 +121,7 @@ func awsConfig(endpoint, region string) aws.Config {
 	return aws.Config{
 		Region: region, BaseEndpoint: aws.String(endpoint),
 		Credentials:      credentials.NewStaticCredentialsProvider("test", "test", ""),
-		HTTPClient:       &http.Client{Transport: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 16, IdleConnTimeout: 10 * time.Second}},
+		HTTPClient:       &http.Client{Transport: wholebody.Transport{Base: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 16, IdleConnTimeout: 10 * time.Second}}},
 		RetryMaxAttempts: 8, // with back-off about 20 s: moto restarts in less
 	}
 }

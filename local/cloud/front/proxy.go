@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"os"
 	"time"
+
+	"k8s-plus-aws-gitops/local/cloud/wholebody"
 )
 
 // inMemory is how much of a body of unknown length is kept in memory before it
@@ -26,11 +28,11 @@ func newProxy(moto *url.URL, log *slog.Logger) *httputil.ReverseProxy {
 			p.Out.Host = p.In.Host
 			p.Out.Header.Del("Expect") // the server here has already said "100 Continue"
 		},
-		Transport: &http.Transport{
+		Transport: wholebody.Transport{Base: &http.Transport{
 			Proxy:               nil, // loopback, whatever the environment says
 			MaxIdleConnsPerHost: 32, IdleConnTimeout: 10 * time.Second,
 			DisableCompression: true,
-		},
+		}},
 		FlushInterval: -1,
 		// What the proxy itself logs are clients that went away in the middle of an answer.
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"k8s-plus-aws-gitops/internal/freeport"
 	"k8s-plus-aws-gitops/local/cloud/moto"
 	"k8s-plus-aws-gitops/local/cloud/moto/mototest"
+	"k8s-plus-aws-gitops/local/cloud/wholebody"
 )
 
 // python returns an interpreter with moto; the test is skipped when there is none.
@@ -49,6 +51,7 @@ func client(url string) aws.Config {
 	return aws.Config{
 		Region: "eu-west-1", BaseEndpoint: &url, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+		HTTPClient:  &http.Client{Transport: wholebody.Transport{Base: http.DefaultTransport}},
 	}
 }
 
