@@ -26,12 +26,16 @@ func services(all []observe.Item) []row {
 		r := items("service", []observe.Item{i})[0]
 		r.name = i.Name
 		if unpublished(i) {
-			r.state, r.detail = "waiting", "no branch, or it cannot be read"
+			r.state, r.detail = "waiting", "not published"
 		}
 		out = append(out, r)
 	}
 	if len(all) > listed {
-		out = append(out, row{"services", fmt.Sprintf("%d of %d", ready, len(all)), "ready", "gitops service status --env local"})
+		state := "ready"
+		if ready < len(all) {
+			state = "working"
+		}
+		out = append(out, row{"services", fmt.Sprintf("%d of %d", ready, len(all)), state, "gitops service status"})
 	}
 	return out
 }
