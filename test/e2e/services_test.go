@@ -104,21 +104,22 @@ func (s *system) commit(ctx context.Context, message string) error {
 	return err
 }
 
-// publish publishes a service and returns the commit of its branch.
-func (s *system) publish(ctx context.Context, name string) (string, error) {
+// publish publishes a service and returns the commit of its branch, and when it was pushed.
+func (s *system) publish(ctx context.Context, name string) (string, time.Time, error) {
 	if _, err := s.gitops(ctx, "service", "publish", name, "--env", "local"); err != nil {
-		return "", err
+		return "", time.Time{}, err
 	}
+	pushed := time.Now()
 	ports, err := s.dir.LoadPorts()
 	if err != nil {
-		return "", err
+		return "", pushed, err
 	}
 	out, err := s.git(ctx, s.repo, "ls-remote", ports.URL(layout.Git)+"/manifests.git", "refs/heads/local/"+name)
 	commit, _, _ := strings.Cut(out, "\t")
 	if err == nil && commit == "" {
 		err = fmt.Errorf("%s has no branch", name)
 	}
-	return commit, err
+	return commit, pushed, err
 }
 
 func (s *system) onboard(ctx context.Context) (string, error) {
@@ -134,11 +135,10 @@ func (s *system) onboard(ctx context.Context) (string, error) {
 	if l, err := s.service(ctx, "hello"); err != nil || l.Message != "not published yet" {
 		return "", fmt.Errorf("before the publication: %+v, %w", l, err)
 	}
-	commit, err := s.publish(ctx, "hello")
+	commit, began, err := s.publish(ctx, "hello")
 	if err != nil {
 		return "", err
 	}
-	began := time.Now()
 	if err := s.runs(ctx, "hello", commit); err != nil {
 		return "", err
 	}
@@ -152,11 +152,10 @@ func (s *system) publishChange(ctx context.Context) (string, error) {
 	if err := s.commit(ctx, "Give info a title"); err != nil {
 		return "", err
 	}
-	commit, err := s.publish(ctx, "info")
+	commit, began, err := s.publish(ctx, "info")
 	if err != nil {
 		return "", err
 	}
-	began := time.Now()
 	c, err := observe.Open(s.dir.Kubeconfig())
 	if err != nil {
 		return "", err
