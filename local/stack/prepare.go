@@ -183,7 +183,7 @@ func (u *up) start(ctx context.Context, out *progress.Output) error {
 	if u.wasRunning {
 		out.Result("already running")
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, processStart)
 	defer cancel()
 	return supervise.Start(ctx, run)
 }

@@ -66,7 +66,7 @@ func (s *system) service(ctx context.Context, name string) (serviceLine, error) 
 
 // runs waits until what is published of a service is what runs; of a commit if one is named.
 func (s *system) runs(ctx context.Context, name, commit string) error {
-	return until(ctx, patient, func() error {
+	return until(ctx, patient, "service "+name+" to run what is published", func() error {
 		l, err := s.service(ctx, name)
 		if err == nil && (l.Ready != "True" || l.Applied != l.Commit || commit != "" && l.Commit != commit) {
 			err = fmt.Errorf("%+v", l)
@@ -77,7 +77,7 @@ func (s *system) runs(ctx context.Context, name, commit string) error {
 
 // shows waits until info's front page, which it makes of what npm and github say, holds a text.
 func (s *system) shows(ctx context.Context, text string) error {
-	return until(ctx, patient, func() error {
+	return until(ctx, patient, "info to show "+text, func() error {
 		code, body, err := s.get(ctx, "info", "/")
 		if err == nil && (code != 200 || !strings.Contains(body, text)) {
 			err = fmt.Errorf("info answers %d %.300s, want %q", code, body, text)
@@ -160,7 +160,7 @@ func (s *system) publishChange(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := until(ctx, patient, func() error {
+	if err := until(ctx, patient, "the Deployment of info to change", func() error {
 		d, err := c.Kube.AppsV1().Deployments("info").Get(ctx, "info", metav1.GetOptions{})
 		if err == nil && !strings.Contains(fmt.Sprint(d.Spec.Template.Spec.Containers[0].Env), "a new title") {
 			err = errors.New("the Deployment is as it was")
@@ -260,7 +260,7 @@ func (s *system) trespass(ctx context.Context) (string, error) {
 		}
 	}
 	var refused serviceLine
-	if err := until(ctx, patient, func() error {
+	if err := until(ctx, patient, "the service hello to be refused", func() error {
 		if refused, err = s.service(ctx, "hello"); err == nil && (refused.Ready != "False" || !strings.Contains(strings.ToLower(refused.Message), "forbidden")) {
 			err = fmt.Errorf("not refused: %+v", refused)
 		}

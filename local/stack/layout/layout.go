@@ -80,7 +80,7 @@ func (d *Dir) Create() error {
 	if err := os.MkdirAll(d.Root, 0o700); err != nil {
 		return fmt.Errorf("state directory %s: %w: name a writable directory with --state", d.Root, err)
 	}
-	for _, f := range []string{"log", "run", "deployments", "pipelines", "git"} {
+	for _, f := range []string{"log", "run", "tmp", "deployments", "pipelines", "git"} {
 		if err := os.MkdirAll(d.Path(f), 0o700); err != nil {
 			return fmt.Errorf("state directory: %w", err)
 		}
@@ -116,6 +116,24 @@ func (d *Dir) Remove() error {
 	})
 	if err := os.RemoveAll(d.Root); err != nil {
 		return fmt.Errorf("removing %s: %w", d.Root, err)
+	}
+	return nil
+}
+
+// Temp is the TMPDIR of every process of the system: what a killed one leaves
+// there, such as the CDK's unpacked runtime, goes with `down`.
+func (d *Dir) Temp() string { return d.Path("tmp") }
+
+// ClearTemp empties Temp.
+func (d *Dir) ClearTemp() error {
+	entries, err := os.ReadDir(d.Temp())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if err := os.RemoveAll(filepath.Join(d.Temp(), e.Name())); err != nil {
+			return err
+		}
 	}
 	return nil
 }
