@@ -74,6 +74,9 @@ func localFacts() map[string]string {
 		"CHARTS_URL_LBC":              "http://charts.localhost/",
 		"CHARTS_URL_EXTERNAL_DNS":     "http://charts.localhost/",
 		"CHARTS_URL_EXTERNAL_SECRETS": "http://charts.localhost/",
+		"IMAGE_REGISTRY":              "registry.localhost",
+		"IMAGE_REGISTRY_PROVIDER":     "generic",
+		"IMAGE_REGISTRY_INSECURE":     "true",
 		"DATABASE_SSL":                `{"ca":"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"}`,
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"k8s-plus-aws-gitops/local/ca"
+	"k8s-plus-aws-gitops/local/cloud/front"
 	"k8s-plus-aws-gitops/local/edge"
 	"k8s-plus-aws-gitops/local/git"
 	"k8s-plus-aws-gitops/local/procnode"
@@ -82,6 +83,8 @@ func runNode(ctx context.Context, s *Stack, p layout.Ports, log *slog.Logger) er
 		Hosts: map[string]string{
 			gitHost + ":80":    p.Addr(layout.Git),
 			chartsHost + ":80": p.Addr(layout.Git),
+			// Registries are tried with TLS first, which nothing serves here.
+			front.RegistryHost + ":80": p.Addr(layout.AWS),
 		},
 		PodPrefix:   "10.10.",
 		Region:      deploy.Region,
