@@ -107,15 +107,16 @@ func (s *Stack) waitApplied(ctx context.Context, commit string, limit time.Durat
 	if err != nil {
 		return err
 	}
+	to := s.target(ctx, commit)
 	var since time.Time
 	var verdict error
 	err = wait(ctx, limit, out, func(ctx context.Context) error {
-		missing := applied(ctx, c, commit)
+		missing := applied(ctx, c, to)
 		if missing == nil {
 			verdict = nil
 			return nil
 		}
-		broken := failure(ctx, c, commit)
+		broken := failure(ctx, c, to)
 		switch {
 		case broken == nil:
 			since, verdict = time.Time{}, nil
