@@ -81,10 +81,10 @@ func runNode(ctx context.Context, s *Stack, p layout.Ports, log *slog.Logger) er
 		Gate:       p.Addr(layout.Gate),
 		GateSocket: s.Dir.GateSocket(),
 		Hosts: map[string]string{
-			gitHost + ":80":    p.Addr(layout.Git),
-			chartsHost + ":80": p.Addr(layout.Git),
-			// Registries are tried with TLS first, which nothing serves here.
-			front.RegistryHost + ":80": p.Addr(layout.AWS),
+			gitHost + ":80":             p.Addr(layout.Git),
+			chartsHost + ":80":          p.Addr(layout.Git),
+			front.RegistryHost + ":80":  p.Addr(layout.AWS),
+			front.RegistryHost + ":443": "", // tried first by every client of registries
 		},
 		PodPrefix:   "10.10.",
 		Region:      deploy.Region,
