@@ -29,7 +29,7 @@ help: ## Show this help.
 ##@ The whole system on this machine
 
 .PHONY: local local-down local-reset
-local: bin/gitops ## Bring the whole system up here: no AWS account, no Docker.
+local: bin/gitops bin/services ## Bring the whole system up here: no AWS account, no Docker.
 	@bin/gitops local up
 
 local-down: bin/gitops ## Stop it and keep its state.
@@ -61,10 +61,10 @@ check-fast: ## Vet and test the configuration and what the stacks are made of: w
 	@go test ./config ./internal/buildspec ./dockerbuild
 
 test: node_modules/.package-lock.json ## Run the tests that need no running system.
-	@go test ./...
+	@go test -timeout 60m ./...
 
 e2e: bin/gitops node_modules/.package-lock.json ## Prove the whole loop in a scratch state directory; writes out/e2e.json.
-	@go test -tags e2e -count 1 -timeout 60m -v ./test/e2e/...
+	@go test -tags e2e -count 1 -timeout 240m -v ./test/e2e/...
 
 bench: bin/gitops node_modules/.package-lock.json ## Measure synth beside a peer; writes out/bench.json.
 	@bench/run
@@ -83,16 +83,25 @@ clean: ## Remove what was built in this checkout; keeps the local system's state
 
 # --- files ---------------------------------------------------------------
 
+# Without the symbol table and DWARF a binary is a third smaller and links faster;
+# the traces of panics keep functions and lines. `make GO_BUILD="go build"` is for
+# a debugger.
+GO_BUILD ?= go build -ldflags '-s -w'
+
+# A recipe that begins with this says what is missing, and how to get it.
+need_go := command -v go >/dev/null || { echo 'go is not on the PATH: install Go 1.26 or later, https://go.dev/dl' >&2; exit 1; };
+need_npm := command -v npm >/dev/null || { echo 'npm is not on the PATH: install Node.js 20 or later, https://nodejs.org (Debian: apt-get install nodejs npm)' >&2; exit 1; };
+
 bin/app: $(APP_SOURCES)
-	@mkdir -p bin && go build -o $@ .
+	@$(need_go) mkdir -p bin && $(GO_BUILD) -o $@ .
 
 bin/services: $(SERVICES_SOURCES)
-	@mkdir -p bin && go build -o $@ ./k8s/services
+	@$(need_go) mkdir -p bin && $(GO_BUILD) -o $@ ./k8s/services
 
 bin/gitops: $(GITOPS_SOURCES)
-	@mkdir -p bin && go build -o $@ ./cmd/gitops
+	@$(need_go) mkdir -p bin && $(GO_BUILD) -o $@ ./cmd/gitops
 
 # npm ci keeps to package-lock.json; the marker is npm's own.
 node_modules/.package-lock.json: package.json package-lock.json
-	@npm ci --no-fund --no-audit --loglevel=error
+	@$(need_npm) npm ci --no-fund --no-audit --loglevel=error
 	@touch $@

@@ -137,7 +137,7 @@ func recorded() map[string]string {
 	return out
 }
 
-// ready waits, for at most a minute each, until moto and the API server accept
+// ready waits, for at most five minutes each, until moto and the API server accept
 // connections.
 func (c Config) ready(ctx context.Context) error {
 	for _, address := range []string{c.Moto, c.ClusterEndpoint} {
@@ -153,7 +153,7 @@ func (c Config) ready(ctx context.Context) error {
 }
 
 func dialable(ctx context.Context, host string) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	for {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", host)

@@ -33,6 +33,9 @@ func (s *Stack) stop(ctx context.Context) (bool, error) {
 		if err := supervise.Stop(ctx, run, s.Dir.Root, stopGrace); err != nil {
 			return err
 		}
+		if err := s.Dir.ClearTemp(); err != nil {
+			return err
+		}
 		if !ran {
 			out.Result("none ran")
 			return nil

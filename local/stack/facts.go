@@ -65,7 +65,7 @@ func (s *Stack) writeFacts(ctx context.Context, p layout.Ports) error {
 // envFile is the text of S/env: what a shell needs to use the AWS CLI, the
 // CDK CLI and kubectl with this system.
 func envFile(d *layout.Dir, p layout.Ports) string {
-	vars := deploy.Variables(p.URL(layout.AWS))
+	vars := deploy.Variables(d, p.URL(layout.AWS))
 	vars["KUBECONFIG"] = d.Kubeconfig()
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Written by gitops local up. Use it with:  . %s\n", d.Path("env"))

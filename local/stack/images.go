@@ -3,6 +3,7 @@ package stack
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"sigs.k8s.io/yaml"
 
@@ -21,6 +22,8 @@ type hostPrograms struct {
 	fluxData string
 	// ghostDir and ghostNode are the installation of Ghost and its Node.js.
 	ghostDir, ghostNode, ghostTag string
+	// gitops is this program, which stands for the images of the example services.
+	gitops string
 	// endpoint is the AWS endpoint for pods.
 	endpoint, region string
 }
@@ -90,7 +93,19 @@ func imageTable(p hostPrograms) procnode.Table {
 			"--metrics-addr": "${IP}:8080", "--live-addr": "${IP}:8082", "--enable-leader-election": "false",
 		}, aws),
 		ghost, built,
+		p.nodezoo("npm"),
+		p.nodezoo("github"),
+		p.nodezoo("info", "--featured", "${mount:/etc/nodezoo}/featured.txt"),
 	}}
+}
+
+// nodezoo is an example service. One program stands for all its versions, so that a published change of the version rolls
+// out; the images of other services are not in the table and are simulated.
+func (p hostPrograms) nodezoo(service string, args ...string) procnode.Image {
+	return procnode.Image{
+		Repository: "ghcr.io/nodezoo/nodezoo-" + service, Args: "drop",
+		Command: append([]string{p.gitops, "local", "nodezoo", service, "--listen", "${IP}:8080"}, args...),
+	}
 }
 
 func (p hostPrograms) image(repository, program string, flags, env map[string]string) procnode.Image {
@@ -119,8 +134,8 @@ func encode(t procnode.Table) ([]byte, error) {
 		if len(i.Command) == 0 || !filepath.IsAbs(i.Command[0]) {
 			return nil, fmt.Errorf("image table: %s has no program", i.Repository)
 		}
-		if i.Registry == "" && (len(i.Tags) != 1 || i.Tags[0] == "") {
-			return nil, fmt.Errorf("image table: %s has neither a tag nor a registry", i.Repository)
+		if slices.Contains(i.Tags, "") {
+			return nil, fmt.Errorf("image table: %s has no tag", i.Repository)
 		}
 	}
 	return yaml.Marshal(t)

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -52,11 +54,27 @@ func installed(repo string) bool {
 // npmCI installs the packages of package-lock.json.
 func npmCI(ctx context.Context, repo string, out io.Writer) error {
 	cmd := exec.CommandContext(ctx, "npm", "ci", "--no-fund", "--no-audit", "--loglevel=error")
-	cmd.Dir, cmd.Stdout, cmd.Stderr = repo, out, out
+	var said bytes.Buffer
+	cmd.Dir, cmd.Stdout, cmd.Stderr = repo, out, io.MultiWriter(out, &said)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("npm ci: %w", err)
+		return fmt.Errorf("npm ci: %w%s", err, npmCause(said.String()))
 	}
 	return nil
+}
+
+// npmCause is the code and the first words of what npm says about a failure,
+// such as ENOSPC or ENOTFOUND: the remedy depends on it.
+func npmCause(said string) string {
+	var cause []string
+	for line := range strings.Lines(said) {
+		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "npm error "); ok && len(cause) < 3 {
+			cause = append(cause, text)
+		}
+	}
+	if len(cause) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(cause, ", ")
 }

@@ -57,17 +57,21 @@ func (s *Stack) plan(p layout.Ports, x parts) (*supervise.Plan, error) {
 	db := fromCmd(databaseProcess, x.database)
 	db.Ready = tcp(layout.Database)
 	db.Grace = 30 * time.Second
+	processes := []supervise.Process{
+		control, moto, db,
+		daemon(cloudDaemon, p.URL(layout.AWS)+"/healthz", controlPlane, motoProcess, databaseProcess),
+		daemon(procNode, tcp(layout.Gate), controlPlane, cloudDaemon),
+		daemon(edgeDaemon, p.URL(layout.HTTP)+"/_edge/healthz", cloudDaemon, procNode),
+		daemon(gitDaemon, tcp(layout.Git), controlPlane),
+		daemon(pipelinesDaemon, "", cloudDaemon, gitDaemon), // listens nowhere
+	}
+	for i := range processes {
+		processes[i].Env = append(processes[i].Env, "TMPDIR="+s.Dir.Temp())
+	}
 	return &supervise.Plan{
 		State: s.Dir.Root, Logs: s.Dir.Path("log"),
 		Supervisor: s.daemonCommand(supervise.SupervisorName), Watchdog: s.daemonCommand(supervise.WatchdogName),
-		Processes: []supervise.Process{
-			control, moto, db,
-			daemon(cloudDaemon, p.URL(layout.AWS)+"/healthz", controlPlane, motoProcess, databaseProcess),
-			daemon(procNode, tcp(layout.Gate), controlPlane, cloudDaemon),
-			daemon(edgeDaemon, p.URL(layout.HTTP)+"/_edge/healthz", cloudDaemon, procNode),
-			daemon(gitDaemon, tcp(layout.Git), controlPlane),
-			daemon(pipelinesDaemon, "", cloudDaemon, gitDaemon), // listens nowhere
-		},
+		Processes: processes,
 	}, nil
 }
 

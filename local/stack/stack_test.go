@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -63,7 +64,7 @@ func TestOpenRefusesTheStateOfAnotherCheckout(t *testing.T) {
 }
 
 func TestImageTable(t *testing.T) {
-	p := hostPrograms{binaries: map[string]string{}, tags: map[string]string{}, fluxData: "/mod/config/data", ghostDir: "/g", ghostNode: "/g/node", ghostTag: "6.65.0", endpoint: "http://127.0.0.1:1", region: "eu-west-1"}
+	p := hostPrograms{binaries: map[string]string{}, tags: map[string]string{}, fluxData: "/mod/config/data", ghostDir: "/g", ghostNode: "/g/node", ghostTag: "6.65.0", gitops: "/bin/gitops", endpoint: "http://127.0.0.1:1", region: "eu-west-1"}
 	if _, err := encode(imageTable(p)); err == nil {
 		t.Error("a table without programs is accepted")
 	}
@@ -92,6 +93,9 @@ func TestImageTable(t *testing.T) {
 	built, err := table.Lookup("registry.localhost/local/ghost:20261120113000-0123456789ab")
 	if err != nil || built == nil || built.Registry != p.endpoint || built.Dir != p.ghostDir {
 		t.Errorf("Ghost's own image: %+v, %v", built, err)
+	}
+	if im, err := table.Lookup("ghcr.io/nodezoo/nodezoo-info:9.9.9"); err != nil || im == nil || im.Command[3] != "info" {
+		t.Errorf("info: %+v, %v", im, err)
 	}
 	for _, i := range table.Images {
 		if _, ok := i.Env["AWS_ACCESS_KEY_ID"]; ok {
@@ -136,8 +140,12 @@ func TestPlan(t *testing.T) {
 		if _, ok := daemons[p.Name]; ok && (p.Command[0] != s.Executable || p.Digest == "") {
 			t.Errorf("daemon %s: %+v", p.Name, p)
 		}
-		if p.Name == motoProcess && (len(p.Env) != 1 || p.Env[0] != "ONLY=this") {
-			t.Errorf("moto's environment: %q", p.Env)
+		temp := "TMPDIR=" + s.Dir.Path("tmp")
+		if want := []string{temp}; p.Name != motoProcess && !slices.Equal(p.Env, want) {
+			t.Errorf("%s's environment: %q, want %q", p.Name, p.Env, want)
+		}
+		if want := []string{"ONLY=this", temp}; p.Name == motoProcess && !slices.Equal(p.Env, want) {
+			t.Errorf("moto's environment: %q, want %q", p.Env, want)
 		}
 	}
 }
@@ -241,6 +249,8 @@ func TestRemedy(t *testing.T) {
 		"disk is full": fmt.Errorf("write: %w", syscall.ENOSPC),
 		"network":      errors.New("npm error code ENOTFOUND"),
 		"up` again":    context.Canceled,
+		"the disk":     fmt.Errorf("npm ci: exit status 228%s", npmCause("npm warn x\nnpm error code ENOSPC\nnpm error syscall write\n")),
+		"the network ": fmt.Errorf("npm ci: exit status 1%s", npmCause("npm error code ECONNREFUSED\nnpm error syscall connect\n")),
 	} {
 		if got := remedy(err); !strings.Contains(got, want) {
 			t.Errorf("%v: got %q", err, got)
@@ -264,7 +274,7 @@ func TestFollowAcrossRotation(t *testing.T) {
 	if err := os.WriteFile(file, []byte("old\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	r, w := net.Pipe()
 	go func() { _ = tailFile(ctx, file, LogOptions{Follow: true, Lines: 10}, w) }()
@@ -305,8 +315,15 @@ func TestDownAndResetOfAStoppedSystem(t *testing.T) {
 	if _, err := s.Push(t.Context(), PushOptions{}); !errors.Is(err, errStopped) {
 		t.Errorf("push: %v", err)
 	}
+	left := filepath.Join(s.Dir.Temp(), "jsii-runtime.1")
+	if err := os.Mkdir(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if ran, err := s.Down(t.Context()); ran || err != nil {
 		t.Errorf("down: %v, %v", ran, err)
+	}
+	if _, err := os.Stat(left); !os.IsNotExist(err) {
+		t.Errorf("what a killed process left is still there: %v", err)
 	}
 	if err := s.Reset(t.Context()); err != nil {
 		t.Fatal(err)

@@ -91,6 +91,8 @@ func (u *up) steps() []progress.Step {
 		{Name: start, Needs: []string{ports, authority, seed, npm, moto, build, ghostStep, charts, db}, Run: u.start, Remedy: look},
 		{Name: control, Needs: []string{start}, Run: u.controlPlane, Remedy: "see " + u.Dir.Log(controlPlane)},
 		{Name: aws, Needs: []string{control}, Run: u.awsAPI, Remedy: "see " + u.Dir.Log(cloudDaemon) + " and " + u.Dir.Log(motoProcess)},
+		// Nothing waits for it: Flux looks for the branches, and follows them when they come.
+		{Name: "Publish the services", Needs: []string{aws, seed, npm}, Run: u.publishServices, Remedy: look},
 		{Name: bootstrap, Needs: []string{aws}, Run: u.bootstrap, Remedy: look},
 		{Name: stacks, Needs: []string{bootstrap}, Run: u.deploy, Remedy: look},
 		{Name: flux, Needs: []string{stacks}, Run: u.waitFlux, Remedy: look},
@@ -133,7 +135,7 @@ func remedy(err error) string {
 		return "run `gitops local up` again to go on"
 	case errors.Is(err, syscall.ENOSPC), has("no space left on device", "ENOSPC"):
 		return "the disk is full: make room, then run again"
-	case has("ENOTFOUND", "EAI_AGAIN", "no such host", "network is unreachable", "Temporary failure in name resolution", "connection timed out"):
+	case has("ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ECONNREFUSED", "ECONNRESET", "no such host", "network is unreachable", "Temporary failure in name resolution", "connection timed out"):
 		return "the network does not answer: check the connection and the proxy settings, then run again"
 	}
 	return ""
@@ -168,8 +170,18 @@ func wait(ctx context.Context, limit time.Duration, out *progress.Output, ask fu
 	}
 }
 
+// processStart bounds the start of processes. They take seconds; where all
+// processors are busy, minutes.
+const processStart = 6 * time.Minute
+
 func (u *up) controlPlane(ctx context.Context, out *progress.Output) error {
-	err := wait(ctx, 2*time.Minute, out, func(ctx context.Context) error {
+	// It fails early when the process does not stay up.
+	starting, cancel := context.WithTimeout(ctx, processStart)
+	defer cancel()
+	if err := supervise.WaitReady(starting, u.Dir.Path("run"), controlPlane); err != nil {
+		return err
+	}
+	err := wait(ctx, processStart, out, func(ctx context.Context) error {
 		c, err := observe.Open(u.Dir.Kubeconfig())
 		if err != nil {
 			return err
@@ -184,7 +196,7 @@ func (u *up) controlPlane(ctx context.Context, out *progress.Output) error {
 
 func (u *up) awsAPI(ctx context.Context, out *progress.Output) error {
 	out.Note("waiting for moto, the database and the load balancer")
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, processStart)
 	defer cancel()
 	return supervise.WaitReady(ctx, u.Dir.Path("run"), motoProcess, databaseProcess, cloudDaemon, procNode, edgeDaemon, gitDaemon, pipelinesDaemon)
 }

@@ -178,7 +178,7 @@ func (s *system) gitRevert(ctx context.Context) (string, error) {
 	if err := s.both(true, 1, 2); err != nil {
 		return "", err
 	}
-	err = until(ctx, 5*time.Minute, func() error {
+	err = until(ctx, 25*time.Minute, "both halves of the reverted commit", func() error {
 		if _, err := s.ran(ctx, "app-resources Succeeded", "infrastructure Succeeded"); err != nil {
 			return err
 		}
@@ -211,7 +211,7 @@ func (s *system) reviewOfBranch(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var all []pipelines.Shown
-	if err := until(ctx, 8*time.Minute, func() error {
+	if err := until(ctx, 25*time.Minute, "the review of the branch", func() error {
 		if all, err = s.executions(ctx, commit); err == nil && (len(all) != 1 || !all[0].Status.Ended()) {
 			err = errors.New("the review has not ended")
 		}
@@ -245,14 +245,17 @@ func (s *system) approval(ctx context.Context) (string, error) {
 		return "", err
 	}
 	waiting := []string{"app-resources WaitingForApproval", "infrastructure WaitingForApproval", "infrastructure Cancelled"}
-	all, err := s.ranAtLeast(ctx, waiting)
-	if err != nil {
+	var all []pipelines.Shown
+	if err := until(ctx, 15*time.Minute, "the changed pipelines to ask for approval", func() (err error) {
+		all, err = s.ranAtLeast(ctx, waiting)
+		return err
+	}); err != nil {
 		return "", err
 	}
 	if _, err := s.killProcess(ctx, "pipelines"); err != nil {
 		return "", err
 	}
-	if err := until(ctx, time.Minute, func() error {
+	if err := until(ctx, 10*time.Minute, "the pipelines to wait for approval after a kill", func() error {
 		if pid, err := s.pid(ctx, "pipelines"); err != nil || pid == 0 {
 			return fmt.Errorf("pipelines does not run, %w", err)
 		}
@@ -266,14 +269,14 @@ func (s *system) approval(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	err = until(ctx, 5*time.Minute, func() error {
+	err := until(ctx, 15*time.Minute, "the approved deployments", func() (err error) {
 		all, err = s.ranAtLeast(ctx, []string{"app-resources Succeeded", "infrastructure Succeeded"})
 		return err
 	})
 	if err != nil {
 		return "", err
 	}
-	_, err = s.healthy(ctx)
+	_, err = s.settled(ctx)
 	return took(all), err
 }
 
@@ -318,21 +321,4 @@ func (s *system) fetch(ctx context.Context, name string) (string, error) {
 func (s *system) git(ctx context.Context, dir string, args ...string) (string, error) {
 	out, err := s.command(ctx, []string{"NO_PROXY=127.0.0.1"}, "git", append([]string{"-C", dir}, args...)...)
 	return strings.TrimSpace(out), err
-}
-
-// until asks until there is no complaint.
-func until(ctx context.Context, limit time.Duration, ask func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	for {
-		err := ask()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("not after %s: %w", limit, err)
-		case <-time.After(500 * time.Millisecond):
-		}
-	}
 }

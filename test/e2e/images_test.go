@@ -94,8 +94,8 @@ func (s *system) after(ctx context.Context, commit string) (string, error) {
 	return first, err
 }
 
-// runs fails unless Ghost's Deployment has rolled out with the image.
-func (s *system) runs(ctx context.Context, image string) error {
+// ghostRuns fails unless Ghost's Deployment has rolled out with the image.
+func (s *system) ghostRuns(ctx context.Context, image string) error {
 	c, err := observe.Open(s.dir.Kubeconfig())
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func (s *system) runs(ctx context.Context, image string) error {
 func (s *system) imageRollsOut(ctx context.Context, b built) (string, error) {
 	began := time.Now()
 	load := s.startLoad(ctx)
-	err := until(ctx, 15*time.Minute, func() error { return s.runs(ctx, ghostImages+b.tag) })
+	err := until(ctx, 15*time.Minute, func() error { return s.ghostRuns(ctx, ghostImages+b.tag) })
 	total, failed := load()
 	switch {
 	case err != nil:
@@ -156,7 +156,7 @@ func (s *system) imageStays(ctx context.Context, b built) (string, error) {
 	if err := s.push(ctx, "Keep one revision more"); err != nil {
 		return "", err
 	}
-	if err := s.runs(ctx, ghostImages+b.tag); err != nil {
+	if err := s.ghostRuns(ctx, ghostImages+b.tag); err != nil {
 		return "", err
 	}
 	all, err := s.executions(ctx, flux)

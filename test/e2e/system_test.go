@@ -24,8 +24,9 @@ import (
 // system is the scratch system and what was learned about it.
 type system struct {
 	t      *testing.T
-	root   string // the repository under test
-	repo   string // its clone
+	ctx    context.Context // ends when the test is interrupted
+	root   string          // the repository under test
+	repo   string          // its clone
 	dir    *layout.Dir
 	failed bool
 	steps  []step
@@ -46,26 +47,26 @@ func newSystem(t *testing.T) *system {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmp, err := os.MkdirTemp("", "e2e") // not t.TempDir: its paths are too long for sockets
-	if err != nil {
-		t.Fatal(err)
-	}
-	if tmp, err = filepath.EvalSymlinks(tmp); err != nil {
-		t.Fatal(err)
-	}
-	s := &system{t: t, root: root, repo: filepath.Join(tmp, "repo")}
+	s := &system{t: t, root: root, ctx: interruptible(t)}
+	tmp := scratch(t, s.cleanUp)
+	s.repo = filepath.Join(tmp, "repo")
 	s.dir = &layout.Dir{Root: filepath.Join(tmp, "s"), Repo: s.repo}
-	t.Cleanup(func() { s.cleanUp(tmp) })
+	if err := os.Mkdir(s.temp(), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	s.clone()
 	return s
 }
+
+// temp is the TMPDIR of all commands: what is in it at the end was left behind.
+func (s *system) temp() string { return filepath.Join(filepath.Dir(s.repo), "t") }
 
 // clone makes the checkout that the scenario edits: HEAD and what is not
 // committed yet, so that a change can be proven before it is committed.
 func (s *system) clone() {
 	s.t.Helper()
 	run := func(dir string, in []byte, name string, args ...string) []byte {
-		cmd := exec.CommandContext(s.t.Context(), name, args...)
+		cmd := exec.CommandContext(s.ctx, name, args...)
 		cmd.Dir, cmd.Stdin, cmd.Stderr = dir, bytes.NewReader(in), os.Stderr
 		out, err := cmd.Output()
 		if err != nil {
@@ -88,7 +89,8 @@ func (s *system) clone() {
 		run(s.repo, nil, "git", "config", kv[0], kv[1])
 	}
 	run(s.repo, nil, "git", "commit", "--quiet", "--all", "--allow-empty", "--no-verify", "-m", "Begin the scenario")
-	run(s.repo, nil, "go", "build", "-o", filepath.Join("bin", "gitops"), "./cmd/gitops")
+	run(s.repo, nil, "go", "build", "-ldflags", "-s -w", "-o", filepath.Join("bin", "gitops"), "./cmd/gitops")
+	run(s.repo, nil, "go", "build", "-ldflags", "-s -w", "-o", filepath.Join("bin", "services"), "./k8s/services")
 }
 
 // cleanUp writes the result, keeps the logs of a failure and stops everything.
@@ -102,33 +104,36 @@ func (s *system) cleanUp(tmp string) {
 		}
 		s.t.Logf("logs: %s", logs)
 	}
-	if s.dir.Ours() {
-		if _, err := s.gitops(context.Background(), "local", "reset", "--yes"); err != nil {
-			s.t.Errorf("%s is left: %v", tmp, err)
-			return
-		}
-	}
-	if err := os.RemoveAll(tmp); err != nil {
-		s.t.Error(err)
+	if err := remove(tmp); err != nil {
+		s.t.Errorf("%s is left: %v", tmp, err)
 	}
 }
+
+// stepLimit is for the slowest step on the slowest machine: the first up, which
+// builds the controllers.
+const stepLimit = 90 * time.Minute
 
 // step runs one step; after a failure the rest is skipped, because each builds
 // on the one before.
 func (s *system) step(name string, run func(context.Context) (string, error)) {
-	if s.failed {
+	if s.failed || s.ctx.Err() != nil {
+		s.failed = true
 		s.steps = append(s.steps, step{Name: name, Detail: "skipped"})
 		return
 	}
 	s.t.Run(name, func(t *testing.T) {
 		began := time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Minute)
+		ctx, cancel := context.WithTimeoutCause(s.ctx, stepLimit, fmt.Errorf("the step took more than %s", stepLimit))
 		defer cancel()
 		detail, err := run(ctx)
+		if cause := context.Cause(ctx); err != nil && cause != nil {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
 		x := step{Name: name, OK: err == nil, Seconds: time.Since(began).Round(10 * time.Millisecond).Seconds(), Detail: detail}
 		if err != nil {
 			s.failed, x.Detail = true, err.Error()
 			t.Error(err)
+			t.Log(s.diagnosis())
 		}
 		s.steps = append(s.steps, x)
 	})
@@ -184,7 +189,7 @@ func (s *system) cdk(ctx context.Context, args ...string) (string, error) {
 		return "", err
 	}
 	env := []string{"PATH=" + s.dir.NodeBin() + string(os.PathListSeparator) + os.Getenv("PATH"), "CI=true"}
-	for k, v := range deploy.Variables(ports.URL(layout.AWS)) {
+	for k, v := range deploy.Variables(s.dir, ports.URL(layout.AWS)) {
 		env = append(env, k+"="+v)
 	}
 	return s.command(ctx, env, filepath.Join(s.dir.NodeBin(), "cdk"), append(args, "--ci", "--no-notices", "--no-color")...)
@@ -193,7 +198,7 @@ func (s *system) cdk(ctx context.Context, args ...string) (string, error) {
 func (s *system) command(ctx context.Context, env []string, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = s.repo
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(append(os.Environ(), "TMPDIR="+s.temp()), env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 90 * time.Second
 	var out, errs bytes.Buffer
@@ -229,7 +234,7 @@ func (s *system) status(ctx context.Context) (*status, error) {
 }
 
 func (s *system) push(ctx context.Context, message string) error {
-	_, err := s.gitops(ctx, "local", "push", "--message", message, "--timeout", "8m")
+	_, err := s.gitops(ctx, "local", "push", "--message", message, "--timeout", "25m")
 	return err
 }
 
@@ -308,6 +313,14 @@ func (s *system) killProcess(ctx context.Context, name string) (int, error) {
 func (s *system) nothingLeft() error {
 	if _, err := os.Stat(s.dir.Root); !os.IsNotExist(err) {
 		return fmt.Errorf("%s is there: %w", s.dir.Root, err)
+	}
+	// Whatever a build or a killed process left elsewhere.
+	left, err := os.ReadDir(s.temp())
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("left in TMPDIR: %v", left)
 	}
 	out, err := exec.Command("ps", "-eo", "pid,stat,args").Output()
 	if err != nil {

@@ -52,6 +52,7 @@ func (s *system) request(ctx context.Context, method, host, path string, body an
 		return 0, "", err
 	}
 	defer client.CloseIdleConnections()
+	client.Timeout = 3 * time.Minute // a slow answer on a busy machine is no failed one
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return 0, "", err

@@ -15,7 +15,7 @@ import (
 func (s *stack) withFront() {
 	s.t.Helper()
 	f, err := front.New(front.Options{
-		Moto: motoURL, Account: s.services.Account, Region: s.services.Region, Dir: s.t.TempDir(),
+		Moto: runningMoto.URL, Account: s.services.Account, Region: s.services.Region, Dir: s.t.TempDir(),
 		ClusterEndpoint: s.services.ClusterEndpoint, ClusterCA: s.services.ClusterCA, Log: s.services.Log,
 	})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // etcdStart is how long etcd may take to replay its log and become ready.
-const etcdStart = 60 * time.Second
+const etcdStart = 5 * time.Minute
 
 // startEtcd starts a single-member etcd on loopback. Both of its ports ask for a client certificate of the
 // control plane's authority: etcd holds every Secret, and other users of the machine can reach loopback.

@@ -11,7 +11,7 @@ import (
 
 // apiserverStart is how long kube-apiserver may take until /readyz is 200; it takes 2 to 3 s on an idle
 // machine with two cores.
-const apiserverStart = 2 * time.Minute
+const apiserverStart = 5 * time.Minute
 
 // waitReady polls /readyz, which needs no token, until it is 200, a component failed or ctx ends.
 func waitReady(ctx context.Context, server string, ca *x509.CertPool, failed <-chan error) error {

@@ -170,9 +170,10 @@ func TestEnvironHidesTheUsersAccount(t *testing.T) {
 	t.Setenv("AWS_PROFILE", "production")
 	t.Setenv("KUBECONFIG", "/elsewhere")
 	t.Setenv("PATH", "/bin")
-	d := &layout.Dir{Repo: "/repo"}
+	t.Setenv("TMPDIR", "/elsewhere")
+	d := &layout.Dir{Root: "/s", Repo: "/repo"}
 	env := strings.Join(Environ(d, "http://127.0.0.1:5"), "\n") + "\n"
-	for _, want := range []string{"PATH=/repo/node_modules/.bin:/bin\n", "AWS_ENDPOINT_URL=http://127.0.0.1:5\n", "AWS_ACCESS_KEY_ID=test\n"} {
+	for _, want := range []string{"PATH=/repo/node_modules/.bin:/bin\n", "AWS_ENDPOINT_URL=http://127.0.0.1:5\n", "AWS_ACCESS_KEY_ID=test\n", "TMPDIR=/s/tmp\n", "CDK_HOME=/s/cdk\n"} {
 		if !strings.Contains(env, want) {
 			t.Errorf("lacks %q", want)
 		}

@@ -21,9 +21,11 @@ const (
 
 // Variables returns what the AWS CLI, the CDK CLI and the AWS SDKs need to
 // talk to the local endpoint and to nothing else: no profile, no instance
-// metadata, dummy keys.
-func Variables(endpoint string) map[string]string {
+// metadata, dummy keys. The CDK CLI notes in its home which account a key
+// belongs to, so it gets one that goes with the state.
+func Variables(d *layout.Dir, endpoint string) map[string]string {
 	return map[string]string{
+		"CDK_HOME":         d.Path("cdk"),
 		"AWS_ENDPOINT_URL": endpoint,
 		// A bare address makes S3 clients use path style; the second is what
 		// the CDK CLI gives CloudFormation as a template's URL.
@@ -56,7 +58,7 @@ func Config(endpoint string) aws.Config {
 // of a pipeline: the user's without their AWS account, and with the Node.js of
 // package.json first on the PATH.
 func Environ(d *layout.Dir, endpoint string) []string {
-	vars := Variables(endpoint)
+	vars := Variables(d, endpoint)
 	var out []string
 	for _, e := range os.Environ() {
 		name, value, _ := strings.Cut(e, "=")
@@ -64,6 +66,7 @@ func Environ(d *layout.Dir, endpoint string) []string {
 		case strings.HasPrefix(name, "AWS_"), strings.HasPrefix(name, "CDK_"), strings.HasPrefix(name, "GIT_"), vars[name] != "", name == "KUBECONFIG":
 		case name == "PATH":
 			out = append(out, "PATH="+d.NodeBin()+string(os.PathListSeparator)+value)
+		case name == "TMPDIR":
 		default:
 			out = append(out, e)
 		}
@@ -72,5 +75,5 @@ func Environ(d *layout.Dir, endpoint string) []string {
 		out = append(out, name+"="+value)
 	}
 	slices.Sort(out)
-	return append(out, "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION=true", "GOFLAGS=-buildvcs=false")
+	return append(out, "TMPDIR="+d.Temp(), "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION=true", "GOFLAGS=-buildvcs=false")
 }

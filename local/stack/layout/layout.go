@@ -80,7 +80,7 @@ func (d *Dir) Create() error {
 	if err := os.MkdirAll(d.Root, 0o700); err != nil {
 		return fmt.Errorf("state directory %s: %w: name a writable directory with --state", d.Root, err)
 	}
-	for _, f := range []string{"log", "run", "deployments", "pipelines", "git"} {
+	for _, f := range []string{"log", "run", "tmp", "deployments", "pipelines", "git"} {
 		if err := os.MkdirAll(d.Path(f), 0o700); err != nil {
 			return fmt.Errorf("state directory: %w", err)
 		}
@@ -120,6 +120,24 @@ func (d *Dir) Remove() error {
 	return nil
 }
 
+// Temp is the TMPDIR of every process of the system: what a killed one leaves
+// there, such as the CDK's unpacked runtime, goes with `down`.
+func (d *Dir) Temp() string { return d.Path("tmp") }
+
+// ClearTemp empties Temp.
+func (d *Dir) ClearTemp() error {
+	entries, err := os.ReadDir(d.Temp())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if err := os.RemoveAll(filepath.Join(d.Temp(), e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Path joins elements to the state directory.
 func (d *Dir) Path(elem ...string) string {
 	return filepath.Join(append([]string{d.Root}, elem...)...)
@@ -139,6 +157,10 @@ func (d *Dir) Images() string { return d.Path("images.yaml") }
 
 // Repository is the local Git repository that stands for the one on GitHub.
 func (d *Dir) Repository() string { return d.Path("git", "platform.git") }
+
+// Manifests is the local repository with a branch for each service, which
+// stands for the manifests repository of k8s/services/fleet.yaml.
+func (d *Dir) Manifests() string { return d.Path("git", "manifests.git") }
 
 // NodeBin is the folder with the Node.js and the CDK CLI that package.json pins.
 func (d *Dir) NodeBin() string { return filepath.Join(d.Repo, "node_modules", ".bin") }

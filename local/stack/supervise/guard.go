@@ -79,6 +79,10 @@ func environ() []string {
 	})
 }
 
+// guardStart is how long a guard may take to run: milliseconds, but seconds
+// where all processors are busy. One that ends at once is not waited for.
+const guardStart = 2 * time.Minute
+
 // startGuard starts a guard and waits until it has its lock.
 func startGuard(run, name string) error {
 	p, err := LoadPlan(run)
@@ -98,7 +102,7 @@ func startGuard(run, name string) error {
 	}
 	exit := make(chan error, 1)
 	go func() { exit <- cmd.Wait() }() // also reaps it, should it die while we live
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(30 * time.Millisecond) {
+	for deadline := time.Now().Add(guardStart); time.Now().Before(deadline); time.Sleep(30 * time.Millisecond) {
 		if Read(run, name).Running {
 			return nil
 		}
@@ -111,7 +115,7 @@ func startGuard(run, name string) error {
 		default:
 		}
 	}
-	return fmt.Errorf("the %s did not start in 10 s: see %s", name, filepath.Join(p.Logs, name+".log"))
+	return fmt.Errorf("the %s did not start in %s: see %s", name, guardStart, filepath.Join(p.Logs, name+".log"))
 }
 
 // Watchdog runs the second guard: it starts the supervisor when it is dead.

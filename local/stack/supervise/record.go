@@ -94,7 +94,8 @@ func (r *Record) signal(s syscall.Signal) {
 }
 
 // end stops the processes: SIGTERM, SIGKILL after the grace, and an error for
-// what is left 5 s later. Records of what ended are removed.
+// what is left half a minute later: a killed process takes a while to write
+// back on a busy disk. Records of what ended are removed.
 func end(run string, rs []Record, grace time.Duration) error {
 	for i := range rs {
 		rs[i].signal(syscall.SIGTERM)
@@ -105,7 +106,7 @@ func end(run string, rs []Record, grace time.Duration) error {
 	for i := range rs {
 		rs[i].signal(syscall.SIGKILL)
 	}
-	waitGone(rs, 5*time.Second)
+	waitGone(rs, 30*time.Second)
 	return forget(run, rs)
 }
 

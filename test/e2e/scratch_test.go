@@ -1,0 +1,134 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"k8s-plus-aws-gitops/local/stack/layout"
+)
+
+// reserve is what is kept of go test's -timeout for the end: the log of a
+// failure and the removal of the system.
+const reserve = 6 * time.Minute
+
+// leaseFile lies in each scratch folder and is locked while its test runs, so
+// that the next run knows whose folder nobody will remove any more.
+const leaseFile = "owner.lock"
+
+// scratch makes a folder for one system, and removes it with the system in it
+// when the test ends.
+func scratch(t *testing.T, end func(tmp string)) string {
+	t.Helper()
+	sweep(t)
+	tmp, err := os.MkdirTemp("", "e2e") // not t.TempDir: its paths are too long for sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tmp, err = filepath.EvalSymlinks(tmp); err != nil {
+		t.Fatal(err)
+	}
+	lease := flock.New(filepath.Join(tmp, leaseFile))
+	if ok, err := lease.TryLock(); err != nil || !ok {
+		t.Fatalf("%s: locked: %t, %v", lease.Path(), !ok, err)
+	}
+	t.Cleanup(func() {
+		end(tmp)
+		_ = lease.Close()
+	})
+	return tmp
+}
+
+// sweep removes the systems of runs that could not do so themselves: kill -9,
+// or a machine that was switched off.
+func sweep(t *testing.T) {
+	t.Helper()
+	leases, err := filepath.Glob(filepath.Join(os.TempDir(), "e2e*", leaseFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range leases {
+		lease := flock.New(path)
+		if ok, err := lease.TryLock(); err != nil || !ok {
+			continue // its test runs, or it is another user's
+		}
+		tmp := filepath.Dir(path)
+		t.Logf("an interrupted run left %s: removing it", tmp)
+		if err := remove(tmp); err != nil {
+			t.Errorf("%s is left: %v", tmp, err)
+		}
+		_ = lease.Close()
+	}
+}
+
+// remove stops the system in a scratch folder and removes the folder. The tool
+// is the clone's, or the one of the repository under test where there is none
+// yet. It runs in a process group of its own: a second interrupt must not
+// reach it.
+func remove(tmp string) error {
+	repo := filepath.Join(tmp, "repo")
+	dir := &layout.Dir{Root: filepath.Join(tmp, "s"), Repo: repo}
+	if dir.Ours() {
+		tool := filepath.Join(repo, "bin", "gitops")
+		if _, err := os.Stat(tool); err != nil {
+			if tool, err = filepath.Abs(filepath.Join("..", "..", "bin", "gitops")); err != nil {
+				return err
+			}
+		}
+		cmd := exec.Command(tool, "local", "reset", "--yes", "--state", dir.Root)
+		cmd.Dir, cmd.SysProcAttr = repo, &syscall.SysProcAttr{Setpgid: true}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return errors.Join(err, errors.New(lastText(string(out))))
+		}
+	}
+	return os.RemoveAll(tmp)
+}
+
+// interruptible returns a context that ends with the first interrupt, with the
+// end of `go test`, and in time before its -timeout, which would end the test
+// without its clean-up. The cause says which.
+func interruptible(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	if deadline, ok := t.Deadline(); ok {
+		var stop context.CancelFunc
+		ctx, stop = context.WithDeadlineCause(ctx, deadline.Add(-reserve), errors.New("the end of go test's -timeout is near"))
+		t.Cleanup(stop)
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Ignore(syscall.SIGPIPE) // go test may be gone, and with it our output
+	parent, tick, ended := os.Getppid(), time.NewTicker(time.Second), make(chan struct{})
+	t.Cleanup(func() {
+		close(ended)
+		cancel(nil)
+	})
+	go func() {
+		defer tick.Stop()
+		for {
+			select {
+			case <-ended:
+				return
+			case s := <-signals:
+				signal.Stop(signals) // the second one ends the test at once
+				cancel(errors.New("interrupted: " + s.String()))
+				return
+			case <-tick.C:
+				if os.Getppid() != parent {
+					cancel(errors.New("interrupted: go test has ended"))
+					return
+				}
+			}
+		}
+	}()
+	return ctx
+}
