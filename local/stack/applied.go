@@ -83,13 +83,18 @@ func describe(kind string, i observe.Item) string {
 
 // failure returns why the commit cannot be applied, or nil while it may be:
 // pods that no waiting helps, or a Kustomization that tried this commit and
-// failed. What is left of an earlier commit does not count.
+// failed. What is left of an earlier commit does not count, nor a layer that
+// tried this one before the root applied the layer's own change, such as an
+// image.
 func failure(ctx context.Context, c *observe.Cluster, t *target) error {
 	all, err := c.Kustomizations(ctx)
 	if err != nil {
 		return nil //nolint:nilerr // an apiserver that does not answer is no verdict
 	}
-	untried := func(k observe.Item) bool { return !k.Suspended && !t.in(k.Attempted) }
+	untried := func(k observe.Item) bool { return !k.Suspended && (k.Stale || !t.in(k.Attempted)) }
+	if slices.ContainsFunc(all, func(k observe.Item) bool { return k.Name == rootKustomization && untried(k) }) {
+		return failedSource(ctx, c)
+	}
 	apps, err := c.Apps(ctx)
 	if err != nil {
 		return nil //nolint:nilerr // see above
@@ -105,9 +110,16 @@ func failure(ctx context.Context, c *observe.Cluster, t *target) error {
 			return errors.New(describe("Kustomization", k))
 		}
 	}
+	return failedSource(ctx, c)
+}
+
+// rootKustomization applies the layers.
+const rootKustomization = "flux-system"
+
+func failedSource(ctx context.Context, c *observe.Cluster) error {
 	sources, err := c.GitRepositories(ctx)
 	if err != nil {
-		return nil //nolint:nilerr // see above
+		return nil //nolint:nilerr // an apiserver that does not answer is no verdict
 	}
 	for _, g := range sources {
 		if g.Failed() {

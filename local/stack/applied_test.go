@@ -80,6 +80,15 @@ func TestAppliedAndFailure(t *testing.T) {
 			kube: brokenApp(), flux: []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), kustomization("b", "old", "new", "Unknown", "Progressing")},
 			missing: "Kustomization b", failure: "app ghost/ghost: ImagePullBackOff: no tag x",
 		},
+		"a layer tried the commit with the image that it takes back": {
+			kube:    brokenApp(),
+			flux:    []runtime.Object{kustomization("flux-system", "old", "old", "Unknown", "Progressing"), kustomization("apps", "old", "new", "False", "HealthCheckFailed")},
+			missing: "apps: HealthCheckFailed",
+		},
+		"the root failed": {
+			flux:    []runtime.Object{kustomization("flux-system", "old", "new", "False", "BuildFailed"), kustomization("apps", "old", "old", "True", "Ok")},
+			missing: "flux-system: BuildFailed", failure: "flux-system: BuildFailed: because",
+		},
 		"no image before, the revert is on its way": {
 			kube: brokenApp(), flux: []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), kustomization("b", "older", "old", "Unknown", "Progressing")},
 			missing: "Kustomization b",

@@ -118,7 +118,7 @@ func (s *system) ghostRuns(ctx context.Context, image string) error {
 func (s *system) imageRollsOut(ctx context.Context, b built) (string, error) {
 	began := time.Now()
 	load := s.startLoad(ctx)
-	err := until(ctx, 15*time.Minute, func() error { return s.ghostRuns(ctx, ghostImages+b.tag) })
+	err := until(ctx, 15*time.Minute, "Ghost to run the new image", func() error { return s.ghostRuns(ctx, ghostImages+b.tag) })
 	total, failed := load()
 	switch {
 	case err != nil:
@@ -138,7 +138,7 @@ func (s *system) imageRollsOut(ctx context.Context, b built) (string, error) {
 	if want := "Flux in local <flux@localhost>\n\nk8s/clusters/local/images.yaml"; shown != want {
 		return "", fmt.Errorf("the commit is %q, want %q", shown, want)
 	}
-	if err := until(ctx, 5*time.Minute, func() error { _, err := s.healthy(ctx); return err }); err != nil {
+	if _, err := s.settled(ctx); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%.0f s after the pipeline, %d requests, none failed", took.Seconds(), total), s.hasPost(ctx)
@@ -182,7 +182,7 @@ func (s *system) imageUnknown(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var message string
-	err = until(ctx, 5*time.Minute, func() error {
+	err = until(ctx, 10*time.Minute, "the tag to be refused", func() error {
 		got, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
 		if err != nil {
 			return err
