@@ -77,7 +77,7 @@ func (c *Cluster) fluxInstance() map[string]any {
 		"distribution": map[string]any{"version": FluxVersion, "registry": c.registry("fluxcd")},
 		"components":   components,
 		"cluster":      map[string]any{"type": "aws", "networkPolicy": true},
-		"kustomize":    map[string]any{"patches": []any{concurrency()}},
+		"kustomize":    map[string]any{"patches": []any{concurrency(), cancellation()}},
 	})
 }
 
@@ -88,6 +88,16 @@ func concurrency() map[string]any {
 	return map[string]any{
 		"target": map[string]any{"kind": "Deployment", "name": "kustomize-controller"},
 		"patch":  "- op: add\n  path: /spec/template/spec/containers/0/args/-\n  value: --concurrent=32\n",
+	}
+}
+
+// cancellation lets kustomize-controller give up waiting for the health of what a newer commit replaces. The root waits for
+// the layers, and the applications' images stand in what the root applies: without it a commit that takes a bad image back
+// waits for the root's timeout.
+func cancellation() map[string]any {
+	return map[string]any{
+		"target": map[string]any{"kind": "Deployment", "name": "kustomize-controller"},
+		"patch":  "- op: add\n  path: /spec/template/spec/containers/0/args/-\n  value: --feature-gates=CancelHealthCheckOnNewRevision=true\n",
 	}
 }
 

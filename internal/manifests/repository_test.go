@@ -270,3 +270,43 @@ func TestStorageAdapter(t *testing.T) {
 		t.Errorf("%v\n%s", err, output)
 	}
 }
+
+// TestImageUpdates compares where Flux finds and writes image tags: in a registry of AWS with a login and by a pull
+// request, and on one machine without either.
+func TestImageUpdates(t *testing.T) {
+	for environment, want := range map[string]struct {
+		path, image, provider, branch, secret string
+		insecure                              bool
+		secrets                               int
+	}{
+		"production": {
+			"k8s/platform/image-automation", "333333333333.dkr.ecr.eu-west-1.amazonaws.com/production/ghost", "aws",
+			"image-updates/production", "flux-git-write", false, 1,
+		},
+		"local": {"k8s/clusters/local/image-automation", "registry.localhost/local/ghost", "generic", "main", "", true, 0},
+	} {
+		t.Run(environment, func(t *testing.T) {
+			found := map[string]object{}
+			secrets := 0
+			for _, o := range objects(t, environment, want.path) {
+				found[o.kind()] = o
+				if o.kind() == "ExternalSecret" {
+					secrets++
+				}
+			}
+			repository, automation, source := found["ImageRepository"], found["ImageUpdateAutomation"], found["GitRepository"]
+			if got := text(repository, "spec", "image"); got != want.image {
+				t.Errorf("image %s, want %s", got, want.image)
+			}
+			if provider, insecure := text(repository, "spec", "provider"), value(repository, "spec", "insecure"); provider != want.provider || insecure != want.insecure {
+				t.Errorf("provider %s, insecure %v", provider, insecure)
+			}
+			if got := text(automation, "spec", "git", "push", "branch"); got != want.branch {
+				t.Errorf("pushes to %s, want %s", got, want.branch)
+			}
+			if got := text(source, "spec", "secretRef", "name"); got != want.secret || secrets != want.secrets {
+				t.Errorf("credentials %q, %d ExternalSecrets", got, secrets)
+			}
+		})
+	}
+}

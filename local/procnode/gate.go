@@ -65,7 +65,11 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (g *gate) tunnel(w http.ResponseWriter, r *http.Request) {
 	up, err := g.dial(r.Context(), "tcp", r.Host)
 	if err != nil {
-		g.log.Warn("gate", "to", r.Host, "error", err)
+		level := slog.LevelWarn
+		if errors.Is(err, errNotServed) {
+			level = slog.LevelDebug
+		}
+		g.log.Log(r.Context(), level, "gate", "to", r.Host, "error", err)
 		http.Error(w, "gate: "+err.Error(), http.StatusBadGateway)
 		return
 	}

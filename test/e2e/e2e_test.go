@@ -146,7 +146,7 @@ func (s *system) badManifest(ctx context.Context) (string, error) {
 }
 
 func (s *system) badImage(ctx context.Context) (string, error) {
-	return s.fault(ctx, "k8s/apps/ghost/deployment.yaml", "library/ghost:", "library/ghost:0.0.0-", "ImagePull", "0.0.0-")
+	return s.fault(ctx, "k8s/clusters/local/images.yaml", "library/ghost:", "library/ghost:0.0.0-", "ImagePull", "0.0.0-")
 }
 
 func (s *system) badStack(ctx context.Context) (string, error) {

@@ -2,7 +2,8 @@
 // service in a request's signature: CloudFormation goes to the engine, the
 // EKS, CodeConnections, Shield and EC2 calls that moto lacks are answered
 // here, and everything else goes to moto as it came. Signatures are not
-// checked: the endpoint listens on the loopback interface only.
+// checked: the endpoint listens on the loopback interface only. Requests to
+// RegistryHost are those of a container registry.
 package front
 
 import (
@@ -17,6 +18,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 )
 
 // Credentials are what a pod gets for its role, in the shape of the EKS Pod
@@ -42,6 +45,8 @@ type Options struct {
 	Review func(ctx context.Context, token string) (namespace, serviceAccount string, err error)
 	// Assume makes credentials for a role.
 	Assume func(ctx context.Context, roleARN, session string) (Credentials, error)
+	// ECR holds the images that the registry shows.
+	ECR *ecr.Client
 	// Recorded lists the resource types that are only recorded, with the reason.
 	Recorded func() map[string]string
 	Log      *slog.Logger
@@ -49,12 +54,13 @@ type Options struct {
 
 // Front is the endpoint's handler.
 type Front struct {
-	opt   Options
-	moto  *url.URL
-	proxy *httputil.ReverseProxy
-	local *http.ServeMux
-	eks   *clusterAPI
-	conns *connections
+	opt    Options
+	moto   *url.URL
+	proxy  *httputil.ReverseProxy
+	local  *http.ServeMux
+	eks    *clusterAPI
+	conns  *connections
+	images *registry
 }
 
 // New loads the saved state and returns the handler.
@@ -66,7 +72,7 @@ func New(opt Options) (*Front, error) {
 	if err != nil || moto.Host == "" {
 		return nil, fmt.Errorf("moto's address %q is no URL", opt.Moto)
 	}
-	f := &Front{opt: opt, moto: moto, local: http.NewServeMux()}
+	f := &Front{opt: opt, moto: moto, local: http.NewServeMux(), images: &registry{opt.ECR}}
 	f.proxy = newProxy(moto, opt.Log)
 	if f.eks, err = newEKS(f); err != nil {
 		return nil, err
@@ -101,6 +107,8 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	name := service(r)
 	switch {
+	case isRegistry(r):
+		f.images.ServeHTTP(w, r)
 	case r.URL.Path == "/healthz" || strings.HasPrefix(r.URL.Path, "/_local/"):
 		f.local.ServeHTTP(w, r)
 	case name == "cloudformation":
