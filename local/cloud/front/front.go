@@ -14,9 +14,12 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
+
+	"k8s-plus-aws-gitops/local/cloud/permissions"
 )
 
 // Credentials are what a pod gets for its role, in the shape of the EKS Pod
@@ -55,6 +58,7 @@ type Front struct {
 	local *http.ServeMux
 	eks   *clusterAPI
 	conns *connections
+	calls *permissions.Recorder
 }
 
 // New loads the saved state and returns the handler.
@@ -74,6 +78,10 @@ func New(opt Options) (*Front, error) {
 	if f.conns, err = newConnections(f); err != nil {
 		return nil, err
 	}
+	if f.calls, err = permissions.NewRecorder(filepath.Join(opt.Dir, "permissions.json"), opt.Account, opt.Region); err != nil {
+		return nil, err
+	}
+	f.local.HandleFunc("GET "+permissions.Path, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, f.calls.Calls()) })
 	f.local.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	f.local.HandleFunc("GET /_local/types", f.types)
 	f.local.HandleFunc("GET /_local/pod-identity", f.podIdentity)
@@ -100,6 +108,9 @@ func service(r *http.Request) string {
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	name := service(r)
+	if err := f.calls.See(r); err != nil {
+		f.opt.Log.Warn("a call is not noted", "error", err)
+	}
 	switch {
 	case r.URL.Path == "/healthz" || strings.HasPrefix(r.URL.Path, "/_local/"):
 		f.local.ServeHTTP(w, r)
