@@ -77,7 +77,7 @@ func (c *Cluster) fluxInstance() map[string]any {
 		"distribution": map[string]any{"version": FluxVersion, "registry": c.registry("fluxcd")},
 		"components":   components,
 		"cluster":      map[string]any{"type": "aws", "networkPolicy": true},
-		"kustomize":    map[string]any{"patches": []any{concurrency()}},
+		"kustomize":    map[string]any{"patches": []any{concurrency(), cancellation()}},
 	})
 }
 
@@ -88,6 +88,15 @@ func concurrency() map[string]any {
 	return map[string]any{
 		"target": map[string]any{"kind": "Deployment", "name": "kustomize-controller"},
 		"patch":  "- op: add\n  path: /spec/template/spec/containers/0/args/-\n  value: --concurrent=32\n",
+	}
+}
+
+// cancellation ends a wait for the health of what a commit made as soon as the next commit is there: the fix of a bad one
+// would wait for the timeout, up to ten minutes. docs/design/20261120.flux-feature-gates.md
+func cancellation() map[string]any {
+	return map[string]any{
+		"target": map[string]any{"kind": "Deployment", "name": "(kustomize|helm)-controller"},
+		"patch":  "- op: add\n  path: /spec/template/spec/containers/0/args/-\n  value: --feature-gates=CancelHealthCheckOnNewRevision=true\n",
 	}
 }
 
