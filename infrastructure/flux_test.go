@@ -86,7 +86,7 @@ func defaults(t *testing.T, cache, controller string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	match := regexp.MustCompile(regexp.QuoteMeta(module) + ` (v[0-9.]+)\n`).FindSubmatch(content)
+	match := regexp.MustCompile(regexp.QuoteMeta(module) + ` (v[0-9.]+)`).FindSubmatch(content)
 	if match == nil {
 		t.Fatalf("local/programs/%s/go.mod does not require %s", controller, module)
 	}
