@@ -91,12 +91,11 @@ func concurrency() map[string]any {
 	}
 }
 
-// cancellation lets kustomize-controller give up waiting for the health of what a newer commit replaces. The root waits for
-// the layers, and the applications' images stand in what the root applies: without it a commit that takes a bad image back
-// waits for the root's timeout.
+// cancellation ends a wait for the health of what a commit made as soon as the next commit is there: the fix of a bad one
+// would wait for the timeout, up to ten minutes. docs/design/20261120.flux-feature-gates.md
 func cancellation() map[string]any {
 	return map[string]any{
-		"target": map[string]any{"kind": "Deployment", "name": "kustomize-controller"},
+		"target": map[string]any{"kind": "Deployment", "name": "(kustomize|helm)-controller"},
 		"patch":  "- op: add\n  path: /spec/template/spec/containers/0/args/-\n  value: --feature-gates=CancelHealthCheckOnNewRevision=true\n",
 	}
 }

@@ -56,6 +56,26 @@ func releases(t *testing.T, environment string) map[string]release {
 	return found
 }
 
+// A failed release is tried again and never rolled back or given up: a new revision ends Helm's wait and marks the release
+// as failed (docs/design/20261120.flux-feature-gates.md).
+func TestReleasesRetry(t *testing.T) {
+	seen := 0
+	for _, o := range objects(t, "production", "k8s/platform/controllers") {
+		if key(o) != helmRelease {
+			continue
+		}
+		seen++
+		for _, action := range []string{"install", "upgrade"} {
+			if got := text(o, "spec", action, "strategy", "name"); got != "RetryOnFailure" {
+				t.Errorf("%s: spec.%s.strategy.name is %q", text(o, "metadata", "name"), action, got)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no HelmRelease was found")
+	}
+}
+
 // objects builds a folder with the facts of an environment.
 func objects(t *testing.T, environment, path string) []object {
 	t.Helper()

@@ -32,8 +32,8 @@ type Config struct {
 	Root string
 	// Repository is the bare repository, and GitURL where it is served.
 	Repository, GitURL string
-	// Stack is the CloudFormation stack with the pipelines.
-	Stack string
+	// Suffix ends the names of the CloudFormation stacks with the pipelines.
+	Suffix string
 	// AWS reaches the API in whose account everything is.
 	AWS     aws.Config
 	Account string
@@ -87,7 +87,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	r.Log.Info("pipelines ready", "stack", r.Stack, "builds", r.Builds)
+	r.Log.Info("pipelines ready", "stacks", "*"+r.Suffix, "builds", r.Builds)
 	defer r.jobs.Wait()
 	for ctx.Err() == nil {
 		r.complain(r.turn(ctx))
@@ -117,7 +117,7 @@ func newRunner(c Config) (*runner, error) {
 		c.AWS.HTTPClient = &http.Client{Transport: &http.Transport{}} // one for all clients, which are made for each question
 	}
 	if c.load == nil {
-		c.load = func(ctx context.Context) (*Definitions, error) { return Load(ctx, c.AWS, c.Stack) }
+		c.load = func(ctx context.Context) (*Definitions, error) { return Load(ctx, c.AWS, c.Suffix) }
 	}
 	if err := os.MkdirAll(c.Root, 0o700); err != nil {
 		return nil, err
@@ -207,11 +207,16 @@ func (r *runner) pushed(ctx context.Context, d *Definitions, e Event) error {
 			}
 		}
 	}
-	if !deleted && e.Ref != "refs/heads/"+source.Branch {
+	// The branch of an environment is deployed, and no proposal for another one.
+	base := source.Branch
+	if branch := strings.TrimPrefix(e.Ref, "refs/heads/"); d.deploys(branch) {
+		base = branch
+	}
+	if !deleted && e.Ref != "refs/heads/"+base {
 		against = r.against(ctx, e.After)
 	}
 	names := slices.Sorted(maps.Keys(d.Pipelines))
-	for _, c := range changesOf(e.Ref, source.Branch, created, deleted, files, against) {
+	for _, c := range changesOf(e.Ref, base, created, deleted, files, against) {
 		for _, name := range names {
 			ok, err := d.Pipelines[name].starts(c)
 			if err != nil || ok {

@@ -15,11 +15,14 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+
+	"k8s-plus-aws-gitops/local/cloud/permissions"
 )
 
 // Credentials are what a pod gets for its role, in the shape of the EKS Pod
@@ -61,6 +64,7 @@ type Front struct {
 	eks    *clusterAPI
 	conns  *connections
 	images *registry
+	calls  *permissions.Recorder
 }
 
 // New loads the saved state and returns the handler.
@@ -80,6 +84,10 @@ func New(opt Options) (*Front, error) {
 	if f.conns, err = newConnections(f); err != nil {
 		return nil, err
 	}
+	if f.calls, err = permissions.NewRecorder(filepath.Join(opt.Dir, "permissions.json"), opt.Account, opt.Region); err != nil {
+		return nil, err
+	}
+	f.local.HandleFunc("GET "+permissions.Path, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, f.calls.Calls()) })
 	f.local.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	f.local.HandleFunc("GET /_local/types", f.types)
 	f.local.HandleFunc("GET /_local/pod-identity", f.podIdentity)
@@ -106,6 +114,9 @@ func service(r *http.Request) string {
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	name := service(r)
+	if err := f.calls.See(r); err != nil {
+		f.opt.Log.Warn("a call is not noted", "error", err)
+	}
 	switch {
 	case isRegistry(r):
 		f.images.ServeHTTP(w, r)
