@@ -47,11 +47,14 @@ func ReadSource(ctx context.Context, o SourceOptions) (Source, error) {
 	if o.Service == "" || changed != "" {
 		return s, nil
 	}
-	tags, err := git(ctx, o.Dir, nil, "tag", "--points-at", "HEAD", "--sort=-version:refname", "--list", o.Service+"/v*")
+	// A tag that is no release is no mistake here: nobody asked to release by it.
+	tags, _, err := Tags(ctx, o.Dir)
 	if err != nil {
 		return Source{}, err
 	}
-	s.Tag, _, _ = strings.Cut(strings.TrimSpace(tags), "\n")
+	if t, released := tags[o.Service]; released {
+		s.Tag = t.Name
+	}
 	return s, nil
 }
 
