@@ -104,6 +104,10 @@ func (s Store) Stale(ctx context.Context, service string, named []string) ([]str
 	if err != nil {
 		return nil, err
 	}
+	return stale(all, prefix, named), nil
+}
+
+func stale(all []types.Object, prefix string, named []string) []string {
 	keys, newest := map[string][]string{}, map[string]time.Time{}
 	for _, o := range all {
 		key := aws.ToString(o.Key)
@@ -122,12 +126,12 @@ func (s Store) Stale(ctx context.Context, service string, named []string) ([]str
 	rest := slices.SortedFunc(maps.Keys(keys), func(a, b string) int {
 		return cmp.Or(newest[b].Compare(newest[a]), strings.Compare(a, b))
 	})
-	var stale []string
+	var found []string
 	for _, digest := range rest[min(keep, len(rest)):] {
-		stale = append(stale, keys[digest]...)
+		found = append(found, keys[digest]...)
 	}
-	slices.Sort(stale)
-	return stale, nil
+	slices.Sort(found)
+	return found
 }
 
 // Remove removes objects. Earlier versions stay in the bucket until its lifecycle ends them.
