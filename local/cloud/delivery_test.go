@@ -2,13 +2,8 @@ package cloud
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,70 +15,42 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
-	"k8s-plus-aws-gitops/local/cloud/moto"
+	"k8s-plus-aws-gitops/internal/freeport"
+	"k8s-plus-aws-gitops/local/cloud/moto/mototest"
 )
-
-// freeAddress is a loopback address that nothing listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 // endpoint runs moto and the front before it, and returns the address. The test is skipped where moto cannot be had.
 func endpoint(t *testing.T) string {
 	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	python, err := moto.EnsureVenv(t.Context(), filepath.Join(cache, "k8s-plus-aws-gitops"), io.Discard)
-	if err != nil {
-		t.Skipf("moto cannot be started: %v", err)
-	}
-	behind := freeAddress(t)
-	_, port, _ := strings.Cut(behind, ":")
-	number := 0
-	if _, err := fmt.Sscan(port, &number); err != nil {
-		t.Fatal(err)
-	}
-	cmd, err := moto.Command(python, number, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	behind := mototest.New(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	t.Cleanup(func() {
 		cancel()
 		<-ended
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
 	})
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	go func() {
 		defer close(ended)
-		if err := Run(ctx, Config{Listen: address, Moto: "http://" + behind, Account: "000000000000", Region: "eu-west-1", Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)}); err != nil {
+		if err := Run(ctx, Config{Listen: address, Moto: behind.URL, Account: "000000000000", Region: "eu-west-1", Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)}); err != nil {
 			t.Error(err)
 		}
 	}()
-	for range 300 {
-		if r, err := http.Get("http://" + behind + "/_local/healthz"); err == nil { //nolint:noctx // a test
-			_ = r.Body.Close()
-			break
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
 	if err := dialable(ctx, address); err != nil {
 		t.Fatal(err)
 	}
 	return "http://" + address
+}
+
+// soon asks until it has an answer. The limit is for a machine on which much else runs.
+func soon(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if done() {
+			return
+		}
+	}
+	t.Fatalf("not in 5 minutes: %s", what)
 }
 
 // change deploys a template by a change set, as the CDK CLI does, and waits.
@@ -97,7 +64,7 @@ func change(t *testing.T, client *cloudformation.Client, kind cfntypes.ChangeSet
 		t.Fatal(err)
 	}
 	made := &cloudformation.DescribeChangeSetInput{StackName: name, ChangeSetName: set}
-	if err := cloudformation.NewChangeSetCreateCompleteWaiter(client, quick).Wait(t.Context(), made, time.Minute); err != nil {
+	if err := cloudformation.NewChangeSetCreateCompleteWaiter(client, quick).Wait(t.Context(), made, 5*time.Minute); err != nil {
 		out, _ := client.DescribeChangeSet(t.Context(), made)
 		t.Fatalf("change set: %v: %s", err, aws.ToString(out.StatusReason))
 	}
@@ -105,14 +72,14 @@ func change(t *testing.T, client *cloudformation.Client, kind cfntypes.ChangeSet
 		t.Fatal(err)
 	}
 	want := map[cfntypes.ChangeSetType]cfntypes.StackStatus{cfntypes.ChangeSetTypeCreate: "CREATE_COMPLETE", cfntypes.ChangeSetTypeUpdate: "UPDATE_COMPLETE"}[kind]
-	for range 600 {
+	soon(t, "the stack is "+string(want), func() bool {
 		out, err := client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: name})
 		if err != nil {
 			t.Fatal(err)
 		}
 		switch status := out.Stacks[0].StackStatus; {
 		case status == want:
-			return
+			return true
 		case strings.HasSuffix(string(status), "ROLLBACK_COMPLETE") || strings.HasSuffix(string(status), "FAILED"):
 			events, _ := client.DescribeStackEvents(t.Context(), &cloudformation.DescribeStackEventsInput{StackName: name})
 			for _, e := range events.StackEvents {
@@ -122,9 +89,8 @@ func change(t *testing.T, client *cloudformation.Client, kind cfntypes.ChangeSet
 			}
 			t.Fatalf("the stack is %s", status)
 		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Fatal("the stack takes too long")
+		return false
+	})
 }
 
 // quick makes the waiter ask often: nothing here takes seconds.
@@ -162,15 +128,17 @@ func TestDeliveryStack(t *testing.T) {
 	if _, err := client.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("local-delivery")}); err != nil {
 		t.Fatal(err)
 	}
-	for range 300 {
+	soon(t, "the stack is removed", func() bool {
 		out, err := client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("local-delivery")})
-		if err != nil { // it does not exist
-			return
+		if err != nil {
+			if !strings.Contains(err.Error(), "does not exist") {
+				t.Fatal(err)
+			}
+			return true
 		}
 		if status := out.Stacks[0].StackStatus; strings.HasSuffix(string(status), "FAILED") {
 			t.Fatalf("removal: %s: %s", status, aws.ToString(out.Stacks[0].StackStatusReason))
 		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Error("the stack is not removed")
+		return false
+	})
 }

@@ -126,7 +126,8 @@ func (f *fakeAPI) group(name string, addresses ...string) {
 	f.groups = append(f.groups, types.TargetGroup{
 		TargetGroupArn: aws.String("arn:tg/" + name), TargetGroupName: &name, TargetType: types.TargetTypeEnumIp, Protocol: types.ProtocolEnumHttp,
 		Port: aws.Int32(80), HealthCheckPath: aws.String("/health"), HealthCheckPort: aws.String("traffic-port"), HealthCheckIntervalSeconds: aws.Int32(15),
-		HealthyThresholdCount: aws.Int32(2), UnhealthyThresholdCount: aws.Int32(2), Matcher: &types.Matcher{HttpCode: aws.String("200")},
+		HealthCheckTimeoutSeconds: aws.Int32(120), // no target is unhealthy because the machine is busy
+		HealthyThresholdCount:     aws.Int32(2), UnhealthyThresholdCount: aws.Int32(2), Matcher: &types.Matcher{HttpCode: aws.String("200")},
 	})
 	f.register(name, addresses...)
 }
@@ -236,16 +237,10 @@ func listen(t *testing.T) net.Listener {
 
 func portOf(l net.Listener) string { return strconv.Itoa(l.Addr().(*net.TCPAddr).Port) }
 
-// closedPort is a port that nobody listens on.
-func closedPort(t *testing.T) string {
-	l := listen(t)
-	defer l.Close()
-	return portOf(l)
-}
-
 func (r *running) eventually(what string, ok func() bool) {
 	r.t.Helper()
-	for begin := time.Now(); time.Since(begin) < 10*time.Second; time.Sleep(10 * time.Millisecond) {
+	// The limit is for a machine on which much else runs.
+	for begin := time.Now(); time.Since(begin) < 2*time.Minute; time.Sleep(10 * time.Millisecond) {
 		if ok() {
 			return
 		}

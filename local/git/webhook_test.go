@@ -71,13 +71,14 @@ func TestWebhookTriesAgain(t *testing.T) {
 		answers []int
 		want    string // part of the error; empty: delivered
 		calls   int
+		limit   time.Duration
 	}{
-		{"at once", []int{200}, "", 1},
-		{"receiver not there yet", []int{404, 503, 200}, "", 3},
-		{"rate limit", []int{429, 202}, "", 2},
-		{"bad signature", []int{403}, "403", 1},
-		{"bad request", []int{400}, "receiver answered 400", 1},
-		{"never", []int{502, 502, 502, 502, 502, 502}, "gave up", -1},
+		{"at once", []int{200}, "", 1, patience},
+		{"receiver not there yet", []int{404, 503, 200}, "", 3, patience},
+		{"rate limit", []int{429, 202}, "", 2, patience},
+		{"bad signature", []int{403}, "403", 1, patience},
+		{"bad request", []int{400}, "receiver answered 400", 1, patience},
+		{"never", []int{502}, "gave up", -1, time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var n atomic.Int32
@@ -90,7 +91,7 @@ func TestWebhookTriesAgain(t *testing.T) {
 				w.WriteHeader(c.answers[min(int(n.Add(1)), len(c.answers))-1])
 			}))
 			defer s.Close()
-			err := Webhook{URL: constant(s.URL), Token: constant("x"), Patience: 1500 * time.Millisecond}.Send(t.Context(), push)
+			err := Webhook{URL: constant(s.URL), Token: constant("x"), Patience: c.limit}.Send(t.Context(), push)
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
@@ -109,7 +110,7 @@ func TestWebhookResolvesEachTime(t *testing.T) {
 	}))
 	defer s.Close()
 	n := 0
-	w := Webhook{Token: constant("x"), URL: func(context.Context) (string, error) {
+	w := Webhook{Token: constant("x"), Patience: patience, URL: func(context.Context) (string, error) {
 		n++
 		switch n {
 		case 1:
@@ -129,10 +130,9 @@ func TestWebhookStopsWhenSuperseded(t *testing.T) {
 	defer s.Close()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(100*time.Millisecond, func() { cancel(ErrSuperseded) })
-	begin := time.Now()
-	err := Webhook{URL: constant(s.URL), Token: constant("x")}.Send(ctx, push)
-	if !errors.Is(err, ErrSuperseded) || time.Since(begin) > 5*time.Second {
-		t.Errorf("%v after %s", err, time.Since(begin))
+	err := Webhook{URL: constant(s.URL), Token: constant("x"), Patience: patience}.Send(ctx, push)
+	if !errors.Is(err, ErrSuperseded) {
+		t.Errorf("%v, want that it was superseded", err)
 	}
 }
 

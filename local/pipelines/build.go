@@ -91,16 +91,21 @@ func (b *build) explain(ctx context.Context, err error) error {
 	return err
 }
 
-func (b *build) run(ctx context.Context) (map[string]string, error) {
+func (b *build) run(ctx context.Context) (outputs map[string]string, err error) {
 	limit := time.Duration(cmp.Or(b.project.TimeoutInMinutes, 60)) * b.minute // CodeBuild's default is an hour
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the build has timed out after %s, the project's limit", limit))
 	defer cancel()
+	defer func() {
+		// A program that the limit killed, such as git, says only that it was killed.
+		if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+			err = cause
+		}
+	}()
 	b.say("Build %s of commit %s", b.id, b.execution.Commit)
 	if err := b.checkout(ctx); err != nil {
 		return nil, err
 	}
 	spec := b.project.Source.BuildSpec
-	var err error
 	if strings.Contains(spec, "\n") {
 		b.spec, err = buildspec.Parse([]byte(spec))
 	} else {

@@ -139,12 +139,11 @@ func TestAFailureStopsBeforeTheNextStage(t *testing.T) {
 func TestWhatIsCutOffGoesOn(t *testing.T) {
 	w := newWorld(t)
 	first := w.project("first", spec(`echo once >> "$OUT/first"`))
-	second := w.project("second", spec(`echo began >> "$OUT/second"`, `[ -e "$OUT/again" ] || sleep 60`))
+	second := w.project("second", spec(`echo began >> "$OUT/second"`, `[ -e "$OUT/again" ] || sleep 600`))
 	w.define("p", "QUEUED", "", stage("One", first), stage("Two", second))
 	w.start()
 	c := w.push(map[string]string{"p/1": ""})
-	for deadline := time.Now().Add(20 * time.Second); w.file("second") != "began" && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-	}
+	w.until("second", "began")
 	w.stop()
 	if e := w.wait("p", c, InProgress); e.Stage != "Two" {
 		t.Errorf("%+v", e)
@@ -180,8 +179,7 @@ func TestAnUpdatedPipelineRunsAgain(t *testing.T) {
 	w.define("p", "QUEUED", "1", stage("Deploy", hold), stage("More", w.project("more", spec(`echo $VERSION >> "$OUT/more"`), Variable{Name: "VERSION", Value: "1"})))
 	w.start()
 	c := w.push(map[string]string{"p/1": ""})
-	for deadline := time.Now().Add(20 * time.Second); w.file("began") != "" && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-	}
+	w.until("began", "")
 	w.define("p", "QUEUED", "2", stage("Other", w.project("other", spec(`echo other >> "$OUT/more"`))))
 	if err := os.WriteFile(filepath.Join(w.dir, "go"), nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -187,7 +187,7 @@ func (w *world) start() {
 func (w *world) wait(pipeline, commit string, status Status) *Execution {
 	w.t.Helper()
 	var last string
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		all, err := List(w.root)
 		if err != nil {
 			w.t.Fatal(err)
@@ -204,6 +204,19 @@ func (w *world) wait(pipeline, commit string, status Status) *Execution {
 	}
 	w.t.Fatalf("%s of %.8s does not become %s: %s", pipeline, commit, status, last)
 	return nil
+}
+
+// patience is for a machine on which much else runs.
+const patience = 3 * time.Minute
+
+// until waits until a build has written text to $OUT.
+func (w *world) until(name, text string) {
+	w.t.Helper()
+	for deadline := time.Now().Add(patience); w.file(name) != text; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("%s is %q after %s, want %q", name, w.file(name), patience, text)
+		}
+	}
 }
 
 // file reads what a build wrote to $OUT.

@@ -27,6 +27,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"k8s-plus-aws-gitops/internal/freeport"
 )
 
 // cluster is a node of its own, in a process of its own, on the control plane that PROCNODE_KUBECONFIG names.
@@ -62,7 +64,7 @@ func newCluster(t *testing.T) *cluster {
 	c := &cluster{t: t, client: kubernetes.NewForConfigOrDie(rc), namespace: fmt.Sprintf("e2e-%d", time.Now().UnixNano())}
 	c.config = Config{
 		Kubeconfig: kubeconfig, NodeName: c.namespace, ImagesFile: filepath.Join(dir, "images.yaml"), Root: filepath.Join(dir, "pods"),
-		Listen: freeAddress(t), Gate: freeAddress(t), GateSocket: os.Getenv("PROCNODE_GATE_SOCKET"), PodPrefix: "10.77.",
+		Listen: freeport.Address(t), Gate: freeport.Address(t), GateSocket: os.Getenv("PROCNODE_GATE_SOCKET"), PodPrefix: "10.77.",
 	}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.namespace}}
 	if _, err := c.client.CoreV1().Namespaces().Create(t.Context(), ns, metav1.CreateOptions{}); err != nil {
@@ -71,16 +73,6 @@ func newCluster(t *testing.T) *cluster {
 	c.start()
 	t.Cleanup(c.tearDown)
 	return c
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func (c *cluster) start() {
@@ -114,7 +106,7 @@ func (c *cluster) tearDown() {
 func (c *cluster) until(what string, ok func() bool) time.Duration {
 	c.t.Helper()
 	began := time.Now()
-	for time.Since(began) < 90*time.Second {
+	for time.Since(began) < 2*patience {
 		if ok() {
 			return time.Since(began)
 		}
@@ -267,12 +259,14 @@ func (c *cluster) testKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = c.node.Wait()
-	time.Sleep(200 * time.Millisecond)
 	for _, ip := range before {
-		if conn, err := net.DialTimeout("tcp", net.JoinHostPort(bindAddress(c.config.PodPrefix, loopbackOf(c.config.PodPrefix), ip), "8080"), time.Second); err == nil {
-			conn.Close()
-			t.Errorf("a process of %s outlived the node", ip)
-		}
+		c.until("no process of "+ip+" outlives the node", func() bool {
+			conn, err := net.Dial("tcp", net.JoinHostPort(bindAddress(c.config.PodPrefix, loopbackOf(c.config.PodPrefix), ip), "8080"))
+			if err == nil {
+				conn.Close()
+			}
+			return err != nil
+		})
 	}
 	c.start()
 	took := c.until("every pod runs again", func() bool {

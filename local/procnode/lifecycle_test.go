@@ -67,17 +67,34 @@ func (n *testNode) create(spec corev1.PodSpec, before corev1.PodStatus) *corev1.
 	return o
 }
 
+// patience is for a machine on which much else runs.
+const patience = 3 * time.Minute
+
+// eventually waits until ok.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not in %s: %s", patience, what)
+		}
+	}
+}
+
+// asked makes an exec probe. Its time limit is far above a probe's usual second, so that none fails because the machine is busy.
+func asked(script string) *corev1.Probe {
+	return &corev1.Probe{PeriodSeconds: 1, TimeoutSeconds: 120, ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", script}}}}
+}
+
 // wait polls the API's status until it is as wanted.
 func (n *testNode) wait(what string, ok func(s corev1.PodStatus) bool) corev1.PodStatus {
 	n.t.Helper()
 	var last corev1.PodStatus
-	for range 400 {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(25 * time.Millisecond) {
 		if o, err := n.client.CoreV1().Pods("ns").Get(n.t.Context(), "pod", metav1.GetOptions{}); err == nil {
 			if last = o.Status; ok(last) {
 				return last
 			}
 		}
-		time.Sleep(25 * time.Millisecond)
 	}
 	n.t.Fatalf("waited for %s in vain: %+v", what, last)
 	return last
@@ -139,10 +156,11 @@ func TestCrashLoop(t *testing.T) {
 	o := n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, Containers: []corev1.Container{sh("a", "echo run; exit 7")}}, corev1.PodStatus{})
 	s := n.wait("CrashLoopBackOff", func(s corev1.PodStatus) bool { return waitingReason(s) == "CrashLoopBackOff" })
 	c := s.ContainerStatuses[0]
-	if s.Phase != corev1.PodRunning || c.RestartCount != 1 || c.LastTerminationState.Terminated.ExitCode != 7 || ready(s) {
+	// 1 at the first sight of it; a busy machine may miss that.
+	if s.Phase != corev1.PodRunning || c.RestartCount < 1 || c.LastTerminationState.Terminated.ExitCode != 7 || ready(s) {
 		t.Errorf("%+v", s)
 	}
-	for i := range int32(2) {
+	for i := c.RestartCount - 1; i <= c.RestartCount; i++ { // this run and the one before it
 		if _, err := os.Stat(logPath(filepath.Join(n.cfg.Root, string(o.UID)), "a", i)); err != nil {
 			t.Error(err)
 		}
@@ -180,9 +198,10 @@ func TestWhatIsMissingShows(t *testing.T) {
 func TestProbesAndTermination(t *testing.T) {
 	n := newTestNode(t)
 	c := sh("a", `trap 'echo term >> $HOME/order; exit 0' TERM; while :; do sleep 0.05; done`)
-	c.ReadinessProbe = &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "test -e $HOME/ready"}}}}
-	c.StartupProbe = &corev1.Probe{PeriodSeconds: 1, FailureThreshold: 30, ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "test -e $HOME/started"}}}}
-	c.LivenessProbe = &corev1.Probe{InitialDelaySeconds: 2, PeriodSeconds: 1, FailureThreshold: 1, ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "! test -e $HOME/dead"}}}}
+	c.ReadinessProbe, c.StartupProbe = asked("test -e $HOME/ready"), asked("test -e $HOME/started")
+	c.StartupProbe.FailureThreshold = 300
+	c.LivenessProbe = asked("! rm $HOME/dead") // fails once for each time that the file is made
+	c.LivenessProbe.FailureThreshold = 1
 	c.Lifecycle = &corev1.Lifecycle{
 		PostStart: &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "echo post >> $HOME/order"}}},
 		PreStop:   &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "echo pre >> $HOME/order; cp $HOME/order " + filepath.Join(n.cfg.Root, "kept")}}},
@@ -204,22 +223,13 @@ func TestProbesAndTermination(t *testing.T) {
 	n.wait("Ready", ready)
 	touch("dead")
 	n.wait("a restart", func(s corev1.PodStatus) bool { return s.ContainerStatuses[0].RestartCount == 1 })
-	if err := os.Remove(filepath.Join(home, "dead")); err != nil {
-		t.Fatal(err)
-	}
 	n.wait("Ready again", ready)
-	grace := int64(20)
+	grace := int64(2 * patience / time.Second) // the process ends by itself long before
 	o.DeletionGracePeriodSeconds = &grace
-	began := time.Now()
 	if err := n.DeletePod(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	for n.get("ns", "pod") != nil {
-		time.Sleep(10 * time.Millisecond)
-	}
-	if d := time.Since(began); d > 5*time.Second {
-		t.Errorf("removal took %s", d)
-	}
+	eventually(t, "the pod is removed without a SIGKILL", func() bool { return n.get("ns", "pod") == nil })
 	if b, err := os.ReadFile(filepath.Join(n.cfg.Root, "kept")); err != nil || string(b) != "post\npre\nterm\npost\npre\n" {
 		t.Errorf("order of hooks and signals: %q, %v", b, err)
 	}
@@ -229,20 +239,18 @@ func TestProbesAndTermination(t *testing.T) {
 // gone waits until neither the API object nor the directory is left.
 func (n *testNode) gone(uid string) {
 	n.t.Helper()
-	for range 200 {
+	eventually(n.t, "the pod's object and directory are gone", func() bool {
 		_, errAPI := n.client.CoreV1().Pods("ns").Get(n.t.Context(), "pod", metav1.GetOptions{})
 		_, errDir := os.Stat(filepath.Join(n.cfg.Root, uid))
-		if apierrors.IsNotFound(errAPI) && os.IsNotExist(errDir) {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	n.t.Error("the pod's object or directory is still there")
+		return apierrors.IsNotFound(errAPI) && os.IsNotExist(errDir)
+	})
 }
 
 func TestGraceEndsInKill(t *testing.T) {
 	n := newTestNode(t)
-	o := n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, Containers: []corev1.Container{sh("a", `trap '' TERM; while :; do sleep 0.1; done`)}}, corev1.PodStatus{})
+	deaf := sh("a", `trap '' TERM; touch $HOME/deaf; while :; do sleep 0.1; done`)
+	deaf.ReadinessProbe = asked("test -e $HOME/deaf") // the shell has reached its trap
+	o := n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, Containers: []corev1.Container{deaf}}, corev1.PodStatus{})
 	n.wait("Ready", ready)
 	grace := int64(1)
 	o.DeletionGracePeriodSeconds = &grace
@@ -250,10 +258,8 @@ func TestGraceEndsInKill(t *testing.T) {
 	if err := n.DeletePod(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	for n.get("ns", "pod") != nil {
-		time.Sleep(10 * time.Millisecond)
-	}
-	if d := time.Since(began); d < time.Second || d > 4*time.Second {
+	eventually(t, "the pod is removed", func() bool { return n.get("ns", "pod") == nil })
+	if d := time.Since(began); d < time.Second {
 		t.Errorf("removal took %s with a grace of 1 s", d)
 	}
 }
@@ -263,7 +269,8 @@ func TestSidecar(t *testing.T) {
 	always := corev1.ContainerRestartPolicyAlways
 	side := sh("side", `trap 'exit 0' TERM; echo up > $HOME/side; while :; do sleep 0.05; done`)
 	side.RestartPolicy = &always
-	side.StartupProbe = &corev1.Probe{PeriodSeconds: 1, FailureThreshold: 9, ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "test -e $HOME/side"}}}}
+	side.StartupProbe = asked("test -e $HOME/side")
+	side.StartupProbe.FailureThreshold = 300
 	n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, InitContainers: []corev1.Container{side}, Containers: []corev1.Container{sh("a", "grep up $HOME/side")}}, corev1.PodStatus{})
 	s := n.wait("an end of both", func(s corev1.PodStatus) bool {
 		return s.Phase == corev1.PodSucceeded && s.InitContainerStatuses[0].State.Terminated != nil
@@ -346,28 +353,17 @@ func TestSuccessorOfTheSameName(t *testing.T) {
 		t.Errorf("uid %s, address %s", x.uid, x.ip)
 	}
 	// Not from the API: the fake knows no preconditions, so the old pod's removal takes the new object with it.
-	for range 400 {
-		if s := x.computeStatus(&corev1.PodStatus{}); ready(s) {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	if s := x.computeStatus(&corev1.PodStatus{}); !ready(s) {
-		t.Errorf("not ready: %+v", s)
-	}
-	for range 300 {
-		if _, err := os.Stat(filepath.Join(n.cfg.Root, string(old.UID))); os.IsNotExist(err) {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Error("the old pod's directory is still there")
+	eventually(t, "the successor is ready", func() bool { return ready(x.computeStatus(&corev1.PodStatus{})) })
+	eventually(t, "the old pod's directory is gone", func() bool {
+		_, err := os.Stat(filepath.Join(n.cfg.Root, string(old.UID)))
+		return os.IsNotExist(err)
+	})
 }
 
 func TestDeadline(t *testing.T) {
 	n := newTestNode(t)
 	one := int64(1)
-	n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, ActiveDeadlineSeconds: &one, Containers: []corev1.Container{sh("a", "sleep 60")}}, corev1.PodStatus{})
+	n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, ActiveDeadlineSeconds: &one, Containers: []corev1.Container{sh("a", "sleep 600")}}, corev1.PodStatus{})
 	n.wait("DeadlineExceeded", func(s corev1.PodStatus) bool { return s.Phase == corev1.PodFailed && s.Reason == "DeadlineExceeded" })
 }
 

@@ -20,6 +20,8 @@ import (
 	corelisters "k8s.io/client-go/listers/core/v1"
 	discoverylisters "k8s.io/client-go/listers/discovery/v1"
 	"k8s.io/client-go/tools/cache"
+
+	"k8s-plus-aws-gitops/internal/freeport"
 )
 
 func service(ns, name, ip string, ports ...corev1.ServicePort) *corev1.Service {
@@ -118,12 +120,7 @@ func TestResolveTakesTurns(t *testing.T) {
 // testGate serves a gate whose every name leads to the given addresses, and returns a client behind it.
 func testGate(t *testing.T, socket string, to ...string) *http.Client {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
+	addr := freeport.Address(t)
 	g := newGate(func(string) ([]string, error) { return to, nil }, slog.New(slog.DiscardHandler))
 	if err := g.serve(t.Context(), addr, socket); err != nil {
 		t.Fatal(err)
@@ -139,12 +136,7 @@ func TestGateForwardsUnchanged(t *testing.T) {
 		io.WriteString(w, "hello")
 	}))
 	defer s.Close()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
-	client := testGate(t, "", closed.Addr().String(), s.Listener.Addr().String()) // the first endpoint has just gone
+	client := testGate(t, "", freeport.Address(t), s.Listener.Addr().String()) // the first endpoint has just gone
 	req, _ := http.NewRequest(http.MethodGet, "http://web.ns.svc/a%2Fb?x=1;y=2", nil)
 	req.Header.Set("X-Forwarded-Proto", "https")
 	req.Host = "ghost.localhost"

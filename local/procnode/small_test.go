@@ -1,6 +1,7 @@
 package procnode
 
 import (
+	"bufio"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -238,20 +239,26 @@ func TestLogFollowsOverTurn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		for i := range 12 {
-			time.Sleep(60 * time.Millisecond)
-			l.write("stderr", fmt.Appendf(nil, "later %d\n", i))
+	// Each line is written once the one before it has been read: only one older part is kept, so a reader that falls behind by
+	// two turn-overs loses lines, as with kubectl.
+	lines := bufio.NewReader(r)
+	for i := range 12 {
+		want := "first\n"
+		if i > 0 {
+			want = fmt.Sprintf("later %d\n", i)
+			l.write("stderr", []byte(want))
 		}
-		l.close()
-		close(live)
-	}()
-	b, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
+		if got, err := lines.ReadString('\n'); got != want || err != nil {
+			t.Fatalf("read %q, %v, want %q", got, err, want)
+		}
 	}
-	if got := strings.Count(string(b), "\n"); got != 13 || !strings.HasSuffix(string(b), "later 11\n") {
-		t.Errorf("%d lines: %q", got, b)
+	l.close()
+	close(live)
+	if rest, err := io.ReadAll(lines); len(rest) > 0 || err != nil {
+		t.Errorf("after the end: %q, %v", rest, err)
+	}
+	if _, err := os.Stat(olderPart(path)); err != nil {
+		t.Error("the log was not turned over:", err)
 	}
 }
 

@@ -259,7 +259,7 @@ func TestFollowAcrossRotation(t *testing.T) {
 	if err := os.WriteFile(file, []byte("old\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	r, w := net.Pipe()
 	go func() { _ = tailFile(ctx, file, LogOptions{Follow: true, Lines: 10}, w) }()

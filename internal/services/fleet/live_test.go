@@ -79,11 +79,10 @@ func (a api) apply(ctx context.Context, o *unstructured.Unstructured) error {
 func eventually(t *testing.T, what string, try func() error) {
 	t.Helper()
 	var err error
-	for range 100 {
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		if err = try(); err == nil {
 			return
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 	t.Fatalf("%s: %v", what, err)
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
+
+	"k8s-plus-aws-gitops/internal/freeport"
 )
 
 // fakeMoto answers what the front asks of moto, and shows what it got.
@@ -141,12 +142,7 @@ func TestBodies(t *testing.T) {
 }
 
 func TestMotoAway(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = l.Close()
-	s := newFront(t, "http://"+l.Addr().String(), t.TempDir())
+	s := newFront(t, "http://"+freeport.Address(t), t.TempDir())
 	for _, c := range [][2]string{{"s3", "/b"}, {"eks", "/clusters/local"}} {
 		if res, _ := send(t, "GET", s.URL+c[1], c[0], nil); res.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("%s: %d", c[0], res.StatusCode)

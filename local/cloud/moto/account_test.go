@@ -1,4 +1,4 @@
-package moto
+package moto_test
 
 import (
 	"archive/zip"

@@ -1,83 +1,48 @@
-package moto
+package moto_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/google/go-cmp/cmp"
+
+	"k8s-plus-aws-gitops/internal/freeport"
+	"k8s-plus-aws-gitops/local/cloud/moto"
+	"k8s-plus-aws-gitops/local/cloud/moto/mototest"
 )
 
 // python returns an interpreter with moto; the test is skipped when there is none.
 func python(t *testing.T) string {
 	t.Helper()
-	cache, err := os.UserCacheDir()
+	p, err := mototest.Python()
 	if err != nil {
-		t.Skip(err)
-	}
-	p, err := EnsureVenv(t.Context(), filepath.Join(cache, "k8s-plus-aws-gitops"), os.Stderr)
-	if err != nil {
-		t.Skipf("moto cannot be installed: %v", err)
+		t.Skipf("moto cannot be had: %v", err)
 	}
 	return p
 }
 
-type server struct {
-	cmd *exec.Cmd
-	log *bytes.Buffer
-	url string
-}
-
-func start(t *testing.T, python string, port int, dir string) *server {
+func start(t *testing.T, python string, port int, dir string) *mototest.Server {
 	t.Helper()
-	cmd, err := Command(python, port, dir)
+	s, err := mototest.Start(python, port, dir)
 	if err != nil {
-		t.Fatal(err)
-	}
-	s := &server{cmd: cmd, log: &bytes.Buffer{}, url: fmt.Sprintf("http://127.0.0.1:%d", port)}
-	cmd.Stdout, cmd.Stderr = s.log, s.log
-	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		s.Stop()
 		if t.Failed() {
-			t.Logf("moto's log:\n%s", s.log)
+			t.Logf("moto's log:\n%s", s.Log())
 		}
 	})
-	for range 300 {
-		if r, err := http.Get(s.url + "/_local/healthz"); err == nil {
-			_ = r.Body.Close()
-			return s
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Fatal("no answer after 30 s")
-	return nil
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	return s
 }
 
 func client(url string) aws.Config {
@@ -88,21 +53,20 @@ func client(url string) aws.Config {
 }
 
 func TestStateSurvivesKill(t *testing.T) {
-	interpreter, port, dir := python(t), freePort(t), t.TempDir()
+	interpreter, port, dir := python(t), freeport.Port(t), t.TempDir()
 	first := start(t, interpreter, port, dir)
-	account := populate(t, client(first.url))
+	account := populate(t, client(first.URL))
 	before := account.describe(t)
-	time.Sleep(1500 * time.Millisecond) // the snapshot follows the last change within half a second
-	if err := first.cmd.Process.Kill(); err != nil {
+	if err := first.Saved(); err != nil {
 		t.Fatal(err)
 	}
-	_ = first.cmd.Wait()
-	if strings.Contains(first.log.String(), "snapshot failed") {
-		t.Fatalf("moto's log:\n%s", first.log)
+	first.Stop() // SIGKILL
+	if strings.Contains(first.Log(), "snapshot failed") {
+		t.Fatalf("moto's log:\n%s", first.Log())
 	}
 	second := start(t, interpreter, port, dir)
-	if !strings.Contains(second.log.String(), "restored") {
-		t.Errorf("nothing was restored: %s", second.log)
+	if !strings.Contains(second.Log(), "restored") {
+		t.Errorf("nothing was restored: %s", second.Log())
 	}
 	if diff := cmp.Diff(before, account.describe(t)); diff != "" {
 		t.Errorf("state after kill -9 and a restart (-before +after):\n%s", diff)
@@ -111,14 +75,14 @@ func TestStateSurvivesKill(t *testing.T) {
 }
 
 func TestStateIsWrittenOnTermination(t *testing.T) {
-	interpreter, port, dir := python(t), freePort(t), t.TempDir()
+	interpreter, port, dir := python(t), freeport.Port(t), t.TempDir()
 	first := start(t, interpreter, port, dir)
-	account := newAccount(client(first.url))
+	account := newAccount(client(first.URL))
 	account.secret(t, "/local/last", "value")
-	if err := first.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := first.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if err := first.cmd.Wait(); err != nil {
+	if err := first.Wait(); err != nil {
 		t.Errorf("exit after SIGTERM: %v", err)
 	}
 	start(t, interpreter, port, dir)
@@ -133,7 +97,7 @@ func TestAnotherVersionsStateIsRefused(t *testing.T) {
 	if err := exec.Command(interpreter, "-c", program, filepath.Join(dir, "state.pickle")).Run(); err != nil {
 		t.Fatal(err)
 	}
-	cmd, err := Command(interpreter, freePort(t), dir)
+	cmd, err := moto.Command(interpreter, freeport.Port(t), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,8 +108,12 @@ func TestAnotherVersionsStateIsRefused(t *testing.T) {
 }
 
 func TestVersionIsPinned(t *testing.T) {
-	if v := Version(); !strings.HasPrefix(v, "5.2.") {
+	if v := moto.Version(); !strings.HasPrefix(v, "5.2.") {
 		t.Errorf("moto version %q", v)
+	}
+	requirements, err := os.ReadFile("requirements.txt")
+	if err != nil {
+		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(requirements)) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") && !strings.Contains(line, "==") {
@@ -156,7 +124,7 @@ func TestVersionIsPinned(t *testing.T) {
 
 func TestMissingPythonIsNamed(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	_, err := EnsureVenv(context.Background(), t.TempDir(), io.Discard)
+	_, err := moto.EnsureVenv(context.Background(), t.TempDir(), io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "python3 is not on PATH") {
 		t.Errorf("got %v", err)
 	}
@@ -180,7 +148,7 @@ func TestEnsureCLITakesTheOneOnPath(t *testing.T) {
 		if err := os.WriteFile(aws, []byte(script), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		got, err := EnsureCLI(t.Context(), dir, io.Discard)
+		got, err := moto.EnsureCLI(t.Context(), dir, io.Discard)
 		if want == "" && (err != nil || got != aws) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %s, %v", script, got, err)
 		}

@@ -1,54 +1,63 @@
 package resources
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
-	"k8s-plus-aws-gitops/local/cloud/moto"
+	"k8s-plus-aws-gitops/internal/freeport"
+	"k8s-plus-aws-gitops/local/cloud/moto/mototest"
 )
 
 // One moto serves all tests of the package; TestMain ends it.
 var (
 	startMoto   sync.Once
-	motoURL     string
+	runningMoto *mototest.Server
+	motoMissing error
 	motoProblem error
-	stopMoto    = func() {}
-	motoLog     bytes.Buffer
+	motoDir     string
+	releasePort = func() {}
 )
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	stopMoto()
-	if code != 0 {
-		fmt.Fprintf(os.Stderr, "moto's log:\n%s", motoLog.String())
+	if runningMoto != nil {
+		runningMoto.Stop()
+		_ = os.RemoveAll(motoDir)
+		if code != 0 {
+			fmt.Fprintf(os.Stderr, "moto's log:\n%s", runningMoto.Log())
+		}
 	}
+	releasePort()
 	os.Exit(code)
 }
 
 // services returns a connection to the package's moto, and skips the test when
-// there is none: without Python or without a package index it cannot be had.
+// it cannot be had: without Python or without a package index.
 func services(t *testing.T) *Services {
 	t.Helper()
-	startMoto.Do(func() { motoURL, motoProblem = runMoto() })
+	startMoto.Do(func() {
+		var python string
+		if python, motoMissing = mototest.Python(); motoMissing == nil {
+			runningMoto, motoProblem = runMoto(python)
+		}
+	})
+	if motoMissing != nil {
+		t.Skipf("moto cannot be had: %v", motoMissing)
+	}
 	if motoProblem != nil {
-		t.Skipf("moto cannot be started: %v", motoProblem)
+		t.Fatal(motoProblem)
 	}
 	return &Services{
 		AWS: aws.Config{
-			Region: "eu-west-1", BaseEndpoint: aws.String(motoURL),
+			Region: "eu-west-1", BaseEndpoint: aws.String(runningMoto.URL),
 			Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 		},
 		Account: "000000000000", Region: "eu-west-1",
@@ -58,47 +67,16 @@ func services(t *testing.T) *Services {
 	}
 }
 
-func runMoto() (string, error) {
-	cache, err := os.UserCacheDir()
+func runMoto(python string) (*mototest.Server, error) {
+	port, release, err := freeport.Reserve()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	python, err := moto.EnsureVenv(context.Background(), filepath.Join(cache, "k8s-plus-aws-gitops"), os.Stderr)
-	if err != nil {
-		return "", err
+	releasePort = release
+	if motoDir, err = os.MkdirTemp("", "moto"); err != nil {
+		return nil, err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
-	dir, err := os.MkdirTemp("", "moto")
-	if err != nil {
-		return "", err
-	}
-	cmd, err := moto.Command(python, port, dir)
-	if err != nil {
-		return "", err
-	}
-	cmd.Stdout, cmd.Stderr = &motoLog, &motoLog
-	if err := cmd.Start(); err != nil {
-		return "", err
-	}
-	stopMoto = func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		_ = os.RemoveAll(dir)
-	}
-	url := fmt.Sprintf("http://127.0.0.1:%d", port)
-	for range 300 {
-		if r, err := http.Get(url + "/_local/healthz"); err == nil {
-			_ = r.Body.Close()
-			return url, nil
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	return "", fmt.Errorf("no answer after 30 s: %s", motoLog.String())
+	return mototest.Start(python, port, motoDir)
 }
 
 // stack creates resources one after the other, as the engine would, and keeps

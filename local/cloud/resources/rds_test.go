@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/go-sql-driver/mysql"
 
+	"k8s-plus-aws-gitops/internal/freeport"
 	"k8s-plus-aws-gitops/local/ca"
 	"k8s-plus-aws-gitops/local/database"
 )
@@ -23,6 +24,9 @@ import (
 // is installed.
 func realDatabase(t *testing.T) Database {
 	t.Helper()
+	if err := database.Installed(); err != nil {
+		t.Skip(err)
+	}
 	dir := t.TempDir()
 	authority, err := ca.Ensure(filepath.Join(dir, "ca"), "127.0.0.1")
 	if err != nil {
@@ -32,25 +36,20 @@ func realDatabase(t *testing.T) Database {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
+	port := freeport.Port(t)
 	data := filepath.Join(dir, "data")
 	cmd, err := database.Prepare(t.Context(), data, port, database.TLS{Cert: cert, Key: key})
 	if err != nil {
-		t.Skipf("MariaDB cannot be started: %v", err)
+		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		t.Skipf("MariaDB cannot be started: %v", err)
+		t.Fatalf("MariaDB cannot be started: %v", err)
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	if err := database.Wait(ctx, port); err != nil {
 		t.Fatal(err)
