@@ -2,64 +2,27 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"k8s-plus-aws-gitops/local/cloud/moto"
+	"k8s-plus-aws-gitops/local/cloud/moto/mototest"
 	"k8s-plus-aws-gitops/local/stack/deploy"
 )
 
-// account makes an AWS account with a bucket for the environment's static files, and points this process at it. The test
-// is skipped where moto cannot be had.
+// account makes an AWS account with a bucket for the environment's static files, and points this process at it.
 func account(t *testing.T, bucket string) *s3.Client {
 	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	python, err := moto.EnsureVenv(t.Context(), filepath.Join(cache, "k8s-plus-aws-gitops"), io.Discard)
-	if err != nil {
-		t.Skipf("moto cannot be started: %v", err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
-	cmd, err := moto.Command(python, port, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	url := fmt.Sprintf("http://127.0.0.1:%d", port)
-	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		if r, err := http.Get(url + "/_local/healthz"); err == nil { //nolint:noctx // a test
-			_ = r.Body.Close()
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("moto does not answer")
-		}
-	}
-	for name, value := range deploy.Variables(url) {
+	url := mototest.New(t).URL
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": deploy.Region, "AWS_PROFILE": "",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
+	} {
 		t.Setenv(name, value)
 	}
 	client := s3.NewFromConfig(deploy.Config(url))
@@ -126,7 +89,7 @@ func TestRelease(t *testing.T) {
 		t.Errorf("keys %q", got)
 	}
 	manifest := gitIn(t, remote, "show", "local/npm:npm.k8s.yaml")
-	if !strings.Contains(manifest, "ASSETS_PREFIX: services/npm/"+seen[0]+"\n") || !strings.Contains(manifest, "ASSETS_BUCKET: "+bucket) {
+	if !strings.Contains(manifest, "ASSETS_PREFIX: services/npm/"+seen[0]) || !strings.Contains(manifest, "ASSETS_BUCKET: "+bucket) {
 		t.Errorf("the manifest does not name the files:\n%s", manifest)
 	}
 	if says := release(0); !strings.Contains(says, "1 of 1 are as they were published") {

@@ -314,7 +314,7 @@ func TestATagStartsARelease(t *testing.T) {
 	w.event(annotated) // reported twice
 	// Started by hand there is no tag, and a reference to it fails.
 	w.event(Event{Start: "services"})
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if all, err := List(w.root); err != nil || len(all) == 3 && all[0].Status.Ended() {
 			break
 		}

@@ -2,10 +2,10 @@ package store
 
 import (
 	"crypto/sha256"
-	"fmt"
+	"encoding/base64"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,47 +19,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"k8s-plus-aws-gitops/internal/services/assets"
-	"k8s-plus-aws-gitops/local/cloud/moto"
+	"k8s-plus-aws-gitops/local/cloud/moto/mototest"
 )
 
-// client reaches an S3 of its own. The test is skipped where moto cannot be had.
+// client reaches an S3 of its own.
 func client(t *testing.T) *s3.Client {
 	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	python, err := moto.EnsureVenv(t.Context(), filepath.Join(cache, "k8s-plus-aws-gitops"), io.Discard)
-	if err != nil {
-		t.Skipf("moto cannot be started: %v", err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
-	cmd, err := moto.Command(python, port, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	url := fmt.Sprintf("http://127.0.0.1:%d", port)
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		if r, err := http.Get(url + "/_local/healthz"); err == nil { //nolint:noctx // a test
-			_ = r.Body.Close()
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("moto does not answer")
-		}
-	}
+	url := mototest.New(t).URL
 	return s3.New(s3.Options{BaseEndpoint: &url, Region: "eu-west-1", UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")})
 }
 
@@ -126,13 +92,6 @@ func TestStore(t *testing.T) {
 		t.Errorf("%d objects are left, %v", len(left), err)
 	}
 	uploads(t, s, first, 0)
-
-	// A file that changed after it was hashed is refused by S3.
-	changed := release(t, "npm", "2", "x")
-	changed.Files[0].SHA256[0]++
-	if _, err := s.Upload(t.Context(), changed); err == nil || !strings.Contains(err.Error(), "cannot write services/npm/2") {
-		t.Errorf("a content with another hash was taken: %v", err)
-	}
 }
 
 func uploads(t *testing.T, s Store, r assets.Release, want int) {
@@ -143,6 +102,30 @@ func uploads(t *testing.T, s Store, r assets.Release, want int) {
 	}
 	if missing, err := s.Missing(t.Context(), r); err != nil || len(missing) > 0 {
 		t.Errorf("%s: missing %v: %v", r.Prefix(s.Root), missing, err)
+	}
+}
+
+// S3 is told the hash, so that it refuses a file that changed after it was read (moto does not), and whose bucket it is.
+func TestPut(t *testing.T) {
+	r := release(t, "npm", "a", "x")
+	var checksum, owner string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.Method == http.MethodGet {
+			io.WriteString(w, "<ListBucketResult></ListBucketResult>")
+			return
+		}
+		checksum, owner = q.Header.Get("X-Amz-Checksum-Sha256"), q.Header.Get("X-Amz-Expected-Bucket-Owner")
+		w.WriteHeader(http.StatusBadRequest)
+		io.WriteString(w, "<Error><Code>BadDigest</Code><Message>The SHA256 you specified did not match</Message></Error>")
+	}))
+	defer server.Close()
+	c := s3.New(s3.Options{BaseEndpoint: &server.URL, Region: "eu-west-1", UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")})
+	_, err := Store{Client: c, Bucket: "b", Account: "111111111111", Root: "services/"}.Upload(t.Context(), r)
+	if err == nil || !strings.Contains(err.Error(), "cannot write services/npm/"+r.Digest+"/x: BadDigest") {
+		t.Errorf("%v", err)
+	}
+	if checksum != base64.StdEncoding.EncodeToString(r.Files[0].SHA256[:]) || owner != "111111111111" {
+		t.Errorf("checksum %q, owner %q", checksum, owner)
 	}
 }
 
