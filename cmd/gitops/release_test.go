@@ -107,6 +107,11 @@ func TestRelease(t *testing.T) {
 	if now := gitIn(t, remote, "show", "local/npm:npm.k8s.yaml"); now != manifest {
 		t.Errorf("the proposal is live: %s", now)
 	}
+	t.Setenv("SOURCE_REPOSITORY", "https://me:secret@github.com/my-company/platform.git")
+	release(0)
+	if log := gitIn(t, remote, "log", "-1", "--format=%B", "local/npm"); !strings.Contains(log, "Source-Tag: npm/v1.1.0") || !strings.Contains(log, "Source-Repository: https://github.com/my-company/platform.git\n") {
+		t.Errorf("commit: %s", log)
+	}
 	releaseRefusals(t, dir, commit, release)
 }
 

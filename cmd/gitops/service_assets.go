@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -24,11 +25,16 @@ type serviceFiles struct {
 	releases []assets.Release
 	dryRun   bool
 	uploaded bool
+	// out gets the list of a dry run.
+	out io.Writer
 }
 
 // files reads the static files of the chosen services.
-func (f *serviceFlags) files(ctx context.Context, run *publication, chosen []services.Service, dryRun bool) (*serviceFiles, error) {
-	files := &serviceFiles{dryRun: dryRun}
+func (f *serviceFlags) files(cmd *cobra.Command, run *publication, chosen []services.Service, p publishFlags) (*serviceFiles, error) {
+	ctx, files := cmd.Context(), &serviceFiles{dryRun: p.dryRun, out: cmd.OutOrStdout()}
+	if p.output == "json" {
+		files.out = cmd.ErrOrStderr()
+	}
 	for _, s := range chosen {
 		r, err := s.Assets(ctx, run.root)
 		if err != nil {
@@ -83,7 +89,7 @@ func (s *serviceFiles) upload(cmd *cobra.Command) error {
 		where := s.store.URL(r.Prefix(config.AssetsPrefix)) + "/"
 		if s.dryRun {
 			for _, file := range missing {
-				fmt.Fprintln(cmd.OutOrStdout(), "+ "+where+file.Path)
+				fmt.Fprintln(s.out, "+ "+where+file.Path)
 			}
 		} else if len(missing) > 0 {
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d of %d static files uploaded to %s\n", r.Service, len(missing), len(r.Files), where)
@@ -119,7 +125,7 @@ func (s *serviceFiles) finish(cmd *cobra.Command, results []publish.Result) erro
 		}
 		if s.dryRun {
 			for _, key := range stale {
-				fmt.Fprintln(cmd.OutOrStdout(), "- "+s.store.URL(key))
+				fmt.Fprintln(s.out, "- "+s.store.URL(key))
 			}
 		} else if len(stale) > 0 {
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d static files of earlier releases removed\n", r.Service, len(stale))

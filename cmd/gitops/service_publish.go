@@ -114,7 +114,7 @@ func (f *serviceFlags) publish(cmd *cobra.Command, names []string, p publishFlag
 // push publishes the chosen services in one atomic push.
 func (f *serviceFlags) push(cmd *cobra.Command, run *publication, chosen []services.Service, p publishFlags) error {
 	ctx := publish.WithToken(cmd.Context(), run.url, run.token)
-	o := publish.SourceOptions{Dir: run.root, Paths: []string{services.Dir, "cdk.json"}, AllowDirty: p.allowDirty}
+	o := publish.SourceOptions{Dir: run.root, Paths: []string{services.Dir, "cdk.json"}, AllowDirty: p.allowDirty, Repository: os.Getenv("SOURCE_REPOSITORY")}
 	if len(chosen) == 1 {
 		o.Service = chosen[0].Name
 	}
@@ -131,7 +131,7 @@ func (f *serviceFlags) push(cmd *cobra.Command, run *publication, chosen []servi
 	for i, s := range chosen {
 		all[i] = publish.Manifest{Service: s.Name, Branch: to.Ref(f.environment, s.Name), Content: rendered[s.Name]}
 	}
-	files, err := f.files(ctx, run, chosen, p.dryRun)
+	files, err := f.files(cmd, run, chosen, p)
 	if err != nil {
 		return err
 	}

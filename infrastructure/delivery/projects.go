@@ -76,7 +76,10 @@ func (d *Delivery) table() []project {
 		{name: "image-amd64", description: "Builds the image for amd64", buildspec: imageBuildspec, size: medium, minutes: 60, policy: p.images, docker: true, variables: build("amd64")},
 		{name: "image-publish", description: "Gives the image its tag when its scan allows", buildspec: publishBuildspec, size: small, minutes: 30, policy: p.images, variables: image},
 		{name: "services", description: "Publishes the services that a tag releases", buildspec: serviceBuildspec, size: medium, minutes: 30, policy: p.services,
-			variables: map[string]string{"MANIFESTS_TOKEN_SECRET": d.env.SecretName("gitops", "manifests-token")}},
+			variables: map[string]string{
+				"MANIFESTS_TOKEN_SECRET": d.env.SecretName("gitops", "manifests-token"),
+				"SOURCE_REPOSITORY":      d.env.RepositoryURL,
+			}},
 	}
 	if d.env.Delivery.Approval {
 		all = append(all, project{name: "diff", description: "cdk diff, for whoever approves", buildspec: diffBuildspec, size: small, minutes: 30, policy: p.diff})

@@ -33,12 +33,13 @@ func TestReleases(t *testing.T) {
 	}
 	s := &system{t: t, root: root, repo: checkout, dir: &layout.Dir{Root: state, Repo: checkout}}
 	s.releases()
+	// The scenario leaves it out: it costs a build of the tool, and the tool's own tests have it.
+	s.step("5 a tag that is no version fails", s.badTag)
 }
 
 // releases are the steps that prove releases by tag, on the scenario's system.
 func (s *system) releases() {
 	s.step("5 a tag releases a service with its static files", s.releaseByTag)
-	s.step("5 a tag that is no version fails", s.badTag)
 }
 
 // tag commits the files of a clone and pushes them as a tag alone.

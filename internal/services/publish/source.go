@@ -14,6 +14,9 @@ type SourceOptions struct {
 	Paths []string
 	// Service, if one is published: its release tag, <service>/v…, is then part of the source.
 	Service string
+	// Repository is its address, where the checkout's origin is another: a build clones through an address of the
+	// connection. Empty: origin.
+	Repository string
 	// AllowDirty publishes uncommitted changes, and marks them.
 	AllowDirty bool
 }
@@ -41,7 +44,9 @@ func ReadSource(ctx context.Context, o SourceOptions) (Source, error) {
 		s.Commit += dirty
 	}
 	// A checkout without a remote has no address to remember.
-	if origin, err := git(ctx, o.Dir, nil, "config", "--get", "remote.origin.url"); err == nil {
+	if o.Repository != "" {
+		s.Repository = WithoutCredentials(o.Repository)
+	} else if origin, err := git(ctx, o.Dir, nil, "config", "--get", "remote.origin.url"); err == nil {
 		s.Repository = WithoutCredentials(strings.TrimSpace(origin))
 	}
 	if o.Service == "" || changed != "" {
