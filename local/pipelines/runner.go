@@ -197,7 +197,8 @@ func (r *runner) pushed(ctx context.Context, d *Definitions, e Event) error {
 	before := cmp.Or(last, e.Before)
 	created := strings.Trim(before, "0") == ""
 	var files, against []string
-	if !deleted && !created {
+	tag := strings.HasPrefix(e.Ref, "refs/tags/") // no filter of tags looks at files
+	if !deleted && !created && !tag {
 		var err error
 		if files, err = source.Changed(ctx, r.Repository, before, e.After); err != nil {
 			// A rewritten branch whose old end is gone: everything may have changed.
@@ -212,7 +213,7 @@ func (r *runner) pushed(ctx context.Context, d *Definitions, e Event) error {
 	if branch := strings.TrimPrefix(e.Ref, "refs/heads/"); d.deploys(branch) {
 		base = branch
 	}
-	if !deleted && e.Ref != "refs/heads/"+base {
+	if !deleted && !tag && e.Ref != "refs/heads/"+base {
 		against = r.against(ctx, e.After)
 	}
 	names := slices.Sorted(maps.Keys(d.Pipelines))
@@ -260,8 +261,21 @@ func (r *runner) enqueue(ctx context.Context, p *Pipeline, e Event, c change, ba
 	case c.PullRequest != "":
 		kind = "PullRequest " + c.PullRequest
 	}
-	_, branch, _ := strings.Cut(strings.TrimPrefix(e.Ref, "refs/"), "/")
-	return r.add(ctx, p, &Execution{ID: executionID(e.file, p.Name, kind), Trigger: kind, Commit: commit, Branch: branch}, bad)
+	x := &Execution{ID: executionID(e.file, p.Name, kind), Trigger: kind, Commit: commit}
+	if c.Tag == "" {
+		_, x.Branch, _ = strings.Cut(strings.TrimPrefix(e.Ref, "refs/"), "/")
+		return r.add(ctx, p, x, bad)
+	}
+	// The source action names its own branch then. An annotated tag is an object; what is built is the commit behind it.
+	x.Tag, x.Trigger = c.Tag, "Push "+c.Tag
+	if s := p.source(); s != nil {
+		x.Branch = s.text("BranchName")
+	}
+	var err error
+	if x.Commit, err = source.Resolve(ctx, r.Repository, commit); err != nil && bad == nil {
+		x.Commit, bad = commit, fmt.Errorf("tag %q cannot be read: %w", c.Tag, err)
+	}
+	return r.add(ctx, p, x, bad)
 }
 
 // start runs a pipeline for the end of its branch, as a person asked.

@@ -29,6 +29,7 @@ func TestScenario(t *testing.T) {
 	}
 	s.delivery()
 	s.services()
+	s.releases()
 	s.step("6 cdk destroy", s.destroy)
 	s.step("6 reset leaves no process and no file", s.reset)
 }
@@ -237,7 +238,7 @@ func (s *system) kill(ctx context.Context, name string) (string, error) {
 }
 
 func (s *system) destroy(ctx context.Context) (string, error) {
-	if err := s.emptyBucket(ctx); err != nil {
+	if err := s.emptyBuckets(ctx); err != nil {
 		return "", err
 	}
 	if _, err := s.cdk(ctx, "destroy", "local/*", "--force", "--context", "env=local"); err != nil {
