@@ -42,7 +42,7 @@ func TestPrint(t *testing.T) {
 	if err := Print(&out, []Line{Of("a", 1, "wall s", "60 s", 60), {Name: "b", Value: 7, Unit: "MiB"}}); err != nil {
 		t.Fatal(err)
 	}
-	if s := out.String(); !strings.Contains(s, "0.02") || !strings.Contains(s, "60 s") || !strings.Contains(s, "MiB   -") {
+	if s := out.String(); !strings.Contains(s, "0.02") || !strings.Contains(s, "60 s") || !strings.Contains(s, "MiB     -") {
 		t.Error(s)
 	}
 }
