@@ -29,7 +29,7 @@ help: ## Show this help.
 ##@ The whole system on this machine
 
 .PHONY: local local-down local-reset
-local: bin/gitops ## Bring the whole system up here: no AWS account, no Docker.
+local: bin/gitops bin/services ## Bring the whole system up here: no AWS account, no Docker.
 	@bin/gitops local up
 
 local-down: bin/gitops ## Stop it and keep its state.

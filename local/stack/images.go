@@ -3,6 +3,7 @@ package stack
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"sigs.k8s.io/yaml"
 
@@ -19,6 +20,8 @@ type hostPrograms struct {
 	fluxData string
 	// ghostDir and ghostNode are the installation of Ghost and its Node.js.
 	ghostDir, ghostNode, ghostTag string
+	// gitops is this program, which stands for the images of the example services.
+	gitops string
 	// endpoint is the AWS endpoint for pods.
 	endpoint, region string
 }
@@ -80,7 +83,19 @@ func imageTable(p hostPrograms) procnode.Table {
 				"paths__installedAdaptersPath": "${mount:/etc/ghost/adapters}",
 			}),
 		},
+		p.nodezoo("npm"),
+		p.nodezoo("github"),
+		p.nodezoo("info", "--featured", "${mount:/etc/nodezoo}/featured.txt"),
 	}}
+}
+
+// nodezoo is an example service. One program stands for all its versions, so that a published change of the version rolls
+// out; the images of other services are not in the table and are simulated.
+func (p hostPrograms) nodezoo(service string, args ...string) procnode.Image {
+	return procnode.Image{
+		Repository: "ghcr.io/nodezoo/nodezoo-" + service, Args: "drop",
+		Command: append([]string{p.gitops, "local", "nodezoo", service, "--listen", "${IP}:8080"}, args...),
+	}
 }
 
 func (p hostPrograms) image(repository, program string, flags, env map[string]string) procnode.Image {
@@ -109,7 +124,7 @@ func encode(t procnode.Table) ([]byte, error) {
 		if len(i.Command) == 0 || !filepath.IsAbs(i.Command[0]) {
 			return nil, fmt.Errorf("image table: %s has no program", i.Repository)
 		}
-		if len(i.Tags) != 1 || i.Tags[0] == "" {
+		if slices.Contains(i.Tags, "") {
 			return nil, fmt.Errorf("image table: %s has no tag", i.Repository)
 		}
 	}

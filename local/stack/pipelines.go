@@ -50,7 +50,7 @@ func runPipelines(ctx context.Context, s *Stack, p layout.Ports, log *slog.Logge
 
 // record leaves a push for the pipelines.
 func (s *Stack) record(push git.Push, log *slog.Logger) {
-	if push.Repository != "platform" {
+	if push.Repository != platform {
 		return
 	}
 	err := pipelines.Record(pipelines.Folder(s.Dir), pipelines.Event{Ref: push.Ref, Before: push.Before, After: push.After})

@@ -63,7 +63,7 @@ func TestOpenRefusesTheStateOfAnotherCheckout(t *testing.T) {
 }
 
 func TestImageTable(t *testing.T) {
-	p := hostPrograms{binaries: map[string]string{}, tags: map[string]string{}, fluxData: "/mod/config/data", ghostDir: "/g", ghostNode: "/g/node", ghostTag: "6.65.0", endpoint: "http://127.0.0.1:1", region: "eu-west-1"}
+	p := hostPrograms{binaries: map[string]string{}, tags: map[string]string{}, fluxData: "/mod/config/data", ghostDir: "/g", ghostNode: "/g/node", ghostTag: "6.65.0", gitops: "/bin/gitops", endpoint: "http://127.0.0.1:1", region: "eu-west-1"}
 	if _, err := encode(imageTable(p)); err == nil {
 		t.Error("a table without programs is accepted")
 	}
@@ -88,6 +88,9 @@ func TestImageTable(t *testing.T) {
 	}
 	if _, err := table.Lookup("docker.io/library/ghost:9.9.9"); err == nil {
 		t.Error("a tag that was not built is accepted")
+	}
+	if im, err := table.Lookup("ghcr.io/nodezoo/nodezoo-info:9.9.9"); err != nil || im == nil || im.Command[3] != "info" {
+		t.Errorf("info: %+v, %v", im, err)
 	}
 	for _, i := range table.Images {
 		if _, ok := i.Env["AWS_ACCESS_KEY_ID"]; ok {

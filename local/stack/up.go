@@ -91,6 +91,8 @@ func (u *up) steps() []progress.Step {
 		{Name: start, Needs: []string{ports, authority, seed, npm, moto, build, ghostStep, charts, db}, Run: u.start, Remedy: look},
 		{Name: control, Needs: []string{start}, Run: u.controlPlane, Remedy: "see " + u.Dir.Log(controlPlane)},
 		{Name: aws, Needs: []string{control}, Run: u.awsAPI, Remedy: "see " + u.Dir.Log(cloudDaemon) + " and " + u.Dir.Log(motoProcess)},
+		// Nothing waits for it: Flux looks for the branches, and follows them when they come.
+		{Name: "Publish the services", Needs: []string{aws, seed, npm}, Run: u.publishServices, Remedy: look},
 		{Name: bootstrap, Needs: []string{aws}, Run: u.bootstrap, Remedy: look},
 		{Name: stacks, Needs: []string{bootstrap}, Run: u.deploy, Remedy: look},
 		{Name: flux, Needs: []string{stacks}, Run: u.waitFlux, Remedy: look},

@@ -27,6 +27,7 @@ func TestScenario(t *testing.T) {
 		s.step("5 kill -9 "+p, func(ctx context.Context) (string, error) { return s.kill(ctx, p) })
 	}
 	s.delivery()
+	s.services()
 	s.step("6 cdk destroy", s.destroy)
 	s.step("6 reset leaves no process and no file", s.reset)
 }

@@ -89,6 +89,7 @@ func (s *system) clone() {
 	}
 	run(s.repo, nil, "git", "commit", "--quiet", "--all", "--allow-empty", "--no-verify", "-m", "Begin the scenario")
 	run(s.repo, nil, "go", "build", "-o", filepath.Join("bin", "gitops"), "./cmd/gitops")
+	run(s.repo, nil, "go", "build", "-o", filepath.Join("bin", "services"), "./k8s/services")
 }
 
 // cleanUp writes the result, keeps the logs of a failure and stops everything.

@@ -137,6 +137,20 @@ func Export(ctx context.Context, bare, commit, dir string, keep ...string) error
 	return err
 }
 
+// Extract writes those files and folders of a commit to dir that the commit has,
+// and reports whether there are any.
+func Extract(ctx context.Context, bare, commit, dir string, paths ...string) (bool, error) {
+	have, err := git(ctx, bare, nil, append([]string{"ls-tree", "--name-only", "--full-tree", commit, "--"}, paths...)...)
+	if err != nil || have == "" {
+		return false, err
+	}
+	index := dir + ".index"
+	defer os.Remove(index)
+	args := append([]string{"checkout", "--quiet", commit, "--"}, strings.Split(have, "\n")...)
+	_, err = git(ctx, dir, []string{"GIT_DIR=" + bare, "GIT_WORK_TREE=" + dir, "GIT_INDEX_FILE=" + index}, args...)
+	return err == nil, err
+}
+
 // Contains reports whether commit is part of the history of head.
 func Contains(ctx context.Context, bare, head, commit string) (bool, error) {
 	base, err := git(ctx, bare, nil, "merge-base", head, commit)
