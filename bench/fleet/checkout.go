@@ -36,14 +36,14 @@ func image(service string, version int) string {
 	return fmt.Sprintf("registry.example.com/bench/%s:1.0.%d", service, version)
 }
 
-// serviceFile has the usual parts of a service. There is no host and no secret: both would measure the AWS half.
+// serviceFile has the usual parts of a service, a call to one of the examples among them. There is no host and no secret: both would measure the AWS half.
 const serviceFile = `image: %s
 port: 8080
 health: {path: /healthz}
 environment:
   LOG_LEVEL: info
   PUBLIC_URL: https://%s.${DOMAIN}
-calls: [%s]
+calls: [npm]
 replicas: 1
 `
 
@@ -51,10 +51,10 @@ func (s *system) file(service string) string {
 	return filepath.Join(s.repo, services.FilesDir, service+".yaml")
 }
 
-// write adds services to the checkout, each of which calls the first.
+// write adds services to the checkout.
 func (s *system) write(names []string) error {
 	for _, name := range names {
-		if err := s.set(name, names[0], 0); err != nil {
+		if err := s.set(name, 0); err != nil {
 			return err
 		}
 	}
@@ -62,8 +62,8 @@ func (s *system) write(names []string) error {
 }
 
 // set writes the file of one service, with a version of its image.
-func (s *system) set(name, calls string, version int) error {
-	return os.WriteFile(s.file(name), fmt.Appendf(nil, serviceFile, image(name, version), name, calls), 0o644) //nolint:gosec // a file of a repository
+func (s *system) set(name string, version int) error {
+	return os.WriteFile(s.file(name), fmt.Appendf(nil, serviceFile, image(name, version), name), 0o644) //nolint:gosec // a file of a repository
 }
 
 // up makes the checkout and brings the system up. Both are used as they are when they are there already.

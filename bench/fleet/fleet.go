@@ -176,7 +176,7 @@ func (b *bench) change(ctx context.Context, names []string) error {
 	n, name := len(names), names[len(names)/2]
 	var deployed, done, command []time.Duration
 	for i := range changes {
-		if err := b.set(name, names[0], i+1); err != nil {
+		if err := b.set(name, i+1); err != nil {
 			return err
 		}
 		if err := b.commit(ctx, "Change "+name); err != nil {

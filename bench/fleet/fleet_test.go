@@ -13,12 +13,12 @@ import (
 
 // TestServiceFile holds what the bench generates to the rules for service files.
 func TestServiceFile(t *testing.T) {
-	content := fmt.Appendf(nil, serviceFile, image("bench10-0001", 3), "bench10-0001", "bench10-0000")
+	content := fmt.Appendf(nil, serviceFile, image("bench10-0001", 3), "bench10-0001")
 	s, problems := services.Parse("bench10-0001.yaml", content)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	if s.Settings.Image != "registry.example.com/bench/bench10-0001:1.0.3" || s.Settings.Calls[0] != "bench10-0000" {
+	if s.Settings.Image != "registry.example.com/bench/bench10-0001:1.0.3" || s.Settings.Calls[0] != "npm" {
 		t.Errorf("%+v", s.Settings)
 	}
 }
