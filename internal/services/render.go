@@ -11,6 +11,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/services/assets"
 )
 
 // RenderRequest is what the cdk8s app reads on stdin.
@@ -45,7 +48,11 @@ type App struct {
 func (a App) Render(ctx context.Context, c Cluster, all []Service) (map[string][]byte, error) {
 	request := RenderRequest{Cluster: c, Services: make([]Spec, len(all))}
 	for i, s := range all {
-		request.Services[i] = s.Resolve(c)
+		release, err := s.Assets(ctx, a.Dir)
+		if err != nil {
+			return nil, err
+		}
+		request.Services[i] = s.Resolve(c).with(release, c)
 	}
 	input, err := json.Marshal(request)
 	if err != nil {
@@ -66,6 +73,19 @@ func (a App) Render(ctx context.Context, c Cluster, all []Service) (map[string][
 		return nil, fmt.Errorf("rendering: %w: %s; build it with make bin/services", err, lastLine(stderr.String()))
 	}
 	return results(&stdout, len(all))
+}
+
+// Assets reads the service's static files in the checkout dir.
+func (s Service) Assets(ctx context.Context, dir string) (assets.Release, error) {
+	return assets.Read(ctx, s.Name, filepath.Join(dir, FilesDir, s.Name, assets.Folder))
+}
+
+// with tells the service where its static files are, by variables that its file cannot have.
+func (s Spec) with(release assets.Release, c Cluster) Spec {
+	if release.Digest != "" {
+		s.Environment[assets.BucketVariable], s.Environment[assets.PrefixVariable] = c.AssetsBucket(), release.Prefix(config.AssetsPrefix)
+	}
+	return s
 }
 
 // results reads the answer. Every failure is reported, not only the first.

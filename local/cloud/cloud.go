@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
 	"k8s-plus-aws-gitops/local/cloud/engine"
 	"k8s-plus-aws-gitops/local/cloud/front"
@@ -87,7 +88,7 @@ func Run(ctx context.Context, c Config) error {
 	f, err := front.New(front.Options{
 		Moto: c.Moto, Self: self, Account: c.Account, Region: c.Region, Dir: c.Dir, CloudFormation: e,
 		ClusterEndpoint: c.ClusterEndpoint, ClusterCA: c.ClusterCA, Review: reviewer{c.Kubeconfig}.review,
-		Assume: assumer(moto, c.Account), Recorded: recorded, Log: c.Log,
+		Assume: assumer(moto, c.Account), ECR: ecr.NewFromConfig(moto), Recorded: recorded, Log: c.Log,
 	})
 	if err != nil {
 		return errors.Join(err, listener.Close())

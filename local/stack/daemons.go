@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"k8s-plus-aws-gitops/local/ca"
+	"k8s-plus-aws-gitops/local/cloud/front"
 	"k8s-plus-aws-gitops/local/edge"
 	"k8s-plus-aws-gitops/local/git"
 	"k8s-plus-aws-gitops/local/procnode"
@@ -79,8 +80,10 @@ func runNode(ctx context.Context, s *Stack, p layout.Ports, log *slog.Logger) er
 		Gate:       p.Addr(layout.Gate),
 		GateSocket: s.Dir.GateSocket(),
 		Hosts: map[string]string{
-			gitHost + ":80":    p.Addr(layout.Git),
-			chartsHost + ":80": p.Addr(layout.Git),
+			gitHost + ":80":             p.Addr(layout.Git),
+			chartsHost + ":80":          p.Addr(layout.Git),
+			front.RegistryHost + ":80":  p.Addr(layout.AWS),
+			front.RegistryHost + ":443": "", // tried first by every client of registries
 		},
 		PodPrefix:   "10.10.",
 		Region:      deploy.Region,

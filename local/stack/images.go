@@ -7,7 +7,9 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"k8s-plus-aws-gitops/local/cloud/front"
 	"k8s-plus-aws-gitops/local/procnode"
+	"k8s-plus-aws-gitops/local/stack/deploy"
 )
 
 // programs are what stands for the container images: paths of binaries by
@@ -30,6 +32,10 @@ type hostPrograms struct {
 // the entrypoint of the official image does, and becomes Ghost.
 const seedContent = `cp -R "$0/content/." "$1/" && exec "$2" index.js`
 
+// ghostRepository is where the dockerbuild pipeline's images are in the
+// registry of this machine.
+const ghostRepository = front.RegistryHost + "/" + deploy.Environment + "/ghost"
+
 // imageTable says which program stands for which image. Flags bind each
 // program to its pod's address; the ports stay as the manifests say.
 func imageTable(p hostPrograms) procnode.Table {
@@ -45,6 +51,18 @@ func imageTable(p hostPrograms) procnode.Table {
 	// A dependent looks again after 30 s by default, four times in a row here:
 	// https://fluxcd.io/flux/components/kustomize/options/
 	dependencies := map[string]string{"--requeue-dependency": "2s"}
+	ghost := procnode.Image{
+		Repository: "docker.io/library/ghost", Tags: []string{p.ghostTag}, Dir: p.ghostDir, Args: "drop",
+		Command: []string{"/bin/sh", "-c", seedContent, p.ghostDir, "${mount:/var/lib/ghost/content}", p.ghostNode},
+		Env: with(aws, map[string]string{
+			"server__host": "${IP}", "server__port": "2368", "NODE_ENV": "production",
+			"paths__contentPath":           "${mount:/var/lib/ghost/content}",
+			"paths__installedAdaptersPath": "${mount:/etc/ghost/adapters}",
+		}),
+	}
+	// What the dockerbuild pipeline pushed: the same program, since no image is built here.
+	built := ghost
+	built.Repository, built.Tags, built.Registry = ghostRepository, nil, p.endpoint
 	return procnode.Table{Images: []procnode.Image{
 		withEnv(flux("source-controller", map[string]string{"--storage-addr": "${IP}:9090", "--storage-path": "${mount:/data}"}),
 			"TUF_ROOT", "${mount:/tmp}/.sigstore"),
@@ -74,15 +92,7 @@ func imageTable(p hostPrograms) procnode.Table {
 		p.image("ghcr.io/external-secrets/external-secrets", "external-secrets", map[string]string{
 			"--metrics-addr": "${IP}:8080", "--live-addr": "${IP}:8082", "--enable-leader-election": "false",
 		}, aws),
-		{
-			Repository: "docker.io/library/ghost", Tags: []string{p.ghostTag}, Dir: p.ghostDir, Args: "drop",
-			Command: []string{"/bin/sh", "-c", seedContent, p.ghostDir, "${mount:/var/lib/ghost/content}", p.ghostNode},
-			Env: with(aws, map[string]string{
-				"server__host": "${IP}", "server__port": "2368", "NODE_ENV": "production",
-				"paths__contentPath":           "${mount:/var/lib/ghost/content}",
-				"paths__installedAdaptersPath": "${mount:/etc/ghost/adapters}",
-			}),
-		},
+		ghost, built,
 		p.nodezoo("npm"),
 		p.nodezoo("github"),
 		p.nodezoo("info", "--featured", "${mount:/etc/nodezoo}/featured.txt"),

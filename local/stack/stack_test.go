@@ -90,6 +90,10 @@ func TestImageTable(t *testing.T) {
 	if _, err := table.Lookup("docker.io/library/ghost:9.9.9"); err == nil {
 		t.Error("a tag that was not built is accepted")
 	}
+	built, err := table.Lookup("registry.localhost/local/ghost:20261120113000-0123456789ab")
+	if err != nil || built == nil || built.Registry != p.endpoint || built.Dir != p.ghostDir {
+		t.Errorf("Ghost's own image: %+v, %v", built, err)
+	}
 	if im, err := table.Lookup("ghcr.io/nodezoo/nodezoo-info:9.9.9"); err != nil || im == nil || im.Command[3] != "info" {
 		t.Errorf("info: %+v, %v", im, err)
 	}
@@ -151,7 +155,8 @@ func TestLocalFacts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if facts["PUBLIC_PORT"] != ":8443" || facts["DATABASE_SSL"] != `{"ca":"-----BEGIN\nx\n"}` || facts["CHARTS_URL_LBC"] != "http://charts.localhost/" {
+	if facts["PUBLIC_PORT"] != ":8443" || facts["DATABASE_SSL"] != `{"ca":"-----BEGIN\nx\n"}` || facts["CHARTS_URL_LBC"] != "http://charts.localhost/" ||
+		facts["IMAGE_REGISTRY"] != "registry.localhost" || facts["IMAGE_REGISTRY_PROVIDER"] != "generic" || facts["IMAGE_REGISTRY_INSECURE"] != "true" {
 		t.Errorf("got %q", facts)
 	}
 }

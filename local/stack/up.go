@@ -246,12 +246,13 @@ func idle(root string) error {
 // waitFlux waits until every Kustomization has the repository's commit and
 // every HelmRelease is ready.
 func (u *up) waitFlux(ctx context.Context, out *progress.Output) error {
+	to := u.target(ctx, u.commit)
 	return wait(ctx, u.o.Timeout, out, func(ctx context.Context) error {
 		c, err := observe.Open(u.Dir.Kubeconfig())
 		if err != nil {
 			return err
 		}
-		return applied(ctx, c, u.commit)
+		return applied(ctx, c, to)
 	})
 }
 

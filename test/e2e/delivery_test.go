@@ -15,7 +15,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
 	"k8s-plus-aws-gitops/local/pipelines"
 	"k8s-plus-aws-gitops/local/stack/layout"
@@ -26,7 +25,7 @@ func (s *system) delivery() {
 	s.step("5 app-resources alone: only its pipeline runs", s.onlyAppResources)
 	s.step("5 a failing test stops before the deployment", s.failingTest)
 	s.step("5 git revert of both halves, by a plain git push", s.gitRevert)
-	s.step("5 an image gets its tag", s.imageTag)
+	s.images()
 	s.step("5 a branch gets its review", s.reviewOfBranch)
 	s.step("5 a pipeline updates itself, an approval waits", s.approval)
 }
@@ -186,35 +185,6 @@ func (s *system) gitRevert(ctx context.Context) (string, error) {
 		return s.isBoth(ctx, true, 2)
 	})
 	return fmt.Sprintf("both halves are back %.0f s after the push", time.Since(began).Seconds()), err
-}
-
-func (s *system) imageTag(ctx context.Context) (string, error) {
-	if err := s.edit("dockerbuild/Dockerfile", "EXPOSE 2368\n", "EXPOSE 2368\nLABEL scenario=1\n"); err != nil {
-		return "", err
-	}
-	if err := s.push(ctx, "Label the image"); err != nil {
-		return "", err
-	}
-	all, err := s.ran(ctx, "dockerbuild Succeeded")
-	if err != nil {
-		return "", err
-	}
-	c, err := s.aws()
-	if err != nil {
-		return "", err
-	}
-	out, err := ecr.NewFromConfig(c).DescribeImages(ctx, &ecr.DescribeImagesInput{RepositoryName: aws.String("local/ghost")})
-	if err != nil {
-		return "", err
-	}
-	for _, i := range out.ImageDetails {
-		for _, tag := range i.ImageTags {
-			if strings.HasSuffix(tag, "-"+all[0].Commit[:12]) {
-				return tag + ", " + took(all), nil
-			}
-		}
-	}
-	return "", errors.New("no image has a tag of the commit")
 }
 
 func (s *system) reviewOfBranch(ctx context.Context) (string, error) {

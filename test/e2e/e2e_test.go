@@ -29,6 +29,7 @@ func TestScenario(t *testing.T) {
 	}
 	s.delivery()
 	s.services()
+	s.releases()
 	s.step("6 cdk destroy", s.destroy)
 	s.step("6 reset leaves no process and no file", s.reset)
 }
@@ -146,7 +147,7 @@ func (s *system) badManifest(ctx context.Context) (string, error) {
 }
 
 func (s *system) badImage(ctx context.Context) (string, error) {
-	return s.fault(ctx, "k8s/apps/ghost/deployment.yaml", "library/ghost:", "library/ghost:0.0.0-", "ImagePull", "0.0.0-")
+	return s.fault(ctx, "k8s/clusters/local/images.yaml", "library/ghost:", "library/ghost:0.0.0-", "ImagePull", "0.0.0-")
 }
 
 func (s *system) badStack(ctx context.Context) (string, error) {
@@ -237,7 +238,7 @@ func (s *system) kill(ctx context.Context, name string) (string, error) {
 }
 
 func (s *system) destroy(ctx context.Context) (string, error) {
-	if err := s.emptyBucket(ctx); err != nil {
+	if err := s.emptyBuckets(ctx); err != nil {
 		return "", err
 	}
 	if _, err := s.cdk(ctx, "destroy", "local/*", "--force", "--context", "env=local"); err != nil {

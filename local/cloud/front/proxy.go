@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"os"
 	"time"
+
+	"k8s-plus-aws-gitops/internal/httpbody"
 )
 
 // inMemory is how much of a body of unknown length is kept in memory before it
@@ -67,6 +69,7 @@ func (f *Front) forward(w http.ResponseWriter, r *http.Request) {
 		r = r.Clone(r.Context())
 		r.Body, r.ContentLength, r.TransferEncoding = body, length, nil
 	}
+	httpbody.Exact(r)
 	f.proxy.ServeHTTP(w, r)
 }
 

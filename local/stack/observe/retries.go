@@ -15,7 +15,8 @@ const revisionAnnotation = "kustomize.toolkit.fluxcd.io/revision"
 
 // explainRetries finds the failures of Kustomizations that are being tried
 // again: their Ready condition is Unknown meanwhile and the cause is only in
-// the events. An event about an older revision says nothing of this attempt.
+// the events. An event about an older revision, or from before the last change
+// of the Kustomization itself, says nothing of this attempt.
 func (c *Cluster) explainRetries(ctx context.Context, all []Item) error {
 	retried := func(i Item) bool { return i.Ready == "Unknown" && i.Attempted != "" && i.Attempted != i.Revision }
 	if c.Kube == nil || !slices.ContainsFunc(all, retried) {
@@ -33,7 +34,7 @@ func (c *Cluster) explainRetries(ctx context.Context, all []Item) error {
 		for _, e := range events.Items {
 			o := e.InvolvedObject
 			if o.Kind == "Kustomization" && o.Namespace == all[n].Namespace && o.Name == all[n].Name &&
-				e.Annotations[revisionAnnotation] == all[n].Attempted && e.Reason != "DependencyNotReady" {
+				e.Annotations[revisionAnnotation] == all[n].Attempted && !eventTime(e).Before(all[n].changed) && e.Reason != "DependencyNotReady" {
 				all[n].Retrying, all[n].Reason, all[n].Message = true, e.Reason, e.Message
 			}
 		}
