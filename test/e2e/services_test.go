@@ -31,7 +31,10 @@ func TestServices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &system{t: t, root: root, repo: checkout, dir: &layout.Dir{Root: state, Repo: checkout}}
+	s := &system{t: t, ctx: interruptible(t), root: root, repo: checkout, dir: &layout.Dir{Root: state, Repo: checkout}}
+	if err := os.MkdirAll(s.temp(), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	s.services()
 }
 
