@@ -306,7 +306,10 @@ func (s *system) fetch(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	clone := filepath.Join(filepath.Dir(s.repo), name)
+	clone := name
+	if !filepath.IsAbs(name) {
+		clone = filepath.Join(filepath.Dir(s.repo), name)
+	}
 	if _, err := s.git(ctx, s.repo, "clone", "--quiet", ports.URL(layout.Git)+"/platform.git", clone); err != nil {
 		return "", err
 	}
