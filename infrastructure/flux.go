@@ -77,7 +77,10 @@ func (c *Cluster) fluxInstance() map[string]any {
 	return object("fluxcd.controlplane.io/v1", "FluxInstance", fluxNamespace, "flux", map[string]any{
 		"distribution": map[string]any{"version": FluxVersion, "registry": c.registry("fluxcd")},
 		"components":   components,
-		"cluster":      map[string]any{"type": "aws", "networkPolicy": true},
+		// The operator's medium size gives the controllers that a fleet keeps busy two processors instead of one (it is a
+		// limit, not a request), and looks again at a dependency that is not ready after 5 s instead of 30: a push goes
+		// through five layers. Its numbers of workers are replaced below.
+		"cluster": map[string]any{"type": "aws", "networkPolicy": true, "size": "medium"},
 		"kustomize": map[string]any{"patches": []any{
 			argument("kustomize-controller", "--concurrent="+strconv.Itoa(kustomizeWorkers)),
 			argument("source-controller", "--concurrent="+strconv.Itoa(sourceWorkers)),
