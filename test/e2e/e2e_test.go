@@ -27,7 +27,9 @@ func TestScenario(t *testing.T) {
 		s.step("5 kill -9 "+p, func(ctx context.Context) (string, error) { return s.kill(ctx, p) })
 	}
 	s.delivery()
+	s.step("5 the roles allow every call of their pods", s.permitted)
 	s.step("6 cdk destroy", s.destroy)
+	s.step("6 the roles allowed every call of the removal", s.permittedRemoval)
 	s.step("6 reset leaves no process and no file", s.reset)
 }
 
