@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s-plus-aws-gitops/local/cloud/permissions"
 	"k8s-plus-aws-gitops/local/stack/deploy"
 	"k8s-plus-aws-gitops/local/stack/layout"
 	"k8s-plus-aws-gitops/local/stack/report"
@@ -32,6 +33,8 @@ type system struct {
 	steps  []step
 	cookie string // of the signed-in author
 	slug   string // of the post
+	// grants are the pods' roles and policies before the removal.
+	grants []permissions.Grant
 }
 
 type step struct {
@@ -254,6 +257,23 @@ func (s *system) edit(file, from, to string) error {
 // setDatabase sets a key of the local environment's database in cdk.json; nil
 // removes it.
 func (s *system) setDatabase(key string, value any) error {
+	return s.configure("local", func(at map[string]any) {
+		for _, k := range []string{"ghost", "database"} {
+			next, ok := at[k].(map[string]any)
+			if !ok {
+				next = map[string]any{}
+				at[k] = next
+			}
+			at = next
+		}
+		if at[key] = value; value == nil {
+			delete(at, key)
+		}
+	})
+}
+
+// configure changes an environment in cdk.json.
+func (s *system) configure(environment string, change func(map[string]any)) error {
 	path := filepath.Join(s.repo, "cdk.json")
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -264,17 +284,14 @@ func (s *system) setDatabase(key string, value any) error {
 		return err
 	}
 	at := doc
-	for _, k := range []string{"context", "gitops", "environments", "local", "ghost", "database"} {
+	for _, k := range []string{"context", "gitops", "environments", environment} {
 		next, ok := at[k].(map[string]any)
 		if !ok {
-			next = map[string]any{}
-			at[k] = next
+			return fmt.Errorf("cdk.json has no %s", k)
 		}
 		at = next
 	}
-	if at[key] = value; value == nil {
-		delete(at, key)
-	}
+	change(at)
 	if raw, err = json.MarshalIndent(doc, "", "  "); err != nil {
 		return err
 	}
