@@ -81,8 +81,8 @@ func plain(value any) string {
 	return text(value)
 }
 
-// named replaces what differs between environments.
-func named(resource string) string {
+// anywhere replaces what differs between environments.
+func anywhere(resource string) string {
 	switch {
 	case strings.HasPrefix(resource, "arn:aws:route53:::hostedzone/"):
 		return "ZONE"
@@ -103,7 +103,7 @@ func rightsIn(t *testing.T, parsed template) map[string][]string {
 			}
 			for _, action := range asList(get(s, "Action")) {
 				for _, resource := range asList(get(s, "Resource")) {
-					found[role] = append(found[role], fmt.Sprint(action, " ", named(plain(resource))))
+					found[role] = append(found[role], fmt.Sprint(action, " ", anywhere(plain(resource))))
 				}
 			}
 		}

@@ -125,7 +125,7 @@ func (s *system) approved(ctx context.Context, clone string) (string, error) {
 			return nil
 		}
 	}
-	if err := until(ctx, 10*time.Minute, is(pipelines.Waiting)); err != nil {
+	if err := until(ctx, 10*time.Minute, "the promotion to wait for approval", is(pipelines.Waiting)); err != nil {
 		return "", err
 	}
 	if now, err := s.describesKey(ctx); err != nil || now != "Databases and secrets of production" {
@@ -137,7 +137,7 @@ func (s *system) approved(ctx context.Context, clone string) (string, error) {
 	if _, err := s.gitops(ctx, "local", "approve", promotedPipeline, "--message", "scenario"); err != nil {
 		return "", err
 	}
-	if err := until(ctx, 10*time.Minute, is(pipelines.Succeeded)); err != nil {
+	if err := until(ctx, 10*time.Minute, "the approved promotion to be deployed", is(pipelines.Succeeded)); err != nil {
 		return "", err
 	}
 	if now, err := s.describesKey(ctx); err != nil || now != "Databases and secrets in production" {
