@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"k8s-plus-aws-gitops/config"
@@ -42,6 +43,8 @@ type App struct {
 	Program string
 	// Dir is the repository, from which the program is run.
 	Dir string
+	// Env is the program's environment; default: this process's.
+	Env []string
 }
 
 // Render implements Renderer.
@@ -61,7 +64,11 @@ func (a App) Render(ctx context.Context, c Cluster, all []Service) (map[string][
 	cmd := exec.CommandContext(ctx, a.Program)
 	cmd.Dir = a.Dir
 	// Node.js of package.json, as for the CDK app: jsii takes the first of the PATH.
-	cmd.Env = append(os.Environ(), "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION=true",
+	env := a.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	cmd.Env = append(slices.Clone(env), "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION=true",
 		"PATH="+filepath.Join(a.Dir, "node_modules", ".bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
 	cmd.Stdin = bytes.NewReader(input)
 	var stdout, stderr bytes.Buffer

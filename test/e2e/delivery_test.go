@@ -27,6 +27,7 @@ func (s *system) delivery() {
 	s.step("5 git revert of both halves, by a plain git push", s.gitRevert)
 	s.images()
 	s.step("5 a branch gets its review", s.reviewOfBranch)
+	s.step("5 a promotion to production waits for its approval", s.promotion)
 	s.step("5 a pipeline updates itself, an approval waits", s.approval)
 }
 
@@ -238,7 +239,7 @@ func (s *system) reviewOfBranch(ctx context.Context) (string, error) {
 // approval switches approvals on: the pipelines change themselves, and their
 // next executions wait, also across a kill of the runner.
 func (s *system) approval(ctx context.Context) (string, error) {
-	if err := s.edit("cdk.json", `"test": "check-fast"`, `"test": "check-fast", "approval": true`); err != nil {
+	if err := s.configure("local", func(e map[string]any) { e["delivery"].(map[string]any)["approval"] = true }); err != nil {
 		return "", err
 	}
 	if err := s.push(ctx, "Approve deployments"); err != nil {
@@ -306,7 +307,10 @@ func (s *system) fetch(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	clone := filepath.Join(filepath.Dir(s.repo), name)
+	clone := name
+	if !filepath.IsAbs(name) {
+		clone = filepath.Join(filepath.Dir(s.repo), name)
+	}
 	if _, err := s.git(ctx, s.repo, "clone", "--quiet", ports.URL(layout.Git)+"/platform.git", clone); err != nil {
 		return "", err
 	}

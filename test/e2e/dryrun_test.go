@@ -234,8 +234,8 @@ func (d *dryRun) canaries(ctx context.Context, all []rendered) error {
 		return errors.New("no environment has Ghost's Deployment")
 	}
 	for want, value := range map[string]map[string]any{
-		"many":        {"replicas": "many"},
-		"spec.replic": {"replic": int64(1)}, // an unknown field
+		"spec.replicas: ": {"replicas": "many"},
+		"spec.replic: ":   {"replic": int64(1)}, // an unknown field
 	} {
 		u := all[i].object.DeepCopy()
 		maps.Copy(u.Object["spec"].(map[string]any), value)

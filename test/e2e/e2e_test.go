@@ -30,7 +30,9 @@ func TestScenario(t *testing.T) {
 	s.delivery()
 	s.services()
 	s.releases()
+	s.step("5 the roles allow every call of their pods", s.permitted)
 	s.step("6 cdk destroy", s.destroy)
+	s.step("6 the roles allowed every call of the removal", s.permittedRemoval)
 	s.step("6 reset leaves no process and no file", s.reset)
 }
 

@@ -20,18 +20,10 @@ import (
 	"k8s-plus-aws-gitops/local/stack/layout"
 )
 
-// TestReleases runs the steps of releases alone, on a system that is up: TEST_CHECKOUT is its checkout, TEST_STATE its
-// state directory.
+// TestReleases runs the steps of releases alone, on a system that is up: TEST_CHECKOUT is its checkout, which
+// stays as it is, and TEST_STATE its state directory.
 func TestReleases(t *testing.T) {
-	checkout, state := os.Getenv("TEST_CHECKOUT"), os.Getenv("TEST_STATE")
-	if checkout == "" || state == "" {
-		t.Skip("TEST_CHECKOUT and TEST_STATE are not set; TestScenario has these steps")
-	}
-	root, err := filepath.Abs(filepath.Join("..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &system{t: t, root: root, repo: checkout, dir: &layout.Dir{Root: state, Repo: checkout}}
+	s := running(t)
 	s.releases()
 	// The scenario leaves it out: it costs a build of the tool, and the tool's own tests have it.
 	s.step("5 a tag that is no version fails", s.badTag)
@@ -68,11 +60,10 @@ func (s *system) released(ctx context.Context, commit string) (pipelines.Shown, 
 }
 
 func (s *system) releaseByTag(ctx context.Context) (string, error) {
-	clone, err := s.fetch(ctx, "release")
+	clone, err := s.fetch(ctx, filepath.Join(s.t.TempDir(), "release"))
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(clone)
 	assets := filepath.Join(clone, "k8s/services/services/npm/assets")
 	if err := os.MkdirAll(assets, 0o755); err != nil {
 		return "", err
@@ -135,11 +126,10 @@ func (s *system) servedFrom(ctx context.Context, manifest string) error {
 }
 
 func (s *system) badTag(ctx context.Context) (string, error) {
-	clone, err := s.fetch(ctx, "bad-release")
+	clone, err := s.fetch(ctx, filepath.Join(s.t.TempDir(), "bad-release"))
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(clone)
 	tag := fmt.Sprintf("npm/vnext-%d", time.Now().Unix())
 	commit, err := s.tag(ctx, clone, tag)
 	if err != nil {
