@@ -22,7 +22,7 @@ import (
 var parts = []string{"synth", "render", "fleet"}
 
 func main() {
-	runs := flag.Int("runs", 5, "interleaved runs of each command of synth and render")
+	runs := flag.Int("runs", 3, "interleaved runs of each command of synth and render")
 	out := flag.String("out", "out/bench.json", "where the figures go")
 	only := flag.String("parts", strings.Join(parts, ","), "what to measure")
 	sizes := flag.String("sizes", "10,100,1000", "numbers of services")

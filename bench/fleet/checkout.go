@@ -11,9 +11,6 @@ import (
 	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
-
 	"k8s-plus-aws-gitops/internal/services"
 	"k8s-plus-aws-gitops/local/stack/layout"
 )
@@ -221,8 +218,4 @@ func (s *system) unlist() ([]string, error) {
 		names = append(names, name)
 	}
 	return names, nil
-}
-
-func listAll(set labels.Set) metav1.ListOptions {
-	return metav1.ListOptions{LabelSelector: set.String()}
 }

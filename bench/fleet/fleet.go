@@ -33,7 +33,7 @@ const (
 	targetAll = 60 * time.Second
 	targetOne = 2 * time.Second
 	// changes is how often one service is changed; the median counts.
-	changes = 5
+	changes = 3
 	// patience ends a measurement that does not come to its end.
 	patience = 20 * time.Minute
 )
@@ -122,7 +122,7 @@ func (b *bench) size(ctx context.Context, n int, last bool) error {
 	if err := b.change(ctx, names); err != nil {
 		return err
 	}
-	if err := b.memory(n, names, last); err != nil {
+	if err := b.memory(n, last); err != nil {
 		return err
 	}
 	if err := b.more(ctx, names); err != nil {
@@ -267,7 +267,7 @@ func (b *bench) clearTimed(ctx context.Context, n int) error {
 }
 
 // memory adds what Flux's controllers use with the services, for each of them.
-func (b *bench) memory(n int, names []string, last bool) error {
+func (b *bench) memory(n int, last bool) error {
 	now, err := b.usage()
 	if err != nil {
 		return err

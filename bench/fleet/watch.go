@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/dynamic/dynamicinformer"
@@ -241,17 +241,17 @@ func (b *bench) settled(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return poll(ctx, "the platform's Kustomizations to have the last commit", func() (string, error) {
+	return poll(ctx, "the platform's Kustomizations to have the last commit", func() error {
 		all, err := cluster.Kustomizations(ctx)
 		if err != nil {
-			return err.Error(), nil
+			return err
 		}
 		for _, k := range all {
 			if k.Ready != "True" || !strings.HasSuffix(k.Revision, commit) {
-				return k.Name + " is at " + k.Revision + " " + k.Message, nil
+				return fmt.Errorf("%s is at %s: %s", k.Name, k.Revision, k.Message)
 			}
 		}
-		return "", nil
+		return nil
 	})
 }
 
@@ -278,11 +278,11 @@ func (b *bench) clear(ctx context.Context) error {
 		cluster.Dynamic.Resource(kustomizations).Namespace(observe.ServicesNamespace),
 		cluster.Dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}),
 	}
-	return poll(ctx, "the services to go", func() (string, error) {
+	err = poll(ctx, "the services to go", func() error {
 		for _, list := range lists {
-			found, err := list.List(ctx, listAll(labels.Set{"app.kubernetes.io/part-of": "services"}))
+			found, err := list.List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/part-of=services"})
 			if err != nil {
-				return err.Error(), nil
+				return err
 			}
 			n := 0
 			for _, o := range found.Items {
@@ -291,26 +291,30 @@ func (b *bench) clear(ctx context.Context) error {
 				}
 			}
 			if n > 0 {
-				return fmt.Sprintf("%d of %s are left", n, found.GetKind()), nil
+				return fmt.Errorf("%s has %d of them", found.GetKind(), n)
 			}
 		}
-		return "", b.settled(ctx)
+		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return b.settled(ctx)
 }
 
-// poll asks until nothing is missing.
-func poll(ctx context.Context, what string, missing func() (string, error)) error {
+// poll asks until there is no complaint. The last one is in the error.
+func poll(ctx context.Context, what string, ask func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		text, err := missing()
-		if err != nil || text == "" {
-			return err
+		complaint := ask()
+		if complaint == nil {
+			return nil
 		}
 		select {
 		case <-time.After(500 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for %s: %w: %s", what, ctx.Err(), text)
+			return fmt.Errorf("waiting for %s: %w: %w", what, ctx.Err(), complaint)
 		}
 	}
 }

@@ -32,7 +32,7 @@ func endpoint(t *testing.T) string {
 	address := freeport.Address(t)
 	go func() {
 		defer close(ended)
-		if err := Run(ctx, Config{Listen: address, Moto: behind.URL, Account: "000000000000", Region: "eu-west-1", Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)}); err != nil {
+		if err := Run(ctx, Config{Listen: address, Moto: behind.URL, Account: "000000000000", Region: "eu-west-1", Dir: t.TempDir(), Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}); err != nil {
 			t.Error(err)
 		}
 	}()

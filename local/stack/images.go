@@ -48,7 +48,7 @@ func imageTable(p hostPrograms) procnode.Table {
 			"--metrics-addr": "${IP}:8080", "--health-addr": "${IP}:9440", "--enable-leader-election": "false",
 		}, more), map[string]string{"TMPDIR": "${mount:/tmp}"})
 	}
-	// A dependent looks again after 30 s by default, four times in a row here:
+	// On AWS a dependent looks again after 5 s, four times in a row here:
 	// https://fluxcd.io/flux/components/kustomize/options/
 	dependencies := map[string]string{"--requeue-dependency": "2s"}
 	ghost := procnode.Image{

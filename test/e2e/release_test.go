@@ -23,15 +23,7 @@ import (
 // TestReleases runs the steps of releases alone, on a system that is up: TEST_CHECKOUT is its checkout, which
 // stays as it is, and TEST_STATE its state directory.
 func TestReleases(t *testing.T) {
-	checkout, state := os.Getenv("TEST_CHECKOUT"), os.Getenv("TEST_STATE")
-	if checkout == "" || state == "" {
-		t.Skip("TEST_CHECKOUT and TEST_STATE are not set; TestScenario has these steps")
-	}
-	root, err := filepath.Abs(filepath.Join("..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &system{t: t, root: root, repo: checkout, dir: &layout.Dir{Root: state, Repo: checkout}}
+	s := running(t)
 	s.releases()
 	// The scenario leaves it out: it costs a build of the tool, and the tool's own tests have it.
 	s.step("5 a tag that is no version fails", s.badTag)

@@ -23,18 +23,7 @@ import (
 // TestServices runs the services' steps alone, on a system that is up: TEST_CHECKOUT is its checkout, a clone that may
 // be changed, and TEST_STATE its state directory.
 func TestServices(t *testing.T) {
-	checkout, state := os.Getenv("TEST_CHECKOUT"), os.Getenv("TEST_STATE")
-	if checkout == "" || state == "" {
-		t.Skip("TEST_CHECKOUT and TEST_STATE are not set; TestScenario has these steps")
-	}
-	root, err := filepath.Abs(filepath.Join("..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &system{t: t, ctx: interruptible(t), root: root, repo: checkout, dir: &layout.Dir{Root: state, Repo: checkout}}
-	if err := os.MkdirAll(s.temp(), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	s := running(t)
 	s.services()
 }
 

@@ -64,6 +64,25 @@ func newSystem(t *testing.T) *system {
 // temp is the TMPDIR of all commands: what is in it at the end was left behind.
 func (s *system) temp() string { return filepath.Join(filepath.Dir(s.repo), "t") }
 
+// running is a system that is up already, for a part of the scenario by itself: TEST_CHECKOUT is its checkout and
+// TEST_STATE its state directory.
+func running(t *testing.T) *system {
+	t.Helper()
+	checkout, state := os.Getenv("TEST_CHECKOUT"), os.Getenv("TEST_STATE")
+	if checkout == "" || state == "" {
+		t.Skip("TEST_CHECKOUT and TEST_STATE are not set; TestScenario has these steps")
+	}
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &system{t: t, root: root, ctx: interruptible(t), repo: checkout, dir: &layout.Dir{Root: state, Repo: checkout}}
+	if err := os.MkdirAll(s.temp(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // clone makes the checkout that the scenario edits: HEAD and what is not
 // committed yet, so that a change can be proven before it is committed.
 func (s *system) clone() {
