@@ -92,13 +92,13 @@ func (c *Cluster) fluxInstance() map[string]any {
 }
 
 const (
-	// kustomizeWorkers are many more than kustomize-controller's own 4, because a Kustomization that waits holds a worker
-	// and uses nothing else. On removal they wait in a chain: the root, the layers, the 16 parts of the fleet, the
-	// services; with fewer workers than waiting Kustomizations nothing is left for those that are waited for, until the
-	// timeouts. A service that rolls out waits at least 5 s, kustomize-controller's pause between two looks at health, and
-	// one that does not become healthy 5 minutes: with 32 workers a thousand services cannot be Ready before 1000/32 x 5 s
-	// = 156 s, and 32 broken ones keep all others waiting.
-	kustomizeWorkers = 128
+	// kustomizeWorkers are more than kustomize-controller's own 4, because a Kustomization that waits for the end or the
+	// health of what it made holds a worker. On removal they wait in a chain: the root, the layers, the 16 parts of the
+	// fleet, the services; with fewer workers than waiting Kustomizations nothing is left for those that are waited for,
+	// until the timeouts. More do not help a large fleet: with 128, a thousand services at once on two busy processors kept
+	// the controller's view of their objects so far behind that it gave up writing their status, and began again, without
+	// an end. The same machine finished with 32.
+	kustomizeWorkers = 32
 	// sourceWorkers are more than source-controller's own 2, since fetching a branch is waiting for the Git host: at half
 	// a second each, two workers need 250 s for the branches of a thousand services. More would not make it faster: 16
 	// stay well below the 100 requests at once that GitHub allows.

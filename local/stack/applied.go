@@ -83,15 +83,17 @@ func describe(kind string, i observe.Item) string {
 
 // failure returns why the commit cannot be applied, or nil while it may be:
 // pods that no waiting helps, or a Kustomization that tried this commit and
-// failed. What is left of an earlier commit does not count, nor a layer that
-// tried this one before the root applied the layer's own change, such as an
-// image.
+// failed. What is left of an earlier commit does not count: what a Kustomization
+// has not applied yet, and a layer that tried this commit before the root
+// applied the layer's own change, such as an image.
 func failure(ctx context.Context, c *observe.Cluster, t *target) error {
 	all, err := c.Kustomizations(ctx)
 	if err != nil {
 		return nil //nolint:nilerr // an apiserver that does not answer is no verdict
 	}
-	untried := func(k observe.Item) bool { return !k.Suspended && (k.Stale || !t.in(k.Attempted)) }
+	untried := func(k observe.Item) bool {
+		return !k.Suspended && (k.Stale || !t.in(k.Attempted) || k.Ready != "True" && !k.Checking && !k.Failed())
+	}
 	if slices.ContainsFunc(all, func(k observe.Item) bool { return k.Name == rootKustomization && untried(k) }) {
 		return failedSource(ctx, c)
 	}
@@ -106,11 +108,21 @@ func failure(ctx context.Context, c *observe.Cluster, t *target) error {
 		}
 	}
 	for _, k := range all {
-		if k.Failed() && !untried(k) {
+		if k.Failed() && !untried(k) && !over(k, apps) {
 			return errors.New(describe("Kustomization", k))
 		}
 	}
 	return failedSource(ctx, c)
+}
+
+// over reports whether a Kustomization failed over a Deployment that has come
+// up since. The Deployment's conditions are of its earlier template for a
+// moment, and Flux gives up at once and looks again later.
+func over(k observe.Item, apps []observe.App) bool {
+	if k.Reason != "HealthCheckFailed" || !strings.Contains(k.Message, "[Deployment/") {
+		return false
+	}
+	return !slices.ContainsFunc(apps, func(a observe.App) bool { return (a.Layer == "" || a.Layer == k.Name) && !a.Healthy() })
 }
 
 // rootKustomization applies the layers.

@@ -22,7 +22,10 @@ func kustomization(name, applied, attempted, ready, reason string) *unstructured
 		"metadata": map[string]any{"name": name, "namespace": "flux-system", "generation": int64(1)},
 		"status": map[string]any{
 			"observedGeneration": int64(1), "lastAppliedRevision": "main@sha1:" + applied, "lastAttemptedRevision": "main@sha1:" + attempted,
-			"conditions": []any{map[string]any{"type": "Ready", "status": ready, "reason": reason, "message": "because"}},
+			"conditions": []any{
+				map[string]any{"type": "Ready", "status": ready, "reason": reason, "message": "because"},
+				map[string]any{"type": "Healthy", "status": "Unknown", "message": "Running health checks for revision main@sha1:" + attempted + " with a timeout of 10m0s"},
+			},
 		},
 	}}
 }
@@ -34,6 +37,18 @@ func cluster(kube []runtime.Object, flux ...runtime.Object) *observe.Cluster {
 		kinds[schema.GroupVersionResource{Group: p[0], Version: p[1], Resource: p[2]}] = kind
 	}
 	return &observe.Cluster{Kube: fake.NewClientset(kube...), Dynamic: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds, flux...)}
+}
+
+// because gives a condition of a Kustomization another message.
+func because(k *unstructured.Unstructured, kind, message string) *unstructured.Unstructured {
+	conditions, _, _ := unstructured.NestedSlice(k.Object, "status", "conditions")
+	for _, c := range conditions {
+		if m, ok := c.(map[string]any); ok && m["type"] == kind {
+			m["message"] = message
+		}
+	}
+	_ = unstructured.SetNestedSlice(k.Object, conditions, "status", "conditions")
+	return k
 }
 
 // newer is the commit "new" of a repository that has "newest" after it.
@@ -84,6 +99,15 @@ func TestAppliedAndFailure(t *testing.T) {
 			kube:    brokenApp(),
 			flux:    []runtime.Object{kustomization("flux-system", "old", "old", "Unknown", "Progressing"), kustomization("apps", "old", "new", "False", "HealthCheckFailed")},
 			missing: "apps: HealthCheckFailed",
+		},
+		"a Deployment came up after Flux gave up": {
+			flux:    []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), because(kustomization("b", "old", "new", "False", "HealthCheckFailed"), "Ready", "[Deployment/ghost/ghost status: 'Failed']")},
+			missing: "b: HealthCheckFailed",
+		},
+		"no image, and the commit that takes it back is not applied yet": {
+			kube:    brokenApp(),
+			flux:    []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), because(kustomization("b", "old", "new", "Unknown", "Progressing"), "Healthy", "Running health checks for revision main@sha1:old with")},
+			missing: "Kustomization b",
 		},
 		"the root failed": {
 			flux:    []runtime.Object{kustomization("flux-system", "old", "new", "False", "BuildFailed"), kustomization("apps", "old", "old", "True", "Ok")},

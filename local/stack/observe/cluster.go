@@ -76,6 +76,9 @@ type Item struct {
 	// Stale is true when the Ready condition is of an earlier generation, so
 	// that it says nothing of the present specification.
 	Stale bool `json:"-"`
+	// Checking is true when the attempted revision is applied, and what it made
+	// is waited for.
+	Checking bool `json:"-"`
 
 	changed time.Time // when Flux changed the specification last
 }
@@ -110,6 +113,8 @@ func (c *Cluster) kustomizations(ctx context.Context, wanted func(Item) bool) ([
 	all, err := c.items(ctx, kustomizations, func(o *unstructured.Unstructured, i *Item) {
 		i.Revision, _, _ = unstructured.NestedString(o.Object, "status", "lastAppliedRevision")
 		i.Attempted, _, _ = unstructured.NestedString(o.Object, "status", "lastAttemptedRevision")
+		_, message, waits := condition(o, "Healthy", "Unknown")
+		i.Checking = waits && strings.HasPrefix(message, "Running health checks for revision "+i.Attempted+" ")
 	})
 	if err != nil {
 		return nil, err
@@ -122,7 +127,7 @@ func (c *Cluster) kustomizations(ctx context.Context, wanted func(Item) bool) ([
 func (c *Cluster) HelmReleases(ctx context.Context) ([]Item, error) {
 	return c.items(ctx, helmReleases, func(o *unstructured.Unstructured, i *Item) {
 		i.Attempted, _, _ = unstructured.NestedString(o.Object, "status", "lastAttemptedRevision")
-		if reason, message, failed := falseCondition(o, "Released"); failed && i.Ready == "Unknown" {
+		if reason, message, failed := condition(o, "Released", "False"); failed && i.Ready == "Unknown" {
 			i.Retrying, i.Reason, i.Message = true, reason, message
 		}
 		if h, _, _ := unstructured.NestedSlice(o.Object, "status", "history"); len(h) > 0 {

@@ -42,11 +42,11 @@ func (c *Cluster) explainRetries(ctx context.Context, all []Item) error {
 	return nil
 }
 
-// falseCondition returns a condition that is False.
-func falseCondition(o *unstructured.Unstructured, kind string) (reason, message string, found bool) {
+// condition returns a condition that has the status.
+func condition(o *unstructured.Unstructured, kind, status string) (reason, message string, found bool) {
 	conds, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
 	for _, x := range conds {
-		if c, ok := x.(map[string]any); ok && c["type"] == kind && c["status"] == "False" {
+		if c, ok := x.(map[string]any); ok && c["type"] == kind && c["status"] == status {
 			reason, _ = c["reason"].(string)
 			message, _ = c["message"].(string)
 			return reason, message, true
