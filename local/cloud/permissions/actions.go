@@ -113,7 +113,7 @@ func object(r *http.Request) need {
 			return unknown("s3", r)
 		}
 	}
-	action := ""
+	var action string
 	switch {
 	case inside && q.Has("versionId"):
 		return unknown("s3", r) // its own actions, such as GetObjectVersion
