@@ -113,17 +113,9 @@ func Grants(ctx context.Context, c aws.Config) ([]Grant, error) {
 	return grants, nil
 }
 
-// policiesOf reads a role's inline policies. The roles here have no other: a
-// managed policy is refused by name.
+// policiesOf reads a role's policies, those in it and the managed ones.
 func policiesOf(ctx context.Context, client *iam.Client, arn string) ([]Policy, error) {
 	role := aws.String(arn[strings.LastIndex(arn, "/")+1:])
-	attached, err := client.ListAttachedRolePolicies(ctx, &iam.ListAttachedRolePoliciesInput{RoleName: role})
-	if err != nil {
-		return nil, err
-	}
-	if len(attached.AttachedPolicies) > 0 {
-		return nil, fmt.Errorf("has the managed policy %s, which is not read here; write the policy into the role", aws.ToString(attached.AttachedPolicies[0].PolicyArn))
-	}
 	names, err := client.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: role})
 	if err != nil {
 		return nil, err
@@ -134,17 +126,41 @@ func policiesOf(ctx context.Context, client *iam.Client, arn string) ([]Policy, 
 		if err != nil {
 			return nil, err
 		}
-		text, err := url.QueryUnescape(aws.ToString(out.PolicyDocument))
+		if all, err = appendPolicy(all, name, out.PolicyDocument); err != nil {
+			return nil, err
+		}
+	}
+	attached, err := client.ListAttachedRolePolicies(ctx, &iam.ListAttachedRolePoliciesInput{RoleName: role})
+	if err != nil {
+		return nil, err
+	}
+	for _, managed := range attached.AttachedPolicies {
+		policy, err := client.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: managed.PolicyArn})
 		if err != nil {
 			return nil, err
 		}
-		p, err := ParsePolicy([]byte(text))
+		out, err := client.GetPolicyVersion(ctx, &iam.GetPolicyVersionInput{PolicyArn: managed.PolicyArn, VersionId: policy.Policy.DefaultVersionId})
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, err
 		}
-		all = append(all, p)
+		if all, err = appendPolicy(all, aws.ToString(managed.PolicyName), out.PolicyVersion.Document); err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
+}
+
+// appendPolicy reads a document, which IAM returns as in a URL.
+func appendPolicy(all []Policy, name string, document *string) ([]Policy, error) {
+	text, err := url.QueryUnescape(aws.ToString(document))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	p, err := ParsePolicy([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return append(all, p), nil
 }
 
 // Noted asks the AWS endpoint for the calls that it noted.
