@@ -47,7 +47,7 @@ func (s *system) tag(ctx context.Context, clone, tag string) (commit string, err
 // released waits for the execution that a tag started.
 func (s *system) released(ctx context.Context, commit string) (pipelines.Shown, error) {
 	var all []pipelines.Shown
-	err := until(ctx, 15*time.Minute, "the release of the tag to end", func() (err error) {
+	err := until(ctx, 30*time.Minute, "the release of the tag to end", func() (err error) {
 		if all, err = s.executions(ctx, commit); err == nil && (len(all) != 1 || !all[0].Status.Ended()) {
 			err = fmt.Errorf("%d executions of %.8s, none ended", len(all), commit)
 		}
