@@ -66,7 +66,7 @@ test: node_modules/.package-lock.json ## Run the tests that need no running syst
 e2e: bin/gitops node_modules/.package-lock.json ## Prove the whole loop in a scratch state directory; writes out/e2e.json.
 	@go test -tags e2e -count 1 -timeout 240m -v ./test/e2e/...
 
-bench: bin/gitops node_modules/.package-lock.json ## Measure synth beside a peer; writes out/bench.json.
+bench: bin/gitops node_modules/.package-lock.json ## Measure synth beside a peer, and a fleet of services; writes out/bench.json.
 	@bench/run
 
 golden: node_modules/.package-lock.json ## Rewrite the golden files from the code.
