@@ -1,4 +1,10 @@
-// Package httpbody keeps a proxy's request body from breaking its answer.
+// Package httpbody keeps net/http from looking for more of a request's body than its length says.
+//
+// After the last byte http.Transport reads on, to see that the body ends there. When the answer is quicker than that read,
+// which happens where all processors are busy, whoever sent the request may have closed the body: the SDK does so with the
+// answer's header (smithy-go, transport/http/client.go), and so does net/http's server below a reverse proxy. The transport
+// takes the error of that read for a failure to send and closes the connection under the answer. The client of a proxy gets
+// 200 and half a body; the SDK sends the request again, and what was to be created exists already.
 package httpbody
 
 import (
@@ -8,11 +14,6 @@ import (
 
 // Exact makes the body of a request end by itself after its announced length. A reverse proxy calls it before it passes a
 // server's request on.
-//
-// After the last byte http.Transport reads once more, to see whether the body is longer than it said. When the answer is
-// quicker than that read, the server has already closed the body, because the proxy writes the answer; the read fails, and
-// the transport takes that for a broken connection and closes it under the answer: a client gets 200 and half a body. On a
-// busy machine that is one request in some hundred.
 func Exact(r *http.Request) {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength <= 0 {
 		return
@@ -23,4 +24,14 @@ func Exact(r *http.Request) {
 type body struct {
 	io.Reader
 	io.Closer
+}
+
+// Transport sends every request with such a body.
+type Transport struct{ Base http.RoundTripper }
+
+// RoundTrip implements [http.RoundTripper]. It leaves the caller's request as it is.
+func (t Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	sent := *r
+	Exact(&sent)
+	return t.Base.RoundTrip(&sent)
 }

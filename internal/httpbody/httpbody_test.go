@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -45,5 +46,35 @@ func TestExact(t *testing.T) {
 		if Exact(r); r.Body != before {
 			t.Errorf("%+v: the body was replaced", r)
 		}
+	}
+}
+
+func TestNothingIsReadAfterTheEnd(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		_, _ = w.Write(b)
+	}))
+	defer s.Close()
+	for _, size := range []int{1, 100, 5000, 1 << 20} { // below and above the transport's buffer
+		text := strings.Repeat("x", size)
+		send := func(base http.RoundTripper) (string, error) {
+			r, err := http.NewRequest(http.MethodPost, s.URL, &closing{left: strings.NewReader(text)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.ContentLength = int64(size)
+			res, err := base.RoundTrip(r)
+			if err != nil {
+				return "", err
+			}
+			defer res.Body.Close()
+			b, err := io.ReadAll(res.Body)
+			return string(b), err
+		}
+		base := &http.Transport{}
+		if got, err := send(Transport{base}); err != nil || got != text {
+			t.Errorf("%d bytes: %d bytes back, %v", size, len(got), err)
+		}
+		base.CloseIdleConnections()
 	}
 }

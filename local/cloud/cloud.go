@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
+	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/cloud/engine"
 	"k8s-plus-aws-gitops/local/cloud/front"
 	_ "k8s-plus-aws-gitops/local/cloud/kube" // registers the cluster's custom resources
@@ -121,7 +122,7 @@ func awsConfig(endpoint, region string) aws.Config {
 	return aws.Config{
 		Region: region, BaseEndpoint: aws.String(endpoint),
 		Credentials:      credentials.NewStaticCredentialsProvider("test", "test", ""),
-		HTTPClient:       &http.Client{Transport: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 16, IdleConnTimeout: 10 * time.Second}},
+		HTTPClient:       &http.Client{Transport: httpbody.Transport{Base: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 16, IdleConnTimeout: 10 * time.Second}}},
 		RetryMaxAttempts: 8, // with back-off about 20 s: moto restarts in less
 	}
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/stack/source"
 )
 
@@ -114,7 +115,7 @@ func newRunner(c Config) (*runner, error) {
 		c.Log = slog.Default()
 	}
 	if c.AWS.HTTPClient == nil {
-		c.AWS.HTTPClient = &http.Client{Transport: &http.Transport{}} // one for all clients, which are made for each question
+		c.AWS.HTTPClient = &http.Client{Transport: httpbody.Transport{Base: &http.Transport{}}} // one for all clients, which are made for each question
 	}
 	if c.load == nil {
 		c.load = func(ctx context.Context) (*Definitions, error) { return Load(ctx, c.AWS, c.Suffix) }

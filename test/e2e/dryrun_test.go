@@ -227,6 +227,9 @@ func (d *dryRun) namespaces(ctx context.Context, all []rendered) (remove func() 
 	return remove, nil
 }
 
+// absent are the groups of definitions that a local system may lack.
+var absent = map[string]string{"image.toolkit.fluxcd.io": "the local FluxInstance is without the controllers of image automation"}
+
 // canaries are mistakes that must be refused: otherwise the rest proves nothing.
 func (d *dryRun) canaries(ctx context.Context, all []rendered) error {
 	i := slices.IndexFunc(all, func(r rendered) bool { return r.object.GetKind() == "Deployment" && r.object.GetName() == "ghost" })
@@ -234,8 +237,8 @@ func (d *dryRun) canaries(ctx context.Context, all []rendered) error {
 		return errors.New("no environment has Ghost's Deployment")
 	}
 	for want, value := range map[string]map[string]any{
-		"spec.replicas: ": {"replicas": "many"},
-		"spec.replic: ":   {"replic": int64(1)}, // an unknown field
+		".spec.replicas: expected numeric": {"replicas": "many"},
+		".spec.replic: field not declared": {"replic": int64(1)},
 	} {
 		u := all[i].object.DeepCopy()
 		maps.Copy(u.Object["spec"].(map[string]any), value)
@@ -249,9 +252,12 @@ func (d *dryRun) canaries(ctx context.Context, all []rendered) error {
 // try applies an object and notes the verdict.
 func (d *dryRun) try(ctx context.Context, r rendered) {
 	known, err := d.apply(ctx, r.object)
-	switch kind := r.object.GroupVersionKind(); {
+	kind := r.object.GroupVersionKind().GroupKind()
+	switch reason, optional := absent[kind.Group]; {
+	case !known && optional:
+		d.skipped[kind.String()] = reason
 	case !known:
-		d.skipped[kind.GroupKind().String()] = "this system has no such definition"
+		d.refused = append(d.refused, fmt.Sprintf("%s: this system has no definition of %s", r, kind))
 	case err != nil:
 		d.refused = append(d.refused, fmt.Sprintf("%s: %v", r, err))
 	default:

@@ -27,9 +27,9 @@ func TestScenario(t *testing.T) {
 	for _, p := range []string{"edge", "git", "procnode", "cloud", "moto", "database", "controlplane", "watchdog", "supervisor"} {
 		s.step("5 kill -9 "+p, func(ctx context.Context) (string, error) { return s.kill(ctx, p) })
 	}
-	s.delivery()
 	s.services()
 	s.releases()
+	s.delivery()
 	s.step("5 the roles allow every call of their pods", s.permitted)
 	s.step("6 cdk destroy", s.destroy)
 	s.step("6 the roles allowed every call of the removal", s.permittedRemoval)

@@ -28,11 +28,11 @@ func newProxy(moto *url.URL, log *slog.Logger) *httputil.ReverseProxy {
 			p.Out.Host = p.In.Host
 			p.Out.Header.Del("Expect") // the server here has already said "100 Continue"
 		},
-		Transport: &http.Transport{
+		Transport: httpbody.Transport{Base: &http.Transport{
 			Proxy:               nil, // loopback, whatever the environment says
 			MaxIdleConnsPerHost: 32, IdleConnTimeout: 10 * time.Second,
 			DisableCompression: true,
-		},
+		}},
 		FlushInterval: -1,
 		// What the proxy itself logs are clients that went away in the middle of an answer.
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
@@ -69,7 +69,6 @@ func (f *Front) forward(w http.ResponseWriter, r *http.Request) {
 		r = r.Clone(r.Context())
 		r.Body, r.ContentLength, r.TransferEncoding = body, length, nil
 	}
-	httpbody.Exact(r)
 	f.proxy.ServeHTTP(w, r)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"k8s-plus-aws-gitops/internal/freeport"
+	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/cloud/moto/mototest"
 )
 
@@ -59,6 +61,7 @@ func services(t *testing.T) *Services {
 		AWS: aws.Config{
 			Region: "eu-west-1", BaseEndpoint: aws.String(runningMoto.URL),
 			Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+			HTTPClient:  &http.Client{Transport: httpbody.Transport{Base: http.DefaultTransport}},
 		},
 		Account: "000000000000", Region: "eu-west-1",
 		ClusterEndpoint: "https://127.0.0.1:6443", ClusterCA: "Y2E=",
