@@ -15,7 +15,7 @@ ENV   ?= dev
 CDK    = node_modules/.bin/cdk
 GOLANGCI = $$(go -C tools/golangci-lint tool -n golangci-lint)
 
-APP_SOURCES    := go.mod go.sum $(filter-out %_test.go,$(wildcard *.go)) $(shell find config infrastructure app-resources internal -name '*.go' -not -name '*_test.go' -not -path 'internal/manifests/*' -not -path 'internal/review/*' -not -path 'internal/services/*')
+APP_SOURCES    := go.mod go.sum $(filter-out %_test.go,$(wildcard *.go)) $(shell find config infrastructure app-resources internal \( -name '*.go' -o -name '*.json' \) -not -name '*_test.go' -not -path 'internal/manifests/*' -not -path 'internal/review/*' -not -path 'internal/services/*')
 SERVICES_SOURCES := go.mod go.sum $(shell find k8s/services internal/services config -name '*.go' -not -name '*_test.go')
 GITOPS_SOURCES := go.mod go.sum $(shell find cmd local internal -type f \( -name '*.go' -o -name '*.mod' -o -name '*.sum' -o -name '*.py' -o -name '*.txt' -o -name '*.json' -o -name '*.mjs' -o -name '*.yaml' \) -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) $(shell find config -name '*.go' -not -name '*_test.go')
 
@@ -29,7 +29,7 @@ help: ## Show this help.
 ##@ The whole system on this machine
 
 .PHONY: local local-down local-reset
-local: bin/gitops ## Bring the whole system up here: no AWS account, no Docker.
+local: bin/gitops bin/services ## Bring the whole system up here: no AWS account, no Docker.
 	@bin/gitops local up
 
 local-down: bin/gitops ## Stop it and keep its state.
@@ -66,7 +66,7 @@ test: node_modules/.package-lock.json ## Run the tests that need no running syst
 e2e: bin/gitops node_modules/.package-lock.json ## Prove the whole loop in a scratch state directory; writes out/e2e.json.
 	@go test -tags e2e -count 1 -timeout 240m -v ./test/e2e/...
 
-bench: bin/gitops node_modules/.package-lock.json ## Measure synth beside a peer; writes out/bench.json.
+bench: bin/gitops node_modules/.package-lock.json ## Measure synth beside a peer, and a fleet of services; writes out/bench.json.
 	@bench/run
 
 golden: node_modules/.package-lock.json ## Rewrite the golden files from the code.

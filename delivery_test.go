@@ -47,12 +47,18 @@ func rights(env config.Environment) map[string][]string {
 	}
 	deployments := start("test", "deploy")
 	all := map[string][]string{
-		"test":                 build("test"),
-		"deploy":               build("deploy", assume("deploy"), assume("file-publishing"), assume("image-publishing"), assume("lookup")),
-		"image-arm64":          build("image-arm64", images...),
-		"image-amd64":          build("image-amd64", images...),
-		"image-publish":        build("image-publish", images...),
-		"review":               build("review", append([]string{assume("lookup"), "secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/review-token-??????"}, connection...)...),
+		"test":          build("test"),
+		"deploy":        build("deploy", assume("deploy"), assume("file-publishing"), assume("image-publishing"), assume("lookup")),
+		"image-arm64":   build("image-arm64", images...),
+		"image-amd64":   build("image-amd64", images...),
+		"image-publish": build("image-publish", images...),
+		"review":        build("review", append([]string{assume("lookup"), "secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/review-token-??????"}, connection...)...),
+		"services": build("services", append([]string{
+			"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/manifests-token-??????",
+			"s3:ListBucket arn:aws:s3:::" + env.AssetsBucket() + " if s3:prefix services/*",
+			"s3:PutObject arn:aws:s3:::" + env.AssetsBucket() + "/services/*", "s3:DeleteObject arn:aws:s3:::" + env.AssetsBucket() + "/services/*",
+		}, connection...)...),
+		"pipeline-services":    pipeline(start("services")...),
 		"pipeline-dockerbuild": pipeline(start("image-arm64", "image-amd64", "image-publish")...),
 		"pipeline-review":      pipeline(start("review")...),
 	}
@@ -120,9 +126,15 @@ func rightsOf(t *testing.T, statements any) []string {
 		if get(s, "Effect") != "Allow" || get(s, "NotAction") != nil || get(s, "NotResource") != nil {
 			t.Errorf("an unusual statement: %s", text(s))
 		}
+		condition := ""
+		if prefix := get(s, "Condition", "StringLike", "s3:prefix"); prefix != nil {
+			condition = fmt.Sprint(" if s3:prefix ", prefix)
+		} else if get(s, "Condition") != nil {
+			t.Errorf("an unusual condition: %s", text(s))
+		}
 		for _, action := range asList(get(s, "Action")) {
 			for _, resource := range asList(get(s, "Resource")) {
-				lines = append(lines, fmt.Sprint(action, " ", resourceName(resource)))
+				lines = append(lines, fmt.Sprint(action, " ", resourceName(resource), condition))
 			}
 		}
 	}
@@ -135,7 +147,7 @@ func TestPipelines(t *testing.T) {
 	for _, env := range environments(t, sample(t), "") {
 		stack := sampleApp(t)[env.StackName("delivery")]
 		paths := env.Repository.Paths
-		want := map[string][]string{"infrastructure": paths.Infrastructure, "app-resources": paths.AppResources, "dockerbuild": paths.Dockerbuild, "review": nil}
+		want := map[string][]string{"infrastructure": paths.Infrastructure, "app-resources": paths.AppResources, "dockerbuild": paths.Dockerbuild, "review": nil, "services": nil}
 		for id, p := range stack.ofType("AWS::CodePipeline::Pipeline") {
 			name := strings.TrimPrefix(p.Properties["Name"].(string), env.Name+"-")
 			patterns, known := want[name]
@@ -151,13 +163,18 @@ func TestPipelines(t *testing.T) {
 			if p.Properties["PipelineType"] != "V2" || p.Properties["ExecutionMode"] != mode {
 				t.Errorf("%s %s: type %v, mode %v", env.Name, id, p.Properties["PipelineType"], p.Properties["ExecutionMode"])
 			}
-			if text(get(trigger, "Branches", "Includes")) != `["`+env.Branch+`"]` || len(asList(get(trigger, "FilePaths", "Includes"))) > 8 {
+			source := get(p.Properties, "Stages", 0, "Actions", 0, "Configuration")
+			if name == "services" {
+				// A clone, because the archive has no tags.
+				if text(trigger) != `{"Tags":{"Includes":["*/v*"]}}` || get(source, "OutputArtifactFormat") != "CODEBUILD_CLONE_REF" {
+					t.Errorf("%s %s: trigger %s, source %s", env.Name, id, text(trigger), text(source))
+				}
+			} else if text(get(trigger, "Branches", "Includes")) != `["`+env.Branch+`"]` || len(asList(get(trigger, "FilePaths", "Includes"))) > 8 {
 				t.Errorf("%s %s: trigger %s", env.Name, id, text(trigger))
 			}
-			if name != "review" && text(get(trigger, "FilePaths", "Includes")) != text(patterns) {
+			if patterns != nil && text(get(trigger, "FilePaths", "Includes")) != text(patterns) {
 				t.Errorf("%s %s: paths %s", env.Name, id, text(trigger))
 			}
-			source := get(p.Properties, "Stages", 0, "Actions", 0, "Configuration")
 			if get(source, "DetectChanges") != false || get(source, "ConnectionArn") != env.Delivery.ConnectionARN {
 				t.Errorf("%s %s: source %s", env.Name, id, text(source))
 			}
@@ -176,6 +193,8 @@ func stagesOf(pipeline string, approval bool) []string {
 	switch {
 	case pipeline == "dockerbuild":
 		return []string{"Build/arm64 1", "Build/amd64 1", "Publish/Publish 1"}
+	case pipeline == "services":
+		return []string{"Publish/Publish 1"}
 	case pipeline == "review":
 		return []string{"Review/Review 1"}
 	case approval:
@@ -227,7 +246,12 @@ func TestDeployedStacks(t *testing.T) {
 func TestDeliveryStore(t *testing.T) {
 	for _, env := range environments(t, sample(t), "") {
 		stack := sampleApp(t)[env.StackName("delivery")]
-		bucket := stack.only(t, "AWS::S3::Bucket").Properties
+		bucket, assets := stack.Resources["Artifacts82DD59A1"].Properties, named(t, stack, env.AssetsBucket())
+		if get(assets, "VersioningConfiguration", "Status") != "Enabled" || get(assets, "PublicAccessBlockConfiguration", "BlockPublicPolicy") != true ||
+			get(assets, "BucketEncryption", "ServerSideEncryptionConfiguration", 0, "ServerSideEncryptionByDefault", "SSEAlgorithm") != "AES256" ||
+			get(assets, "LifecycleConfiguration", "Rules", 0, "NoncurrentVersionExpiration", "NoncurrentDays") != 90.0 {
+			t.Errorf("%s: bucket %s", env.Name, text(assets))
+		}
 		if get(bucket, "BucketEncryption", "ServerSideEncryptionConfiguration", 0, "ServerSideEncryptionByDefault", "SSEAlgorithm") != "aws:kms" || get(bucket, "LifecycleConfiguration", "Rules", 0, "ExpirationInDays") != 30.0 {
 			t.Errorf("%s: bucket %s", env.Name, text(bucket))
 		}
@@ -253,10 +277,23 @@ func TestDeliveryStore(t *testing.T) {
 				t.Errorf("%s %s: %s", env.Name, id, text(alarm.Properties))
 			}
 		}
-		if got := len(stack.ofType("AWS::CloudWatch::Alarm")); got != 3 {
+		if got := len(stack.ofType("AWS::CloudWatch::Alarm")); got != 4 {
 			t.Errorf("%s: %d alarms, want one per deploying pipeline", env.Name, got)
 		}
 	}
+}
+
+// named is the bucket of a name, of two in the stack.
+func named(t *testing.T, stack template, name string) map[string]any {
+	t.Helper()
+	buckets := stack.ofType("AWS::S3::Bucket")
+	for _, b := range buckets {
+		if b.Properties["BucketName"] == name && len(buckets) == 2 {
+			return b.Properties
+		}
+	}
+	t.Errorf("no bucket %s, or others: %v", name, slices.Sorted(maps.Keys(buckets)))
+	return nil
 }
 
 // Without a connection there is no delivery stack.

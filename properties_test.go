@@ -401,6 +401,9 @@ func TestWorkersOutnumberWaitingKustomizations(t *testing.T) {
 	for _, env := range environments(t, sample(t), "") {
 		stack := templates[env.StackName("cluster")]
 		manifest := fmt.Sprint(stack.Resources[byPrefix(t, stack, "FluxInstance")].Properties["Manifest"])
+		if !strings.Contains(manifest, "CancelHealthCheckOnNewRevision=true") {
+			t.Errorf("%s: a commit that repairs waits for the health of the one that broke", env.Name)
+		}
 		_, after, found := strings.Cut(manifest, "--concurrent=")
 		var workers int
 		if _, err := fmt.Sscan(strings.FieldsFunc(after+" ", func(r rune) bool { return r < '0' || r > '9' })[0], &workers); !found || err != nil {

@@ -128,6 +128,13 @@ func (e Environment) BucketName(app, thing string) string {
 	return strings.Join([]string{e.Name, app, thing, e.Account, e.Region}, "-")
 }
 
+// AssetsBucket is the agreed name of the bucket with the services' static files, and AssetsPrefix where they are in it:
+// services/<service>/…
+func (e Environment) AssetsBucket() string { return e.BucketName("services", "assets") }
+
+// AssetsPrefix starts the keys in AssetsBucket.
+const AssetsPrefix = "services/"
+
 // RepositoryName is the agreed name of an app's image repository in ECR.
 func (e Environment) RepositoryName(app string) string { return e.Name + "/" + app }
 

@@ -42,10 +42,35 @@ func (r *report) patterns(path string, patterns []string) {
 			r.add(at, "use at most 255 characters", "is too long")
 		case !pathPattern.MatchString(pattern) || strings.HasPrefix(pattern, "./"):
 			r.add(at, "give a path from the root of the repository without a leading / or ./, for example \"infrastructure/**\"", "%q is no path pattern", pattern)
+		case !closed(pattern):
+			r.add(at, "close each [ with ] and each { with }", "%q is no path pattern", pattern)
 		case slices.Index(patterns, pattern) < i:
 			r.add(at, "name each pattern once", "%q is there twice", pattern)
 		}
 	}
+}
+
+// closed tells whether a pattern's sets and alternatives end: CodePipeline refuses it otherwise, when the stack is deployed.
+func closed(pattern string) bool {
+	set, alternatives := false, 0
+	for _, c := range pattern {
+		switch {
+		case c == '[' && !set:
+			set = true
+		case c == ']' && set:
+			set = false
+		case c == ']':
+			return false
+		case c == '{' && !set:
+			alternatives++
+		case c == '}' && !set:
+			alternatives--
+		}
+		if alternatives < 0 {
+			return false
+		}
+	}
+	return !set && alternatives == 0
 }
 
 // delivery checks the pipelines of an environment.
@@ -74,9 +99,7 @@ func (r *report) connection(path string, e Environment) {
 	arn, shared := e.Delivery.ConnectionARN, e.Delivery.ConnectionARN == e.Repository.ConnectionARN
 	switch {
 	case r.under(path) || r.absentAbove(path) || shared && r.under(Root+".repository"):
-	case arn == "" && (e.Delivery.Approval || len(e.Delivery.Notify) > 0):
-		r.add(path, "make a connection (docs/guides/bootstrap.md) and give its ARN here or in repository.connectionArn, or leave delivery out", "is missing, and without a connection there is no pipeline")
-	case arn == "":
+	case arn == "": // see unconnected
 	case !connectionARN.MatchString(arn):
 		r.add(path, "copy it from Developer Tools > Settings > Connections", "%q is no ARN of a connection", arn)
 	case r.under(strings.TrimSuffix(path, ".delivery.connectionArn") + ".account"):
@@ -86,6 +109,19 @@ func (r *report) connection(path string, e Environment) {
 			what = "repository.connectionArn"
 		}
 		r.add(path, "make a connection in account "+e.Account+" (docs/guides/bootstrap.md) and give its ARN here", "%s belongs to account %s, and a pipeline uses one of its own account", what, strings.Split(arn, ":")[4])
+	}
+}
+
+// unconnected reports environments whose file says how to deliver and not through which connection: they would have no
+// pipeline, without a word.
+func (r *report) unconnected(path string, c Config, in map[string]any) {
+	environments, _ := in["environments"].(map[string]any)
+	for _, name := range c.Names() {
+		given, _ := environments[name].(map[string]any)
+		delivery, _ := given["delivery"].(map[string]any)
+		if at := path + "." + name + ".delivery"; len(delivery) > 0 && !c.Environments[name].Delivers() && !r.under(at) {
+			r.add(at+".connectionArn", "make a connection (docs/guides/bootstrap.md) and give its ARN here or in repository.connectionArn, or leave delivery out", "is missing, and without a connection there is no pipeline")
+		}
 	}
 }
 

@@ -29,6 +29,7 @@ func Load(context map[string]any) (Config, error) {
 	c.complete()
 	r.repository(Root+".repository", c.Repository)
 	r.environments(Root+".environments", c)
+	r.unconnected(Root+".environments", c, object)
 	return c, r.err()
 }
 

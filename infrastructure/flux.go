@@ -1,6 +1,7 @@
 package infrastructure
 
 import (
+	"strconv"
 	"strings"
 
 	"k8s-plus-aws-gitops/config"
@@ -76,18 +77,40 @@ func (c *Cluster) fluxInstance() map[string]any {
 	return object("fluxcd.controlplane.io/v1", "FluxInstance", fluxNamespace, "flux", map[string]any{
 		"distribution": map[string]any{"version": FluxVersion, "registry": c.registry("fluxcd")},
 		"components":   components,
-		"cluster":      map[string]any{"type": "aws", "networkPolicy": true},
-		"kustomize":    map[string]any{"patches": []any{concurrency()}},
+		// The operator's medium size gives the controllers that a fleet keeps busy two processors instead of one (it is a
+		// limit, not a request), and looks again at a dependency that is not ready after 5 s instead of 30: a push goes
+		// through five layers. Its numbers of workers are replaced below.
+		"cluster": map[string]any{"type": "aws", "networkPolicy": true, "size": "medium"},
+		"kustomize": map[string]any{"patches": []any{
+			argument("kustomize-controller", "--concurrent="+strconv.Itoa(kustomizeWorkers)),
+			argument("source-controller", "--concurrent="+strconv.Itoa(sourceWorkers)),
+			// A wait for the health of what a commit made ends as soon as the next commit is there: the fix of a bad one would
+			// wait for the timeout, up to ten minutes. docs/design/20261120.flux-feature-gates.md
+			argument("(kustomize|helm)-controller", "--feature-gates=CancelHealthCheckOnNewRevision=true"),
+		}},
 	})
 }
 
-// concurrency gives kustomize-controller more workers than its 4. A Kustomization that waits for the end of what it made
-// holds a worker, and on removal they wait in a chain: the root, the layers, the 16 parts of the fleet, the services. With
-// fewer workers than waiting Kustomizations nothing is left for those that are waited for, until the timeouts.
-func concurrency() map[string]any {
+const (
+	// kustomizeWorkers are more than kustomize-controller's own 4, because a Kustomization that waits for the end or the
+	// health of what it made holds a worker. On removal they wait in a chain: the root, the layers, the 16 parts of the
+	// fleet, the services; with fewer workers than waiting Kustomizations nothing is left for those that are waited for,
+	// until the timeouts. More do not help a large fleet: with 128, a thousand services at once on two busy processors kept
+	// the controller's view of their objects so far behind that it gave up writing their status, and began again, without
+	// an end. The same machine finished with 32.
+	kustomizeWorkers = 32
+	// sourceWorkers are more than source-controller's own 2, since fetching a branch is waiting for the Git host: at half
+	// a second each, two workers need 250 s for the branches of a thousand services. More would not make it faster: 16
+	// stay well below the 100 requests at once that GitHub allows.
+	sourceWorkers = 16
+)
+
+// argument adds an argument to one of Flux's controllers. How many requests they send to the API server needs none: it
+// has priority and fairness, and they leave the limit to it.
+func argument(controller, value string) map[string]any {
 	return map[string]any{
-		"target": map[string]any{"kind": "Deployment", "name": "kustomize-controller"},
-		"patch":  "- op: add\n  path: /spec/template/spec/containers/0/args/-\n  value: --concurrent=32\n",
+		"target": map[string]any{"kind": "Deployment", "name": controller},
+		"patch":  "- op: add\n  path: /spec/template/spec/containers/0/args/-\n  value: " + value + "\n",
 	}
 }
 
@@ -99,8 +122,7 @@ func (c *Cluster) gitRepository() map[string]any {
 		"timeout":  "1m",
 		"url":      c.env.RepositoryURL,
 		"ref":      map[string]any{"branch": c.env.Branch},
-		// Flux needs the manifests alone: a smaller artifact, and no new revision for a change elsewhere.
-		"ignore": strings.Join([]string{"/*", "!/k8s", ""}, "\n"),
+		"ignore":   c.ignored(),
 	}
 	if c.env.GitCredentials != config.CredentialsNone {
 		spec["secretRef"] = map[string]any{"name": gitSecret}
@@ -109,6 +131,13 @@ func (c *Cluster) gitRepository() map[string]any {
 		spec["provider"] = c.gitProvider()
 	}
 	return object("source.toolkit.fluxcd.io/v1", "GitRepository", fluxNamespace, fluxNamespace, spec)
+}
+
+// ignored leaves the manifests of this environment: each Kustomization unpacks all of the artifact, and in a large fleet
+// the services of the other environments would be most of it.
+func (c *Cluster) ignored() string {
+	const services, fleet = "/k8s/services", "/k8s/services/fleet"
+	return strings.Join([]string{"/*", "!/k8s", services + "/*", "!" + fleet, fleet + "/*", "!" + fleet + "/base", "!" + fleet + "/" + c.env.Name, ""}, "\n")
 }
 
 // gitProvider is how Flux treats the credentials: those of a GitHub App are exchanged for a token.

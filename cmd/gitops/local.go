@@ -44,6 +44,6 @@ one state directory. docs/local.md says what is real and what stands in.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().StringVar(&f.state, "state", "", "state directory (default: .local in the checkout)")
-	cmd.AddCommand(newUp(f), newDown(f), newReset(f), newStatus(f), newLogs(f), newPush(f), newPipelines(f), newApprove(f), newRun(f), newDocker())
+	cmd.AddCommand(newUp(f), newDown(f), newReset(f), newStatus(f), newLogs(f), newPush(f), newPipelines(f), newApprove(f), newPermissions(f), newRun(f), newDocker(), newNodezoo())
 	return cmd
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"k8s-plus-aws-gitops/internal/services/fleet"
 	"k8s-plus-aws-gitops/local/stack"
 	"k8s-plus-aws-gitops/local/stack/layout"
+	"k8s-plus-aws-gitops/local/stack/supervise"
 )
 
 // serviceFlags are shared by the service commands.
@@ -84,11 +86,7 @@ func (f *serviceFlags) url(root string, loaded services.Fleet) (string, error) {
 	case !local:
 		return address, nil
 	}
-	dir, err := layout.Open(f.state, root)
-	if err != nil {
-		return "", err
-	}
-	ports, err := dir.LoadPorts()
+	ports, err := f.ports(root)
 	if err != nil {
 		return "", err
 	}
@@ -96,6 +94,15 @@ func (f *serviceFlags) url(root string, loaded services.Fleet) (string, error) {
 		return "", errors.New("the local system has no Git server yet: run `gitops local up` first")
 	}
 	return ports.URL(layout.Git) + "/" + path, nil
+}
+
+// ports are those of the local system: that of --state, or the one that runs this command as a build of its pipelines.
+func (f *serviceFlags) ports(root string) (layout.Ports, error) {
+	dir, err := layout.Open(cmp.Or(f.state, os.Getenv(supervise.StateVariable)), root)
+	if err != nil {
+		return nil, err
+	}
+	return dir.LoadPorts()
 }
 
 // choose returns the services that are named, or all of the environment.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,9 +15,10 @@ import (
 
 // publishFlags are those of publish alone.
 type publishFlags struct {
-	output               string
+	output, tokenSecret  string
 	allowDirty, rollback bool
-	propose              bool
+	propose, dryRun      bool
+	release              bool
 }
 
 func newServicePublish(f *serviceFlags) *cobra.Command {
@@ -27,94 +29,154 @@ func newServicePublish(f *serviceFlags) *cobra.Command {
 		Long: `Render services, or all of them, for one environment and push each that changed to
 its branch of the manifests repository, with the source's commit, tag and author.
 What is there already makes no commit. All branches change in one atomic push, or
-none does.
+none does. The files of a service's folder assets go to S3 before the push, each
+release to a place of its own, and the releases that nobody names go after it.
 
 Where fleet.yaml says propose, the push goes to proposals/<branch>, for a pull
-request against the branch; with GITHUB_TOKEN set it is opened.`,
+request against the branch; with GITHUB_TOKEN set, or the token's secret named, it
+is opened.`,
 		Example: `  gitops service publish npm --env dev
-  gitops service publish --env integration
+  gitops service publish --env integration --dry-run
   gitops service publish npm --env production   # a proposal
+  gitops service publish --env dev --release    # what the commit's tags release
   gitops service publish npm --env dev --rollback`,
 		RunE: func(cmd *cobra.Command, names []string) error {
-			if p.output != "" && p.output != "json" {
+			switch {
+			case p.output != "" && p.output != "json":
 				return usageError{fmt.Errorf("--output %q: it is json, or left out for lines", p.output)}
+			case p.release && len(names) > 0:
+				return usageError{errors.New("--release: the commit's tags name the services; leave the names out")}
+			case p.release && p.output != "":
+				return usageError{errors.New("--release: prints lines only; leave --output out")}
+			case p.release:
+				return f.release(cmd, p)
 			}
 			return f.publish(cmd, names, p)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&p.output, "output", "o", "", "json, or a line per service when left out")
+	flags.StringVar(&p.tokenSecret, "token-secret", "", "`name` of the secret with the token for the manifests repository (default: MANIFESTS_TOKEN_SECRET, or git's own credentials)")
 	flags.BoolVar(&p.allowDirty, "allow-dirty", false, "publish files that are not committed, and mark the source")
 	flags.BoolVar(&p.rollback, "rollback", false, "allow a source that is older than the published one")
 	flags.BoolVar(&p.propose, "propose", false, "propose, also where fleet.yaml does not say so")
+	flags.BoolVar(&p.dryRun, "dry-run", false, "push and upload nothing; list what would change")
+	flags.BoolVar(&p.release, "release", false, "publish the services that the commit's tags <service>/v1.2.3 release")
 	return cmd
 }
 
-func (f *serviceFlags) publish(cmd *cobra.Command, names []string, p publishFlags) error {
+// publication is what a publish works on.
+type publication struct {
+	root    string
+	loaded  services.Fleet
+	cluster services.Cluster
+	url     string
+	// token for the manifests repository; empty: git's own credentials.
+	token string
+}
+
+// open reads the fleet and finds the manifests repository.
+func (f *serviceFlags) open(cmd *cobra.Command, p publishFlags) (*publication, error) {
 	root, loaded, err := f.load()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c, err := f.cluster(loaded)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := current(root, loaded); err != nil {
-		return err
-	}
-	chosen, err := choose(loaded, f.environment, names)
-	if err != nil {
-		return err
+		return nil, err
 	}
 	url, err := f.url(root, loaded)
 	if err != nil {
+		return nil, err
+	}
+	token, err := manifestsToken(cmd, p.tokenSecret)
+	if err != nil {
+		return nil, err
+	}
+	return &publication{root: root, loaded: loaded, cluster: c, url: url, token: token}, nil
+}
+
+func (f *serviceFlags) publish(cmd *cobra.Command, names []string, p publishFlags) error {
+	run, err := f.open(cmd, p)
+	if err != nil {
 		return err
 	}
-	o := publish.SourceOptions{Dir: root, Paths: []string{services.Dir, "cdk.json"}, AllowDirty: p.allowDirty}
+	chosen, err := choose(run.loaded, f.environment, names)
+	if err != nil {
+		return err
+	}
+	return f.push(cmd, run, chosen, p)
+}
+
+// push publishes the chosen services in one atomic push.
+func (f *serviceFlags) push(cmd *cobra.Command, run *publication, chosen []services.Service, p publishFlags) error {
+	ctx := publish.WithToken(cmd.Context(), run.url, run.token)
+	o := publish.SourceOptions{Dir: run.root, Paths: []string{services.Dir, "cdk.json"}, AllowDirty: p.allowDirty, Repository: os.Getenv("SOURCE_REPOSITORY")}
 	if len(chosen) == 1 {
 		o.Service = chosen[0].Name
 	}
-	source, err := publish.ReadSource(cmd.Context(), o)
+	source, err := publish.ReadSource(ctx, o)
 	if err != nil {
 		return err
 	}
-	rendered, err := f.render(cmd.Context(), root, c, chosen)
+	rendered, err := f.render(ctx, run.root, run.cluster, chosen)
 	if err != nil {
 		return err
 	}
-	to := loaded.Config.For(f.environment)
+	to := run.loaded.Config.For(f.environment)
 	all := make([]publish.Manifest, len(chosen))
 	for i, s := range chosen {
 		all[i] = publish.Manifest{Service: s.Name, Branch: to.Ref(f.environment, s.Name), Content: rendered[s.Name]}
 	}
-	results, err := publish.Publish(cmd.Context(), all, publish.Options{
-		URL: url, Environment: f.environment, Source: source, Propose: to.Propose || p.propose, Rollback: p.rollback, Older: publish.OlderIn(root),
+	files, err := f.files(cmd, run, chosen, p)
+	if err != nil {
+		return err
+	}
+	results, err := publish.Publish(ctx, all, publish.Options{
+		URL: run.url, Environment: f.environment, Source: source, Propose: to.Propose || p.propose, Rollback: p.rollback, DryRun: p.dryRun,
+		Older: publish.OlderIn(run.root),
 		Check: func(changed []publish.Manifest) error {
 			documents := make(map[string][]byte, len(changed))
 			for _, m := range changed {
 				documents[m.Service] = m.Content
 			}
-			return valid(cmd, documents)
+			if err := valid(cmd, documents); err != nil {
+				return err
+			}
+			return files.upload(cmd) // before the push: no manifest may name what is not there
 		},
 	})
 	// Of a fleet larger than one push, the parts before the one that failed are there.
-	return errors.Join(published(cmd, results, p.output), err, pulls(cmd, url, results))
+	said := published(cmd, results, p)
+	if err != nil {
+		return errors.Join(said, err)
+	}
+	if !p.dryRun {
+		err = pulls(cmd, run, results)
+	}
+	return errors.Join(said, err, files.finish(cmd, results))
 }
 
 // published says what happened to each service: changes to stdout, the rest as a number.
-func published(cmd *cobra.Command, results []publish.Result, output string) error {
-	if output == "json" {
+func published(cmd *cobra.Command, results []publish.Result, p publishFlags) error {
+	if p.output == "json" {
 		enc := json.NewEncoder(cmd.OutOrStdout())
 		enc.SetIndent("", "  ")
 		return enc.Encode(results)
 	}
 	unchanged := 0
 	for _, r := range results {
-		if !r.Changed {
+		switch {
+		case !r.Changed:
 			unchanged++
-			continue
+		case p.dryRun:
+			fmt.Fprintf(cmd.OutOrStdout(), "%s would change %s\n", r.Service, r.Branch)
+		default:
+			fmt.Fprintf(cmd.OutOrStdout(), "%s %s@%.12s\n", r.Service, r.Branch, r.Commit)
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s %s@%.12s\n", r.Service, r.Branch, r.Commit)
 	}
 	if unchanged > 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%d of %d are as they were published.\n", unchanged, len(results))
@@ -123,13 +185,13 @@ func published(cmd *cobra.Command, results []publish.Result, output string) erro
 }
 
 // pulls opens a pull request for each new proposal, or says where to.
-func pulls(cmd *cobra.Command, url string, results []publish.Result) error {
+func pulls(cmd *cobra.Command, run *publication, results []publish.Result) error {
 	var all []error
 	for _, r := range results {
 		if !r.Changed || r.Base == "" {
 			continue
 		}
-		pull := publish.Pull{URL: url, Token: os.Getenv("GITHUB_TOKEN")}
+		pull := publish.Pull{URL: run.url, Token: cmp.Or(run.token, os.Getenv("GITHUB_TOKEN"))}
 		address, err := pull.Open(cmd.Context(), r, "Publish "+r.Service+" to "+r.Base, "Made by `gitops service publish`; the commit names its source.")
 		all = append(all, err)
 		switch {

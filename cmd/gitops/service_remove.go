@@ -11,7 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/services"
+	"k8s-plus-aws-gitops/internal/services/assets"
 	"k8s-plus-aws-gitops/internal/services/publish"
 	"k8s-plus-aws-gitops/local/stack/observe"
 )
@@ -86,13 +88,14 @@ func removeFromFleet(cmd *cobra.Command, root string, loaded services.Fleet, nam
 		fmt.Fprintln(cmd.OutOrStdout(), file)
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "Commit and merge these files; then, for each of %s: gitops service remove %s --env …\n", strings.Join(loaded.Names(), ", "), name)
-	stays(cmd, root, name)
+	stays(cmd, root, name, loaded.Clusters...)
 	return nil
 }
 
 // removeBranch waits for Flux and deletes the branch.
 func (f *serviceFlags) removeBranch(cmd *cobra.Command, root string, loaded services.Fleet, name string, r removeFlags) error {
-	if _, err := f.cluster(loaded); err != nil {
+	c, err := f.cluster(loaded)
+	if err != nil {
 		return err
 	}
 	if s, known := loaded.Service(name); known && s.Enabled(f.environment) {
@@ -103,11 +106,11 @@ func (f *serviceFlags) removeBranch(cmd *cobra.Command, root string, loaded serv
 		return err
 	}
 	if !r.withoutCheck {
-		c, err := f.observe(root, r.kubeconfig)
+		watched, err := f.observe(root, r.kubeconfig)
 		if err != nil {
 			return err
 		}
-		if err := pruned(cmd, c, name, r.timeout); err != nil {
+		if err := pruned(cmd, watched, name, r.timeout); err != nil {
 			return err
 		}
 	}
@@ -121,7 +124,7 @@ func (f *serviceFlags) removeBranch(cmd *cobra.Command, root string, loaded serv
 	for _, branch := range gone {
 		fmt.Fprintln(cmd.OutOrStdout(), branch)
 	}
-	stays(cmd, root, name)
+	stays(cmd, root, name, c)
 	return nil
 }
 
@@ -148,13 +151,17 @@ func pruned(cmd *cobra.Command, c *observe.Cluster, name string, limit time.Dura
 }
 
 // stays says what a removal leaves: data, which only people decide about.
-func stays(cmd *cobra.Command, root, name string) {
+func stays(cmd *cobra.Command, root, name string, clusters ...services.Cluster) {
 	w := cmd.ErrOrStderr()
 	fmt.Fprintf(w, "What stays, because it cannot be made again from Git:\n")
 	fmt.Fprintf(w, "  secrets below /<environment>/%s/ in AWS Secrets Manager\n", name)
 	fmt.Fprintf(w, "  databases, buckets and roles of the AWS half: remove their construct in app-resources and deploy\n")
 	fmt.Fprintf(w, "  images of %s in their registry, which the published branches' history names\n", name)
-	if _, err := os.Stat(filepath.Join(root, services.FilesDir, name, "assets")); err == nil {
-		fmt.Fprintf(w, "  %s/%s/assets here, and what was synced of it to S3\n", services.FilesDir, name)
+	if _, err := os.Stat(filepath.Join(root, services.FilesDir, name, assets.Folder)); err == nil {
+		fmt.Fprintf(w, "  %s/%s, its static files: remove the folder in the same commit\n", services.FilesDir, name)
+	}
+	fmt.Fprintf(w, "And, because pages and caches elsewhere may still point there, the static files in S3, if it had any:\n")
+	for _, c := range clusters {
+		fmt.Fprintf(w, "  aws s3 rm --recursive s3://%s/%s\n", c.AssetsBucket(), assets.Prefix(config.AssetsPrefix, name))
 	}
 }

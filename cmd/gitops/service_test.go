@@ -15,6 +15,7 @@ import json, sys
 r = json.load(sys.stdin)
 for s in r["services"]:
     m = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: %s\n  namespace: %s\ndata:\n  image: %s\n" % (s["name"], s["name"], s["image"])
+    m += "".join("  %s: %s\n" % pair for pair in sorted(s.get("environment", {}).items()))
     print(json.dumps({"name": s["name"], "manifest": m}))
 `
 

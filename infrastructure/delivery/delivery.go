@@ -15,6 +15,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	appresources "k8s-plus-aws-gitops/app-resources"
 	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/retention"
 )
@@ -62,6 +63,7 @@ func New(stage constructs.Construct, props Props) *Delivery {
 		projects: map[string]awscodebuild.IProject{},
 	}
 	d.store()
+	d.assets()
 	d.policies = policies{
 		env: env, qualifier: qualifier(stack), image: props.Image,
 		bucket: *d.artifacts.BucketArn(), key: *d.key.KeyArn(),
@@ -103,6 +105,18 @@ func (d *Delivery) store() {
 			NoncurrentVersionExpiration:         awscdk.Duration_Days(jsii.Number(1)),
 			AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(jsii.Number(1)),
 		}},
+	})
+}
+
+// assets makes the bucket with the services' static files. It is here and not with the cluster because only the pipeline
+// of this stack writes it, from Git, and because a cluster can then be replaced while the files stay. It is encrypted by
+// S3 and not by this stack's key, so that whoever reads the files, a pod or a CloudFront distribution, needs a right to
+// them and none to the key of the pipelines.
+func (d *Delivery) assets() {
+	bucket := appresources.NewBucket(d.Stack, d.env, "services", "assets")
+	bucket.AddLifecycleRule(&awss3.LifecycleRule{
+		// What is left of a removed file once its versions are gone; enough of them slow down a list.
+		Id: jsii.String("forget-removed"), ExpiredObjectDeleteMarker: jsii.Bool(true),
 	})
 }
 

@@ -75,7 +75,7 @@ func (d *Delivery) events() {
 		PolicyName: jsii.String(d.env.StackName("delivery-events")), PolicyDocument: d.Stack.ToJsonString(allowed.ToJSON(), nil),
 	})
 	pipelines := []*string{}
-	for _, pipeline := range []string{infrastructurePipeline, appResourcesPipeline, dockerbuildPipeline} {
+	for _, pipeline := range []string{infrastructurePipeline, appResourcesPipeline, dockerbuildPipeline, servicesPipeline} {
 		pipelines = append(pipelines, jsii.String(d.env.StackName(pipeline)))
 	}
 	rule := awsevents.NewCfnRule(d.Stack, jsii.String("ExecutionEnds"), &awsevents.CfnRuleProps{

@@ -15,6 +15,7 @@ const (
 	appResourcesPipeline   = "app-resources"
 	dockerbuildPipeline    = "dockerbuild"
 	reviewPipeline         = "review"
+	servicesPipeline       = "services"
 
 	sourceNamespace = "Source"
 	diffNamespace   = "Diff"
@@ -23,6 +24,10 @@ const (
 // infrastructureStacks in the order of their deployment: the pipelines last, so that a change of theirs, which ends the
 // execution that makes it, finds everything else done.
 var infrastructureStacks = []string{"network", "cluster", "delivery"}
+
+// releaseTags start the release of a service: <service>/v1.2.3. A * stays between slashes, and what the version looks like
+// a pattern cannot say: the build refuses what is no version.
+const releaseTags = "*/v*"
 
 // pipelines makes the projects and the pipelines.
 func (d *Delivery) pipelines(applications []string) {
@@ -33,6 +38,7 @@ func (d *Delivery) pipelines(applications []string) {
 	d.deployment(infrastructurePipeline, paths.Infrastructure, infrastructureStacks)
 	d.deployment(appResourcesPipeline, paths.AppResources, applications)
 	d.dockerbuild(paths.Dockerbuild)
+	d.services()
 	if d.env.Delivery.Review {
 		d.review()
 	}
@@ -147,11 +153,24 @@ func (d *Delivery) review() {
 	})
 }
 
+// services makes the pipeline that publishes a service when its tag is pushed: in every environment, so that a release
+// reaches each as its fleet.yaml says, at once or as a proposal. The build finds the tags in its clone: the variable in
+// which CodePipeline names the tag is missing when an execution is started in another way, as the first one is, and a
+// variable that is missing fails its action.
+func (d *Delivery) services() {
+	from := d.newSource(true)
+	d.pipeline(pipelineProps{
+		name: servicesPipeline, from: from, projects: []string{"services"}, tags: []string{releaseTags},
+		stages: []*awscodepipeline.StageProps{d.stage("Publish", from, action{name: "Publish", project: "services"})},
+	})
+}
+
 // pipelineProps is what distinguishes the pipelines.
 type pipelineProps struct {
 	name         string
 	from         source
 	paths        []string // patterns that start it
+	tags         []string // patterns of tags that start it instead
 	pullRequests bool     // started by pull requests instead
 	stages       []*awscodepipeline.StageProps
 	projects     []string
@@ -164,13 +183,16 @@ type pipelineProps struct {
 func (d *Delivery) pipeline(p pipelineProps) {
 	git := &awscodepipeline.GitConfiguration{SourceAction: p.from.action}
 	mode := awscodepipeline.ExecutionMode_QUEUED
-	if p.pullRequests {
+	switch {
+	case p.pullRequests:
 		mode = awscodepipeline.ExecutionMode_PARALLEL
 		git.PullRequestFilter = &[]*awscodepipeline.GitPullRequestFilter{{
 			BranchesIncludes: jsii.Strings(d.env.Branch),
 			Events:           &[]awscodepipeline.GitPullRequestEvent{awscodepipeline.GitPullRequestEvent_OPEN, awscodepipeline.GitPullRequestEvent_UPDATED},
 		}}
-	} else {
+	case len(p.tags) > 0:
+		git.PushFilter = &[]*awscodepipeline.GitPushFilter{{TagsIncludes: jsii.Strings(p.tags...)}}
+	default:
 		git.PushFilter = &[]*awscodepipeline.GitPushFilter{{BranchesIncludes: jsii.Strings(d.env.Branch), FilePathsIncludes: jsii.Strings(p.paths...)}}
 	}
 	names := make([]string, len(p.projects))

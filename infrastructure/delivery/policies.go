@@ -93,6 +93,20 @@ func (p policies) images(logGroup string) policy {
 	)
 }
 
+// services clones the repository with its tags, reads the token with which it pushes manifests and opens pull requests, and
+// keeps the services' static files. Their bucket holds nothing else; earlier versions of a file stay out of its reach.
+func (p policies) services(logGroup string) policy {
+	bucket := "arn:" + p.env.Partition() + ":s3:::" + p.env.AssetsBucket()
+	list := allow("ListTheAssets", []string{bucket}, "s3:ListBucket")
+	list["Condition"] = map[string]any{"StringLike": map[string]any{"s3:prefix": config.AssetsPrefix + "*"}}
+	return p.build(logGroup,
+		allow("CloneTheRepository", []string{p.env.Delivery.ConnectionARN}, useConnection...),
+		allow("ReadTheTokenForManifests", []string{p.arn("secretsmanager", "secret:"+p.env.SecretName("gitops", "manifests-token")+"-??????")}, "secretsmanager:GetSecretValue"),
+		list,
+		allow("SyncTheAssets", []string{bucket + "/" + config.AssetsPrefix + "*"}, "s3:PutObject", "s3:DeleteObject"),
+	)
+}
+
 // useConnection is one action under its present and its former name; AWS documents to allow both.
 var useConnection = []string{"codeconnections:UseConnection", "codestar-connections:UseConnection"}
 

@@ -27,6 +27,7 @@ const (
 	reviewBuildspec  = "infrastructure/delivery/buildspecs/review.yml"
 	imageBuildspec   = "dockerbuild/buildspec.yml"
 	publishBuildspec = "dockerbuild/publish.yml"
+	serviceBuildspec = "infrastructure/delivery/buildspecs/services.yml"
 )
 
 // Check reads the buildspecs below the root of the repository that the environments' pipelines run. A broken one would
@@ -36,7 +37,7 @@ func Check(root string, environments []config.Environment) error {
 		return nil
 	}
 	var problems []error
-	for _, name := range []string{deployBuildspec, testBuildspec, diffBuildspec, reviewBuildspec, imageBuildspec, publishBuildspec} {
+	for _, name := range []string{deployBuildspec, testBuildspec, diffBuildspec, reviewBuildspec, imageBuildspec, publishBuildspec, serviceBuildspec} {
 		if _, err := buildspec.Load(root, name); err != nil {
 			problems = append(problems, err)
 		}
@@ -74,6 +75,11 @@ func (d *Delivery) table() []project {
 		{name: "image-arm64", description: "Builds the image for arm64", buildspec: imageBuildspec, size: medium, minutes: 60, policy: p.images, arm: true, docker: true, variables: build("arm64")},
 		{name: "image-amd64", description: "Builds the image for amd64", buildspec: imageBuildspec, size: medium, minutes: 60, policy: p.images, docker: true, variables: build("amd64")},
 		{name: "image-publish", description: "Gives the image its tag when its scan allows", buildspec: publishBuildspec, size: small, minutes: 30, policy: p.images, variables: image},
+		{name: "services", description: "Publishes the services that a tag releases", buildspec: serviceBuildspec, size: medium, minutes: 30, policy: p.services,
+			variables: map[string]string{
+				"MANIFESTS_TOKEN_SECRET": d.env.SecretName("gitops", "manifests-token"),
+				"SOURCE_REPOSITORY":      d.env.RepositoryURL,
+			}},
 	}
 	if d.env.Delivery.Approval {
 		all = append(all, project{name: "diff", description: "cdk diff, for whoever approves", buildspec: diffBuildspec, size: small, minutes: 30, policy: p.diff})

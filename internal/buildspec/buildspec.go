@@ -4,6 +4,7 @@
 package buildspec
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -70,13 +71,21 @@ func indent(err error, name string) error {
 // Parse reads a buildspec.
 func Parse(content []byte) (*Spec, error) {
 	var file any
-	if err := yaml.Unmarshal(content, &file); err != nil {
-		return nil, fmt.Errorf("is no YAML: %s; correct the line", strings.TrimPrefix(err.Error(), "error converting YAML to JSON: yaml: "))
+	// Strict: of two equal keys one would be lost without a word.
+	if err := yaml.UnmarshalStrict(content, &file); err != nil {
+		said := strings.TrimPrefix(err.Error(), "error converting YAML to JSON: yaml: ")
+		return nil, fmt.Errorf("is no YAML: %s; correct the line", strings.Join(strings.Fields(strings.TrimPrefix(said, "unmarshal errors:")), " "))
 	}
 	r := &reader{}
 	top := r.object("", file, "version", "env", "phases", "cache")
-	if version := fmt.Sprint(top["version"]); version != "0.2" {
-		r.add("version", "write 0.2, the version that runs all commands in one shell", "is %s", version)
+	if len(r.problems) > 0 && top == nil {
+		return nil, errors.New(r.problems[0]) // everything else follows from it
+	}
+	switch version := top["version"]; {
+	case version == nil:
+		r.add("version", "write 0.2, the version that runs all commands in one shell", "is missing")
+	case fmt.Sprint(version) != "0.2":
+		r.add("version", "write 0.2, the version that runs all commands in one shell", "is %v", version)
 	}
 	spec := &Spec{Env: r.env(top["env"]), Phases: r.phases(top["phases"])}
 	if top["cache"] != nil {

@@ -48,7 +48,9 @@ func TestParseRefuses(t *testing.T) {
 	const good = "version: 0.2\nphases: {build: {commands: [make]}}\n"
 	for _, c := range []struct{ name, text, want string }{
 		{"no YAML", "version: 0.2\n\tphases:", "is no YAML: line 2: found a tab character that violates indentation; correct the line"},
-		{"a list", "- version: 0.2", "is no mapping; write a mapping\nversion: is <nil>; write 0.2, the version that runs all commands in one shell\nphases: has no commands; give phase build its commands"},
+		{"a list", "- version: 0.2", "is no mapping; write a mapping"},
+		{"nothing", "", "version: is missing; write 0.2, the version that runs all commands in one shell\nphases: has no commands; give phase build its commands"},
+		{"a phase twice", good + "phases: {build: {commands: [make test]}}", "is no YAML: line 3: key \"phases\" already set in map; correct the line"},
 		{"old version", strings.Replace(good, "0.2", "0.1", 1), "version: is 0.1; write 0.2, the version that runs all commands in one shell"},
 		{"no phases", "version: 0.2", "phases: has no commands; give phase build its commands"},
 		{"misspelt phase", "version: 0.2\nphases: {biuld: {commands: [make]}}", "phases.biuld: is not a known key; use one of install, pre_build, build, post_build"},

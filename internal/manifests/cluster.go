@@ -107,12 +107,12 @@ func (c *check) cluster() {
 		return
 	}
 	c.order(stages)
-	c.follow("k8s/clusters/"+c.environment, stages)
+	c.follow("k8s/clusters/"+c.environment, stages, nil)
 }
 
 // follow checks what Kustomizations of a folder lead to, those that they apply among it. A Kustomization of another source
-// leads out of this repository.
-func (c *check) follow(from string, stages []stage) {
+// leads out of this repository. Above are the names of those that apply the folder.
+func (c *check) follow(from string, stages []stage, above []string) {
 	for _, s := range stages {
 		c.enter(from)
 		variables := c.variables(s)
@@ -125,18 +125,23 @@ func (c *check) follow(from string, stages []stage) {
 		objects := c.folder(path, variables)
 		c.content(objects)
 		var inner []stage
+		outer := append(slices.Clone(above), s.Metadata.Name)
 		for _, o := range objects {
 			if key(o) != fluxKustomization || text(o, "spec", "sourceRef", "name") != platformSource {
 				continue
 			}
 			read, err := readStage(o)
-			if err != nil || slices.ContainsFunc(stages, func(outer stage) bool { return outer.Metadata.Name == read.Metadata.Name }) {
-				c.report(o, "is not readable, or applies itself", "correct the field")
+			switch {
+			case err != nil:
+				c.report(o, "is not readable: "+err.Error(), "correct the field")
+				continue
+			case slices.Contains(outer, read.Metadata.Name):
+				c.report(o, "applies itself, by way of "+strings.Join(outer, ", "), "correct its path, or remove it there")
 				continue
 			}
 			inner = append(inner, read)
 		}
-		c.follow(path, inner)
+		c.follow(path, inner, outer)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"k8s-plus-aws-gitops/config"
 )
 
 // Facts are the variables that Flux substitutes in an environment, by the ConfigMap of namespace
@@ -36,6 +38,9 @@ type environment struct {
 	Network struct {
 		CIDR string `json:"cidr"`
 	} `json:"network"`
+	Delivery struct {
+		ImageUpdates config.ImageUpdates `json:"imageUpdates"`
+	} `json:"delivery"`
 }
 
 // LoadFacts returns the facts of an environment from cdk.json. What only a deployment knows (the VPC's
@@ -58,7 +63,7 @@ func LoadFacts(root, name string) (Facts, error) {
 		"GIT_URL":             orDefault(found.Repository, repository),
 		"GIT_BRANCH":          found.Branch,
 		"IMAGE_REGISTRY":      found.Account + ".dkr.ecr." + found.Region + ".amazonaws.com",
-		"IMAGE_UPDATE_BRANCH": found.Branch,
+		"IMAGE_UPDATE_BRANCH": imageUpdateBranch(name, found),
 		"GIT_PROVIDER":        "generic",
 	}}
 	if name == "local" {
@@ -74,6 +79,9 @@ func localFacts() map[string]string {
 		"CHARTS_URL_LBC":              "http://charts.localhost/",
 		"CHARTS_URL_EXTERNAL_DNS":     "http://charts.localhost/",
 		"CHARTS_URL_EXTERNAL_SECRETS": "http://charts.localhost/",
+		"IMAGE_REGISTRY":              "registry.localhost",
+		"IMAGE_REGISTRY_PROVIDER":     "generic",
+		"IMAGE_REGISTRY_INSECURE":     "true",
 		"DATABASE_SSL":                `{"ca":"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"}`,
 	}
 }
@@ -108,6 +116,12 @@ func readEnvironment(path, name string) (environment, string, error) {
 	}
 	repository := file.Context.Gitops.Repository
 	return found, "https://github.com/" + repository.Owner + "/" + repository.Name + ".git", nil
+}
+
+// imageUpdateBranch is the branch to which Flux pushes image tags.
+func imageUpdateBranch(name string, e environment) string {
+	delivery := config.Delivery{ImageUpdates: e.Delivery.ImageUpdates}
+	return config.Environment{Name: name, Branch: e.Branch, Delivery: delivery}.ImageUpdateBranch()
 }
 
 // partition is the AWS partition of a region.

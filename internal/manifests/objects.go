@@ -33,3 +33,18 @@ func (v *Validator) Documents(file string, content []byte) []Problem {
 	}
 	return c.problems
 }
+
+// ParseObjects reads the documents of a file.
+func ParseObjects(content []byte) ([]Object, error) {
+	var all []Object
+	for _, document := range bytes.Split(content, []byte("\n---\n")) {
+		o, err := parse(document)
+		if err != nil {
+			return nil, err
+		}
+		if o != nil {
+			all = append(all, export(o))
+		}
+	}
+	return all, nil
+}

@@ -84,19 +84,8 @@ func Render(ctx context.Context, options Options, environment string) (Rendered,
 	run.enter(entry)
 	declared := run.folder(entry, nil)
 	rendered.Kustomizations = append(rendered.Kustomizations, Kustomization{Name: "flux-system", Path: entry, Objects: run.export(declared)})
-	for _, o := range declared {
-		if key(o) != fluxKustomization {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return rendered, err
-		}
-		made, err := run.kustomization(o)
-		if err != nil {
-			rendered.Problems = append(rendered.Problems, fmt.Sprintf("%s: %v", o, err))
-			continue
-		}
-		rendered.Kustomizations = append(rendered.Kustomizations, made)
+	if err := run.nested(&rendered, declared, map[string]bool{}); err != nil {
+		return rendered, err
 	}
 	for _, problem := range unique(run.problems) {
 		rendered.Problems = append(rendered.Problems, problem.String())
@@ -104,20 +93,45 @@ func Render(ctx context.Context, options Options, environment string) (Rendered,
 	return rendered, nil
 }
 
+// nested renders the Kustomizations among objects, and those that they apply in turn: the fleet comes in parts. One of
+// another source leads out of this repository.
+func (c *check) nested(rendered *Rendered, objects []object, seen map[string]bool) error {
+	for _, o := range objects {
+		if key(o) != fluxKustomization || text(o, "spec", "sourceRef", "name") != platformSource || seen[o.String()] {
+			continue
+		}
+		seen[o.String()] = true
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		made, inside, err := c.kustomization(o)
+		if err != nil {
+			rendered.Problems = append(rendered.Problems, fmt.Sprintf("%s: %v", o, err))
+			continue
+		}
+		rendered.Kustomizations = append(rendered.Kustomizations, made)
+		if err := c.nested(rendered, inside, seen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // kustomization renders what a Flux Kustomization applies.
-func (c *check) kustomization(o object) (Kustomization, error) {
+func (c *check) kustomization(o object) (Kustomization, []object, error) {
 	read, err := readStage(o)
 	if err != nil {
-		return Kustomization{}, err
+		return Kustomization{}, nil, err
 	}
 	path := strings.TrimPrefix(filepath.ToSlash(filepath.Clean(read.Spec.Path)), "./")
 	if err := folder(filepath.Join(c.root, path)); err != nil {
-		return Kustomization{}, fmt.Errorf("spec.path %q: %w", read.Spec.Path, err)
+		return Kustomization{}, nil, fmt.Errorf("spec.path %q: %w", read.Spec.Path, err)
 	}
 	c.enter("k8s/clusters/" + c.environment)
 	variables := c.variables(read)
 	c.enter(path)
-	return Kustomization{Name: read.Metadata.Name, Path: path, Objects: c.export(c.folder(path, variables))}, nil
+	objects := c.folder(path, variables)
+	return Kustomization{Name: read.Metadata.Name, Path: path, Objects: c.export(objects)}, objects, nil
 }
 
 // export makes objects of the package's own ones, and notes releases.

@@ -56,6 +56,26 @@ func releases(t *testing.T, environment string) map[string]release {
 	return found
 }
 
+// A failed release is tried again and never rolled back or given up: a new revision ends Helm's wait and marks the release
+// as failed (docs/design/20261120.flux-feature-gates.md).
+func TestReleasesRetry(t *testing.T) {
+	seen := 0
+	for _, o := range objects(t, "production", "k8s/platform/controllers") {
+		if key(o) != helmRelease {
+			continue
+		}
+		seen++
+		for _, action := range []string{"install", "upgrade"} {
+			if got := text(o, "spec", action, "strategy", "name"); got != "RetryOnFailure" {
+				t.Errorf("%s: spec.%s.strategy.name is %q", text(o, "metadata", "name"), action, got)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no HelmRelease was found")
+	}
+}
+
 // objects builds a folder with the facts of an environment.
 func objects(t *testing.T, environment, path string) []object {
 	t.Helper()
@@ -268,5 +288,45 @@ func TestStorageAdapter(t *testing.T) {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) || err != nil {
 		t.Errorf("%v\n%s", err, output)
+	}
+}
+
+// TestImageUpdates compares where Flux finds and writes image tags: in a registry of AWS with a login and by a pull
+// request, and on one machine without either.
+func TestImageUpdates(t *testing.T) {
+	for environment, want := range map[string]struct {
+		path, image, provider, branch, secret string
+		insecure                              bool
+		secrets                               int
+	}{
+		"production": {
+			"k8s/platform/image-automation", "333333333333.dkr.ecr.eu-west-1.amazonaws.com/production/ghost", "aws",
+			"image-updates/production", "flux-git-write", false, 1,
+		},
+		"local": {"k8s/clusters/local/image-automation", "registry.localhost/local/ghost", "generic", "main", "", true, 0},
+	} {
+		t.Run(environment, func(t *testing.T) {
+			found := map[string]object{}
+			secrets := 0
+			for _, o := range objects(t, environment, want.path) {
+				found[o.kind()] = o
+				if o.kind() == "ExternalSecret" {
+					secrets++
+				}
+			}
+			repository, automation, source := found["ImageRepository"], found["ImageUpdateAutomation"], found["GitRepository"]
+			if got := text(repository, "spec", "image"); got != want.image {
+				t.Errorf("image %s, want %s", got, want.image)
+			}
+			if provider, insecure := text(repository, "spec", "provider"), value(repository, "spec", "insecure"); provider != want.provider || insecure != want.insecure {
+				t.Errorf("provider %s, insecure %v", provider, insecure)
+			}
+			if got := text(automation, "spec", "git", "push", "branch"); got != want.branch {
+				t.Errorf("pushes to %s, want %s", got, want.branch)
+			}
+			if got := text(source, "spec", "secretRef", "name"); got != want.secret || secrets != want.secrets {
+				t.Errorf("credentials %q, %d ExternalSecrets", got, secrets)
+			}
+		})
 	}
 }

@@ -41,8 +41,7 @@ func substitute(built *resource.Resource, variables map[string]string) (object, 
 	return parsed, nil
 }
 
-// replace evaluates every ${…} strictly: Flux, unless told to be strict too, would put nothing in the
-// place of an unknown variable.
+// replace evaluates every ${…} strictly, as kustomize-controller does by default since 1.9.
 func replace(source string, variables map[string]string) (string, error) {
 	replaced, err := envsubst.Eval(source, func(name string) (string, bool) {
 		found, ok := variables[name]

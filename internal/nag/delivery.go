@@ -11,8 +11,12 @@ func deliverySuppressions(env config.Environment) []Suppression {
 	const artifacts = "Resource::<Artifacts82DD59A1.Arn>/*"
 	list := []Suppression{{Stack: stack, Path: "Artifacts/Resource", Rule: "S1",
 		Reason: "It holds the repository's own sources for a month, and only the pipelines' roles read it. Who needs the record enables CloudTrail data events for the account."}}
-	builds := []string{"test", "deploy", "image-arm64", "image-amd64", "image-publish"}
-	pipelines := []string{"infrastructure", "app-resources", "dockerbuild"}
+	list = append(list, Suppression{Stack: stack, Path: "Bucket-assets/Resource", Rule: "S1",
+		Reason: "It holds static files that are in Git, and one role writes it. Who needs the record enables CloudTrail data events for the account."},
+		Suppression{Stack: stack, Path: "Role-services/Resource", Rule: rule, AppliesTo: []any{"Resource::arn:" + env.Partition() + ":s3:::" + env.AssetsBucket() + "/" + config.AssetsPrefix + "*"},
+			Reason: "The static files of all services: the same build publishes any of them, and a service is added without a deployment."})
+	builds := []string{"test", "deploy", "image-arm64", "image-amd64", "image-publish", "services"}
+	pipelines := []string{"infrastructure", "app-resources", "dockerbuild", "services"}
 	if env.Delivery.Approval {
 		builds = append(builds, "diff")
 	}

@@ -76,6 +76,14 @@ func Run(ctx context.Context, o Options) (*Review, error) {
 	if err := w.read(ctx, o, &s, slices.ContainsFunc(changed, ofAWS)); err != nil {
 		return nil, err
 	}
+	if f := w.fleets(changed); f != nil {
+		if err := (progress.Runner{Display: o.Display}).Run(ctx, []progress.Step{{
+			Name: "Render the services",
+			Run:  func(ctx context.Context, out *progress.Output) error { return w.renderServices(ctx, o, &s, f, out) },
+		}}); err != nil {
+			return nil, err
+		}
+	}
 	var review *Review
 	err = progress.Runner{Display: o.Display}.Run(ctx, []progress.Step{{
 		Name: "Compare",

@@ -47,6 +47,7 @@ var bad = []struct {
 	{name: "name of Kubernetes", file: "kube-proxy.yaml", line: 1, says: "a name of the platform"},
 	{name: "name that is a word of YAML", file: "true.yaml", line: 1, says: "reads as something else"},
 	{name: "variable with a hyphen", replace: map[string]string{"  LEVEL: info": "  LOG-LEVEL: info"}, line: 5, says: "no name for a variable", schema: true},
+	{name: "variable of the static files", replace: map[string]string{"  LEVEL: info": "  ASSETS_PREFIX: x"}, line: 5, says: "choose another name"},
 	// image
 	{name: "image missing", replace: map[string]string{"image: ghcr.io/nodezoo/nodezoo-npm:1.4.2": "replicas: 1"}, line: 1, says: "image is missing", schema: true},
 	{name: "image without a version", replace: map[string]string{"image: ghcr.io/nodezoo/nodezoo-npm:1.4.2": "image: ghcr.io/nodezoo/nodezoo-npm"}, line: 1, says: "not pinned", schema: true},

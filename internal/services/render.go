@@ -10,7 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/services/assets"
 )
 
 // RenderRequest is what the cdk8s app reads on stdin.
@@ -39,13 +43,19 @@ type App struct {
 	Program string
 	// Dir is the repository, from which the program is run.
 	Dir string
+	// Env is the program's environment; default: this process's.
+	Env []string
 }
 
 // Render implements Renderer.
 func (a App) Render(ctx context.Context, c Cluster, all []Service) (map[string][]byte, error) {
 	request := RenderRequest{Cluster: c, Services: make([]Spec, len(all))}
 	for i, s := range all {
-		request.Services[i] = s.Resolve(c)
+		release, err := s.Assets(ctx, a.Dir)
+		if err != nil {
+			return nil, err
+		}
+		request.Services[i] = s.Resolve(c).with(release, c)
 	}
 	input, err := json.Marshal(request)
 	if err != nil {
@@ -54,7 +64,11 @@ func (a App) Render(ctx context.Context, c Cluster, all []Service) (map[string][
 	cmd := exec.CommandContext(ctx, a.Program)
 	cmd.Dir = a.Dir
 	// Node.js of package.json, as for the CDK app: jsii takes the first of the PATH.
-	cmd.Env = append(os.Environ(), "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION=true",
+	env := a.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	cmd.Env = append(slices.Clone(env), "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION=true",
 		"PATH="+filepath.Join(a.Dir, "node_modules", ".bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
 	cmd.Stdin = bytes.NewReader(input)
 	var stdout, stderr bytes.Buffer
@@ -66,6 +80,19 @@ func (a App) Render(ctx context.Context, c Cluster, all []Service) (map[string][
 		return nil, fmt.Errorf("rendering: %w: %s; build it with make bin/services", err, lastLine(stderr.String()))
 	}
 	return results(&stdout, len(all))
+}
+
+// Assets reads the service's static files in the checkout dir.
+func (s Service) Assets(ctx context.Context, dir string) (assets.Release, error) {
+	return assets.Read(ctx, s.Name, filepath.Join(dir, FilesDir, s.Name, assets.Folder))
+}
+
+// with tells the service where its static files are, by variables that its file cannot have.
+func (s Spec) with(release assets.Release, c Cluster) Spec {
+	if release.Digest != "" {
+		s.Environment[assets.BucketVariable], s.Environment[assets.PrefixVariable] = c.AssetsBucket(), release.Prefix(config.AssetsPrefix)
+	}
+	return s
 }
 
 // results reads the answer. Every failure is reported, not only the first.

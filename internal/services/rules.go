@@ -12,6 +12,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"k8s-plus-aws-gitops/internal/services/assets"
 )
 
 // longestName leaves room for what is appended to a service's name within the 63 characters of a label.
@@ -157,6 +159,8 @@ func (r *rules) health(at string, h *Health) {
 func (r *rules) environment(at string, variables map[string]string) {
 	for name, value := range variables {
 		switch _, unknown := expand(value, Cluster{}.variables()); {
+		case name == assets.BucketVariable || name == assets.PrefixVariable:
+			r.add(join(at, name), "choose another name", "environment %s is set for services with static files", name)
 		case !variableName.MatchString(name):
 			r.add(join(at, name), "use letters, digits and underscores", "environment %q is no name for a variable", name)
 		case unknown != "":
@@ -170,6 +174,8 @@ func (r *rules) environment(at string, variables map[string]string) {
 func (r *rules) secret(at, name string, s Secret) {
 	expanded, unknown := expand(s.Path, Cluster{Environment: "x"}.variables())
 	switch {
+	case name == assets.BucketVariable || name == assets.PrefixVariable:
+		r.add(at, "choose another name", "secrets %s is set for services with static files", name)
 	case !variableName.MatchString(name):
 		r.add(at, "use letters, digits and underscores", "secrets %q is no name for a variable", name)
 	case s.Path == "":

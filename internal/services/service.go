@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"k8s-plus-aws-gitops/config"
 )
 
 // Service is one file of k8s/services/services.
@@ -110,6 +112,11 @@ type Cluster struct {
 	// Region and Account of AWS.
 	Region  string `json:"region"`
 	Account string `json:"account"`
+}
+
+// AssetsBucket is the agreed name of the bucket with the services' static files.
+func (c Cluster) AssetsBucket() string {
+	return config.Environment{Name: c.Environment, Account: c.Account, Region: c.Region}.AssetsBucket()
 }
 
 // Fleet is all services and where they run.

@@ -16,12 +16,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
+	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/cloud/engine"
 	"k8s-plus-aws-gitops/local/cloud/front"
 	_ "k8s-plus-aws-gitops/local/cloud/kube" // registers the cluster's custom resources
 	"k8s-plus-aws-gitops/local/cloud/resources"
-	"k8s-plus-aws-gitops/local/cloud/wholebody"
 )
 
 // Config says where the endpoint listens and what stands behind it. Every
@@ -88,7 +89,7 @@ func Run(ctx context.Context, c Config) error {
 	f, err := front.New(front.Options{
 		Moto: c.Moto, Self: self, Account: c.Account, Region: c.Region, Dir: c.Dir, CloudFormation: e,
 		ClusterEndpoint: c.ClusterEndpoint, ClusterCA: c.ClusterCA, Review: reviewer{c.Kubeconfig}.review,
-		Assume: assumer(moto, c.Account), Recorded: recorded, Log: c.Log,
+		Assume: assumer(moto, c.Account), ECR: ecr.NewFromConfig(moto), Recorded: recorded, Log: c.Log,
 	})
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -121,7 +122,7 @@ func awsConfig(endpoint, region string) aws.Config {
 	return aws.Config{
 		Region: region, BaseEndpoint: aws.String(endpoint),
 		Credentials:      credentials.NewStaticCredentialsProvider("test", "test", ""),
-		HTTPClient:       &http.Client{Transport: wholebody.Transport{Base: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 16, IdleConnTimeout: 10 * time.Second}}},
+		HTTPClient:       &http.Client{Transport: httpbody.Transport{Base: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 16, IdleConnTimeout: 10 * time.Second}}},
 		RetryMaxAttempts: 8, // with back-off about 20 s: moto restarts in less
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"k8s-plus-aws-gitops/internal/httpbody"
 )
 
 // targetIdle is how long an idle connection to a target is kept. It stays below the 5 s after which a Node.js server
@@ -109,6 +111,7 @@ func rewrite(p *httputil.ProxyRequest) {
 	if host, _, err := net.SplitHostPort(p.In.RemoteAddr); err == nil {
 		p.Out.Header.Set("X-Forwarded-For", strings.Join(append(p.In.Header["X-Forwarded-For"], host), ", "))
 	}
+	httpbody.Exact(p.Out)
 	p.Out.Header.Set("X-Forwarded-Proto", h.proto)
 	p.Out.Header.Set("X-Forwarded-Port", strconv.Itoa(h.port))
 	p.Out.Header.Set("X-Amzn-Trace-Id", trace(p.In.Header.Get("X-Amzn-Trace-Id"), time.Now()))

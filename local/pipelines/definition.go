@@ -98,19 +98,71 @@ type Project struct {
 // Variable is a variable of a project or of an action.
 type Variable struct{ Name, Type, Value string }
 
-// Definitions are the pipelines and projects of a stack.
+// Definitions are the pipelines and projects of stacks.
 type Definitions struct {
 	Pipelines map[string]*Pipeline
 	Projects  map[string]*Project
-	// Busy is set while the stack is updated, which may be rolled back.
+	// Busy is set while a stack is updated, which may be rolled back.
 	Busy bool
 }
 
-// Load reads the definitions from the deployed template of a stack. The
-// template is what CodePipeline was told, which its own API does not return in
-// full. A stack that does not exist has no pipelines.
-func Load(ctx context.Context, c aws.Config, stack string) (*Definitions, error) {
+// deploys tells whether a pipeline deploys the branch.
+func (d *Definitions) deploys(branch string) bool {
+	for _, p := range d.Pipelines {
+		if s := p.source(); s != nil && s.text("BranchName") == branch {
+			return true
+		}
+	}
+	return false
+}
+
+// Load reads the definitions from the deployed templates of the stacks whose
+// names end in a suffix: an environment has one, and an account can hold several
+// environments. The template is what CodePipeline was told, which its own API
+// does not return in full.
+func Load(ctx context.Context, c aws.Config, suffix string) (*Definitions, error) {
 	client := cloudformation.NewFromConfig(c)
+	all := &Definitions{Pipelines: map[string]*Pipeline{}, Projects: map[string]*Project{}}
+	stacks := cloudformation.NewDescribeStacksPaginator(client, &cloudformation.DescribeStacksInput{})
+	for stacks.HasMorePages() {
+		page, err := stacks.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("stacks: %w", err)
+		}
+		for _, s := range page.Stacks {
+			name := aws.ToString(s.StackName)
+			if !strings.HasSuffix(name, suffix) {
+				continue
+			}
+			all.Busy = all.Busy || strings.HasSuffix(string(s.StackStatus), "_IN_PROGRESS") && s.StackStatus != types.StackStatusReviewInProgress
+			if !whole(s.StackStatus) {
+				continue
+			}
+			d, err := loadStack(ctx, client, c.Region, name)
+			if err != nil {
+				return nil, err
+			}
+			maps.Copy(all.Pipelines, d.Pipelines)
+			maps.Copy(all.Projects, d.Projects)
+		}
+	}
+	return all, nil
+}
+
+// whole tells whether a stack of this status has everything that its template
+// names: it was created once, and is not being deleted.
+func whole(status types.StackStatus) bool {
+	switch status {
+	case types.StackStatusCreateInProgress, types.StackStatusCreateFailed, types.StackStatusReviewInProgress,
+		types.StackStatusRollbackInProgress, types.StackStatusRollbackFailed, types.StackStatusRollbackComplete,
+		types.StackStatusDeleteInProgress, types.StackStatusDeleteFailed, types.StackStatusDeleteComplete:
+		return false
+	}
+	return true
+}
+
+// loadStack reads one stack; one that was deleted meanwhile has no pipelines.
+func loadStack(ctx context.Context, client *cloudformation.Client, region, stack string) (*Definitions, error) {
 	out, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &stack})
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() == "ValidationError" {
@@ -119,12 +171,7 @@ func Load(ctx context.Context, c aws.Config, stack string) (*Definitions, error)
 	if err != nil {
 		return nil, fmt.Errorf("template of %s: %w", stack, err)
 	}
-	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
-	if err != nil {
-		return nil, fmt.Errorf("stack %s: %w", stack, err)
-	}
-	busy := slices.ContainsFunc(described.Stacks, func(s types.Stack) bool { return strings.HasSuffix(string(s.StackStatus), "_IN_PROGRESS") })
-	ids := map[string]string{"AWS::Region": c.Region, "AWS::Partition": "aws", "AWS::StackName": stack, "AWS::URLSuffix": "amazonaws.com"}
+	ids := map[string]string{"AWS::Region": region, "AWS::Partition": "aws", "AWS::StackName": stack, "AWS::URLSuffix": "amazonaws.com"}
 	pages := cloudformation.NewListStackResourcesPaginator(client, &cloudformation.ListStackResourcesInput{StackName: &stack})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -136,10 +183,10 @@ func Load(ctx context.Context, c aws.Config, stack string) (*Definitions, error)
 		}
 	}
 	d, err := parse([]byte(aws.ToString(out.TemplateBody)), ids)
-	if err == nil {
-		d.Busy = busy
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", stack, err)
 	}
-	return d, err
+	return d, nil
 }
 
 // parse finds the pipelines and projects of a template; ids are what Ref

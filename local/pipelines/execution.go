@@ -44,6 +44,8 @@ type Execution struct {
 	Trigger string `json:"trigger"`
 	Commit  string `json:"commit"`
 	Branch  string `json:"branch"`
+	// Tag that was pushed, if that started it.
+	Tag     string `json:"tag,omitempty"`
 	Subject string `json:"subject"`
 	Mode    string `json:"mode"`
 	// Definition is the digest of the pipeline's definition when it started.

@@ -224,6 +224,9 @@ func (j *job) source(ctx context.Context, a *Action, state *ActionState) error {
 			"FullRepositoryName": a.text("FullRepositoryId"), "ConnectionArn": a.text("ConnectionArn"),
 			"AuthorDate": author.Date, "AuthorDisplayName": author.Name, "AuthorEmail": author.Email,
 		}
+		if e.Tag != "" {
+			state.Outputs["TagName"] = e.Tag // there is none otherwise, and a reference to it fails
+		}
 	})
 }
 

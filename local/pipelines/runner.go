@@ -23,7 +23,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"k8s-plus-aws-gitops/local/cloud/wholebody"
+	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/stack/source"
 )
 
@@ -33,8 +33,8 @@ type Config struct {
 	Root string
 	// Repository is the bare repository, and GitURL where it is served.
 	Repository, GitURL string
-	// Stack is the CloudFormation stack with the pipelines.
-	Stack string
+	// Suffix ends the names of the CloudFormation stacks with the pipelines.
+	Suffix string
 	// AWS reaches the API in whose account everything is.
 	AWS     aws.Config
 	Account string
@@ -88,7 +88,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	r.Log.Info("pipelines ready", "stack", r.Stack, "builds", r.Builds)
+	r.Log.Info("pipelines ready", "stacks", "*"+r.Suffix, "builds", r.Builds)
 	defer r.jobs.Wait()
 	for ctx.Err() == nil {
 		r.complain(r.turn(ctx))
@@ -115,10 +115,10 @@ func newRunner(c Config) (*runner, error) {
 		c.Log = slog.Default()
 	}
 	if c.AWS.HTTPClient == nil {
-		c.AWS.HTTPClient = &http.Client{Transport: wholebody.Transport{Base: &http.Transport{}}} // one for all clients, which are made for each question
+		c.AWS.HTTPClient = &http.Client{Transport: httpbody.Transport{Base: &http.Transport{}}} // one for all clients, which are made for each question
 	}
 	if c.load == nil {
-		c.load = func(ctx context.Context) (*Definitions, error) { return Load(ctx, c.AWS, c.Stack) }
+		c.load = func(ctx context.Context) (*Definitions, error) { return Load(ctx, c.AWS, c.Suffix) }
 	}
 	if err := os.MkdirAll(c.Root, 0o700); err != nil {
 		return nil, err
@@ -198,7 +198,8 @@ func (r *runner) pushed(ctx context.Context, d *Definitions, e Event) error {
 	before := cmp.Or(last, e.Before)
 	created := strings.Trim(before, "0") == ""
 	var files, against []string
-	if !deleted && !created {
+	tag := strings.HasPrefix(e.Ref, "refs/tags/") // no filter of tags looks at files
+	if !deleted && !created && !tag {
 		var err error
 		if files, err = source.Changed(ctx, r.Repository, before, e.After); err != nil {
 			// A rewritten branch whose old end is gone: everything may have changed.
@@ -208,11 +209,16 @@ func (r *runner) pushed(ctx context.Context, d *Definitions, e Event) error {
 			}
 		}
 	}
-	if !deleted && e.Ref != "refs/heads/"+source.Branch {
+	// The branch of an environment is deployed, and no proposal for another one.
+	base := source.Branch
+	if branch := strings.TrimPrefix(e.Ref, "refs/heads/"); d.deploys(branch) {
+		base = branch
+	}
+	if !deleted && !tag && e.Ref != "refs/heads/"+base {
 		against = r.against(ctx, e.After)
 	}
 	names := slices.Sorted(maps.Keys(d.Pipelines))
-	for _, c := range changesOf(e.Ref, source.Branch, created, deleted, files, against) {
+	for _, c := range changesOf(e.Ref, base, created, deleted, files, against) {
 		for _, name := range names {
 			ok, err := d.Pipelines[name].starts(c)
 			if err != nil || ok {
@@ -256,8 +262,21 @@ func (r *runner) enqueue(ctx context.Context, p *Pipeline, e Event, c change, ba
 	case c.PullRequest != "":
 		kind = "PullRequest " + c.PullRequest
 	}
-	_, branch, _ := strings.Cut(strings.TrimPrefix(e.Ref, "refs/"), "/")
-	return r.add(ctx, p, &Execution{ID: executionID(e.file, p.Name, kind), Trigger: kind, Commit: commit, Branch: branch}, bad)
+	x := &Execution{ID: executionID(e.file, p.Name, kind), Trigger: kind, Commit: commit}
+	if c.Tag == "" {
+		_, x.Branch, _ = strings.Cut(strings.TrimPrefix(e.Ref, "refs/"), "/")
+		return r.add(ctx, p, x, bad)
+	}
+	// The source action names its own branch then. An annotated tag is an object; what is built is the commit behind it.
+	x.Tag, x.Trigger = c.Tag, "Push "+c.Tag
+	if s := p.source(); s != nil {
+		x.Branch = s.text("BranchName")
+	}
+	var err error
+	if x.Commit, err = source.Resolve(ctx, r.Repository, commit); err != nil && bad == nil {
+		x.Commit, bad = commit, fmt.Errorf("tag %q cannot be read: %w", c.Tag, err)
+	}
+	return r.add(ctx, p, x, bad)
 }
 
 // start runs a pipeline for the end of its branch, as a person asked.

@@ -272,6 +272,59 @@ func TestAnotherBranchIsAPullRequest(t *testing.T) {
 	}
 }
 
+// A tag starts what its name matches, for the commit behind it, also when that is on no branch; a branch of that name and
+// a deleted tag do not.
+func TestATagStartsARelease(t *testing.T) {
+	w := newWorld(t)
+	w.config.GitURL = "file://" + w.bare // as from a server: only what was asked for comes
+	w.define("services", "QUEUED", "", stage("Publish", w.project("x", spec(
+		`git fetch --quiet --tags --force origin`, `{ git tag --points-at HEAD; git rev-parse HEAD; echo "$BRANCH $TAG"; } > "$OUT/$(basename "$TAG")"`),
+		Variable{Name: "BRANCH", Value: "#{Source.BranchName}"}, Variable{Name: "TAG", Value: "#{Source.TagName}"})))
+	p := w.defs.Pipelines["services"]
+	p.Stages[0].Actions[0].Configuration["OutputArtifactFormat"] = "CODEBUILD_CLONE_REF"
+	p.Triggers = []Trigger{{GitConfiguration: GitConfiguration{Push: []GitFilter{{Tags: includes("*/v*")}}}}}
+	w.start()
+	tag := func(name string, args ...string) Event {
+		w.git(w.repo, append(args, name)...)
+		w.git(w.repo, "push", "-q", w.bare, "refs/tags/"+name)
+		return Event{Ref: "refs/tags/" + name, Before: strings.Repeat("0", 40), After: w.git(w.repo, "rev-parse", "refs/tags/"+name)}
+	}
+	head := w.push(map[string]string{"services/1": ""})
+	w.event(tag("other-v1", "tag"))
+	w.event(tag("npm/v1.0.0", "tag"))
+	e := w.wait("services", head, Succeeded)
+	if e.Tag != "npm/v1.0.0" || e.Branch != "main" || e.Trigger != "Push npm/v1.0.0" {
+		t.Errorf("%+v", e)
+	}
+	if got, want := w.file("v1.0.0"), "npm/v1.0.0\nother-v1\n"+head+"\nmain npm/v1.0.0"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	w.git(w.repo, "checkout", "-q", "--detach")
+	w.git(w.repo, "commit", "-q", "--allow-empty", "-m", "a fix")
+	fix := w.git(w.repo, "rev-parse", "HEAD")
+	annotated := tag("npm/v1.0.1", "tag", "-a", "-m", "x")
+	w.event(annotated)
+	w.wait("services", fix, Succeeded)
+	if got, want := w.file("v1.0.1"), "npm/v1.0.1\n"+fix+"\nmain npm/v1.0.1"; got != want || annotated.After == fix {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	w.git(w.repo, "push", "-q", w.bare, "HEAD:refs/heads/npm/v2.0.0")
+	w.event(Event{Ref: "refs/heads/npm/v2.0.0", Before: strings.Repeat("0", 40), After: fix})
+	w.event(Event{Ref: "refs/tags/npm/v1.0.0", Before: head, After: strings.Repeat("0", 40)})
+	w.event(annotated) // reported twice
+	// Started by hand there is no tag, and a reference to it fails.
+	w.event(Event{Start: "services"})
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if all, err := List(w.root); err != nil || len(all) == 3 && all[0].Status.Ended() {
+			break
+		}
+	}
+	all, err := List(w.root)
+	if err != nil || len(all) != 3 || all[0].Trigger != "StartPipelineExecution" || !strings.Contains(all[0].Reason, "#{Source.TagName} is not set") {
+		t.Errorf("%d executions, the last %+v, %v", len(all), all[0], err)
+	}
+}
+
 func TestForget(t *testing.T) {
 	w := newWorld(t)
 	for i := range keep + 5 {

@@ -61,6 +61,7 @@ func includes(patterns ...string) *Criteria { return &Criteria{Includes: pattern
 func TestStarts(t *testing.T) {
 	paths := filters(GitFilter{Branches: includes("main"), FilePaths: &Criteria{Includes: []string{"app-resources/**", "*.go"}, Excludes: []string{"**/*.md", "doc.go"}}})
 	tags := filters(GitFilter{Tags: &Criteria{Includes: []string{"v*"}, Excludes: []string{"v*-rc*"}}})
+	releases := filters(GitFilter{Tags: includes("*/v*")})
 	either := filters(GitFilter{Branches: includes("main")}, GitFilter{Branches: &Criteria{Excludes: []string{"feature/**"}}, FilePaths: includes("a")})
 	pulls := &Pipeline{Triggers: []Trigger{{GitConfiguration: GitConfiguration{PullRequest: []GitFilter{{Branches: includes("main"), Events: []string{"OPEN", "UPDATED"}}}}}}}
 	none := &Pipeline{Stages: []Stage{{Actions: []Action{{ActionTypeID: ActionType{"Source", "AWS", "CodeStarSourceConnection", "1"}, Configuration: map[string]any{"BranchName": "main"}}}}}}
@@ -83,6 +84,14 @@ func TestStarts(t *testing.T) {
 		{"a tag", tags, change{Tag: "v1"}, true},
 		{"an excluded tag", tags, change{Tag: "v1-rc1"}, false},
 		{"a branch for tags", tags, change{Branch: "v1"}, false},
+		{"a release", releases, change{Tag: "npm/v1.2.3"}, true},
+		{"a release that is no version", releases, change{Tag: "npm/vnext"}, true},
+		{"a tag without a service", releases, change{Tag: "v1.2.3"}, false},
+		{"a tag of a folder", releases, change{Tag: "team/npm/v1.2.3"}, false},
+		{"a version of a folder", releases, change{Tag: "npm/v1/2"}, false},
+		{"another tag", releases, change{Tag: "npm/1.2.3"}, false},
+		{"a branch like a release", releases, change{Branch: "npm/v1.2.3", Files: []string{"a"}}, false},
+		{"a pull request of such a branch", releases, change{Branch: "main", PullRequest: "OPEN", Files: []string{"a"}}, false},
 		{"the first of two filters", either, change{Branch: "main", Files: []string{"b"}}, true},
 		{"the second of two filters", either, change{Branch: "dev", Files: []string{"a"}}, true},
 		{"neither of two filters", either, change{Branch: "feature/x", Files: []string{"a"}}, false},

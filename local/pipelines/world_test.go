@@ -51,7 +51,7 @@ func newWorld(t *testing.T) *world {
 	w.git(dir, "init", "-q", "--bare", "-b", "main", w.bare)
 	w.git(dir, "init", "-q", "-b", "main", w.repo)
 	w.config = Config{
-		Root: w.root, Repository: w.bare, GitURL: w.bare, Stack: "test-delivery", Account: "000000000000",
+		Root: w.root, Repository: w.bare, GitURL: w.bare, Suffix: "-delivery", Account: "000000000000",
 		AWS:     aws.Config{Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")},
 		Environ: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "OUT=" + dir},
 		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),

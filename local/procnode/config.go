@@ -30,7 +30,8 @@ type Config struct {
 	// GateSocket is the path of a Unix socket that serves the gate to the API server's egress selector. Optional.
 	GateSocket string
 	// Hosts maps a host:port that a pod asks for to the address that serves it, as in "git.localhost:80" to
-	// "127.0.0.1:4000".
+	// "127.0.0.1:4000". An empty address refuses the connection without a warning, where programs try a port that is not
+	// served before the one that is.
 	Hosts map[string]string
 	// PodPrefix is the first two octets of pod IPs with a trailing dot. Default "10.10.".
 	PodPrefix string

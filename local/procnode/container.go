@@ -213,7 +213,7 @@ func (c *container) prepare(ctx context.Context) (*launch, bool) {
 	said := ""
 	for {
 		spec := c.definition()
-		im, err := c.pod.node.images.lookup(spec.Image)
+		im, err := c.pod.node.images.pull(ctx, spec.Image)
 		if err != nil {
 			if !c.pullFailed(ctx, err, pause) {
 				return nil, false

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"k8s-plus-aws-gitops/internal/httpbody"
 )
 
 // gate is an HTTP forward proxy, CONNECT included, through which pods reach Services and each other. The API server uses it
@@ -33,6 +35,7 @@ func newGate(resolve func(string) ([]string, error), log *slog.Logger) *gate {
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.RawQuery = r.In.URL.RawQuery
 			r.Out.Host = r.In.Host
+			httpbody.Exact(r.Out)
 			for _, h := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
 				if v, ok := r.In.Header[h]; ok { // ReverseProxy drops them, but this proxy is not one that the server knows of
 					r.Out.Header[h] = v
@@ -65,7 +68,11 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (g *gate) tunnel(w http.ResponseWriter, r *http.Request) {
 	up, err := g.dial(r.Context(), "tcp", r.Host)
 	if err != nil {
-		g.log.Warn("gate", "to", r.Host, "error", err)
+		level := slog.LevelWarn
+		if errors.Is(err, errNotServed) {
+			level = slog.LevelDebug
+		}
+		g.log.Log(r.Context(), level, "gate", "to", r.Host, "error", err)
 		http.Error(w, "gate: "+err.Error(), http.StatusBadGateway)
 		return
 	}

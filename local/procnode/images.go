@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,6 +30,9 @@ type Image struct {
 	// Tags are the tags that exist; any other gives ErrImagePull. Default: every tag exists. A reference by digest alone is
 	// not checked.
 	Tags []string `json:"tags,omitempty"`
+	// Registry is the base URL at which the repository's registry answers, in the place of Tags: a reference exists when the
+	// registry has its manifest. It is asked once for each reference, as a kubelet pulls an image once.
+	Registry string `json:"registry,omitempty"`
 	// Command takes the place of the image's entrypoint and of the container's command. Its first element is an absolute
 	// path. Default: the container's own command, which must then exist on the host.
 	Command []string `json:"command,omitempty"`
@@ -73,6 +77,9 @@ func (t Table) validate() error {
 		if !slices.Contains([]string{"", "pass", "drop"}, im.Args) {
 			errs = append(errs, fmt.Errorf("%s: args: %q is neither pass nor drop", at, im.Args))
 		}
+		if u, err := url.Parse(im.Registry); err != nil || im.Registry != "" && (u.Scheme == "" || u.Host == "") {
+			errs = append(errs, fmt.Errorf("%s: registry: %q is no URL: write it as http://127.0.0.1:PORT", at, im.Registry))
+		}
 		for _, f := range im.Remove {
 			if !strings.HasPrefix(f, "-") {
 				errs = append(errs, fmt.Errorf("%s: remove: %q: write the flag with its dashes", at, f))
@@ -106,7 +113,7 @@ func (im Image) validateTemplates(at string) error {
 	return errors.Join(errs...)
 }
 
-// unknownTag says that the repository is in the table but the tag is not.
+// unknownTag says that the repository is in the table, but the tag is neither there nor in the repository's registry.
 type unknownTag struct{ reference, tag string }
 
 func (e *unknownTag) Error() string {
@@ -173,6 +180,7 @@ type images struct {
 	stamp   time.Time
 	size    int64
 	checked time.Time
+	pulled  map[string]bool // references that their registry had
 }
 
 func newImages(file string, log *slog.Logger) (*images, error) {

@@ -59,6 +59,7 @@ func TestReadTableRefuses(t *testing.T) {
 		"tag":              {"images: [{repository: 'a/b:1'}]", "without tag"},
 		"relative command": {"images: [{repository: a/b, command: [x]}]", "no absolute path"},
 		"args":             {"images: [{repository: a/b, args: keep}]", "neither pass nor drop"},
+		"registry":         {"images: [{repository: a/b, registry: 'registry.localhost'}]", "is no URL"},
 		"template":         {"images: [{repository: a/b, env: {A: '${HOST}'}}]", "${HOST} is unknown"},
 		"flag":             {"images: [{repository: a/b, flags: {port: '1'}}]", "with its dashes"},
 	} {

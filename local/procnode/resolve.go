@@ -1,6 +1,7 @@
 package procnode
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -14,6 +15,9 @@ import (
 	discoverylisters "k8s.io/client-go/listers/discovery/v1"
 	"k8s.io/client-go/tools/cache"
 )
+
+// errNotServed refuses a static host's port that is known not to be served.
+var errNotServed = errors.New("not served here")
 
 // byClusterIP is the index of Services by their cluster IPs.
 const byClusterIP = "clusterIP"
@@ -47,6 +51,9 @@ func (r *resolver) resolve(addr string) ([]string, error) {
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	if to, ok := r.hosts[net.JoinHostPort(host, port)]; ok {
+		if to == "" {
+			return nil, fmt.Errorf("%s:%s: %w", host, port, errNotServed)
+		}
 		return []string{to}, nil
 	}
 	if ip := net.ParseIP(host); ip != nil {

@@ -62,17 +62,18 @@ func testResolver(t *testing.T) *resolver {
 		services: corelisters.NewServiceLister(services), index: services, slices: discoverylisters.NewEndpointSliceLister(slices),
 		bind:    func(h string) string { return bindAddress("10.10.", "127.10.", h) },
 		leaving: func(ip string) bool { return ip == "10.10.0.8" },
-		hosts:   map[string]string{"git.localhost:80": "127.0.0.1:4000"}, apiServer: "127.0.0.1:6443",
+		hosts:   map[string]string{"git.localhost:80": "127.0.0.1:4000", "git.localhost:443": ""}, apiServer: "127.0.0.1:6443",
 	}
 }
 
 func TestResolve(t *testing.T) {
 	r := testResolver(t)
 	for addr, want := range map[string]string{
-		"git.localhost:80": "127.0.0.1:4000",
-		"GIT.localhost:80": "127.0.0.1:4000",
-		"git.localhost:81": "127.0.0.1:81",
-		"localhost:1":      "127.0.0.1:1",
+		"git.localhost:80":  "127.0.0.1:4000",
+		"GIT.localhost:80":  "127.0.0.1:4000",
+		"git.localhost:81":  "127.0.0.1:81",
+		"git.localhost:443": "! git.localhost:443: not served here",
+		"localhost:1":       "127.0.0.1:1",
 		"source-controller.flux-system.svc.cluster.local.:80": "127.10.0.1:9090",
 		"source-controller.flux-system.svc.cluster.local:80":  "127.10.0.1:9090",
 		"source-controller.flux-system.svc:80":                "127.10.0.1:9090",

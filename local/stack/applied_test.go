@@ -22,7 +22,10 @@ func kustomization(name, applied, attempted, ready, reason string) *unstructured
 		"metadata": map[string]any{"name": name, "namespace": "flux-system", "generation": int64(1)},
 		"status": map[string]any{
 			"observedGeneration": int64(1), "lastAppliedRevision": "main@sha1:" + applied, "lastAttemptedRevision": "main@sha1:" + attempted,
-			"conditions": []any{map[string]any{"type": "Ready", "status": ready, "reason": reason, "message": "because"}},
+			"conditions": []any{
+				map[string]any{"type": "Ready", "status": ready, "reason": reason, "message": "because"},
+				map[string]any{"type": "Healthy", "status": "Unknown", "message": "Running health checks for revision main@sha1:" + attempted + " with a timeout of 10m0s"},
+			},
 		},
 	}}
 }
@@ -34,6 +37,23 @@ func cluster(kube []runtime.Object, flux ...runtime.Object) *observe.Cluster {
 		kinds[schema.GroupVersionResource{Group: p[0], Version: p[1], Resource: p[2]}] = kind
 	}
 	return &observe.Cluster{Kube: fake.NewClientset(kube...), Dynamic: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds, flux...)}
+}
+
+// because gives a condition of a Kustomization another message.
+func because(k *unstructured.Unstructured, kind, message string) *unstructured.Unstructured {
+	conditions, _, _ := unstructured.NestedSlice(k.Object, "status", "conditions")
+	for _, c := range conditions {
+		if m, ok := c.(map[string]any); ok && m["type"] == kind {
+			m["message"] = message
+		}
+	}
+	_ = unstructured.SetNestedSlice(k.Object, conditions, "status", "conditions")
+	return k
+}
+
+// newer is the commit "new" of a repository that has "newest" after it.
+func newer() *target {
+	return &target{commit: "new", contains: func(head, commit string) bool { return head == "newest" && commit == "new" }}
 }
 
 func brokenApp() []runtime.Object {
@@ -54,8 +74,15 @@ func TestAppliedAndFailure(t *testing.T) {
 	}{
 		"nothing yet": {missing: "not there yet"},
 		"applied":     {flux: []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), kustomization("b", "new", "new", "True", "Ok")}},
-		"old commit":  {flux: []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), kustomization("b", "old", "old", "True", "Ok")}, missing: "Kustomization b"},
-		"waits":       {flux: []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), kustomization("b", "old", "new", "False", "DependencyNotReady")}, missing: "Kustomization b"},
+		"a later commit, by Flux": {
+			flux: []runtime.Object{kustomization("a", "newest", "newest", "True", "Ok"), kustomization("b", "new", "new", "True", "Ok")},
+		},
+		"a later commit failed": {
+			flux:    []runtime.Object{kustomization("a", "new", "newest", "False", "BuildFailed"), kustomization("b", "new", "new", "True", "Ok")},
+			missing: "a: BuildFailed", failure: "a: BuildFailed: because",
+		},
+		"old commit": {flux: []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), kustomization("b", "old", "old", "True", "Ok")}, missing: "Kustomization b"},
+		"waits":      {flux: []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), kustomization("b", "old", "new", "False", "DependencyNotReady")}, missing: "Kustomization b"},
 		"failed": {
 			flux:    []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), kustomization("b", "old", "new", "False", "BuildFailed")},
 			missing: "b: BuildFailed: because", failure: "b: BuildFailed: because",
@@ -68,6 +95,24 @@ func TestAppliedAndFailure(t *testing.T) {
 			kube: brokenApp(), flux: []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), kustomization("b", "old", "new", "Unknown", "Progressing")},
 			missing: "Kustomization b", failure: "app ghost/ghost: ImagePullBackOff: no tag x",
 		},
+		"a layer tried the commit with the image that it takes back": {
+			kube:    brokenApp(),
+			flux:    []runtime.Object{kustomization("flux-system", "old", "old", "Unknown", "Progressing"), kustomization("apps", "old", "new", "False", "HealthCheckFailed")},
+			missing: "apps: HealthCheckFailed",
+		},
+		"a Deployment came up after Flux gave up": {
+			flux:    []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), because(kustomization("b", "old", "new", "False", "HealthCheckFailed"), "Ready", "[Deployment/ghost/ghost status: 'Failed']")},
+			missing: "b: HealthCheckFailed",
+		},
+		"no image, and the commit that takes it back is not applied yet": {
+			kube:    brokenApp(),
+			flux:    []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), because(kustomization("b", "old", "new", "Unknown", "Progressing"), "Healthy", "Running health checks for revision main@sha1:old with")},
+			missing: "Kustomization b",
+		},
+		"the root failed": {
+			flux:    []runtime.Object{kustomization("flux-system", "old", "new", "False", "BuildFailed"), kustomization("apps", "old", "old", "True", "Ok")},
+			missing: "flux-system: BuildFailed", failure: "flux-system: BuildFailed: because",
+		},
 		"no image before, the revert is on its way": {
 			kube: brokenApp(), flux: []runtime.Object{kustomization("a", "new", "new", "True", "Ok"), kustomization("b", "older", "old", "Unknown", "Progressing")},
 			missing: "Kustomization b",
@@ -78,7 +123,7 @@ func TestAppliedAndFailure(t *testing.T) {
 			for what, x := range map[string]struct {
 				got  error
 				want string
-			}{"missing": {applied(t.Context(), k, "new"), c.missing}, "failure": {failure(t.Context(), k, "new"), c.failure}} {
+			}{"missing": {applied(t.Context(), k, newer()), c.missing}, "failure": {failure(t.Context(), k, newer()), c.failure}} {
 				if x.want == "" && x.got != nil || x.want != "" && (x.got == nil || !strings.Contains(x.got.Error(), x.want)) {
 					t.Errorf("%s: got %v, want %q", what, x.got, x.want)
 				}

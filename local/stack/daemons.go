@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"k8s-plus-aws-gitops/local/ca"
+	"k8s-plus-aws-gitops/local/cloud/front"
 	"k8s-plus-aws-gitops/local/edge"
 	"k8s-plus-aws-gitops/local/git"
 	"k8s-plus-aws-gitops/local/procnode"
@@ -25,7 +26,6 @@ import (
 	"k8s-plus-aws-gitops/local/stack/layout"
 	"k8s-plus-aws-gitops/local/stack/observe"
 	"k8s-plus-aws-gitops/local/stack/report"
-	"k8s-plus-aws-gitops/local/stack/source"
 	"k8s-plus-aws-gitops/local/stack/supervise"
 )
 
@@ -80,8 +80,10 @@ func runNode(ctx context.Context, s *Stack, p layout.Ports, log *slog.Logger) er
 		Gate:       p.Addr(layout.Gate),
 		GateSocket: s.Dir.GateSocket(),
 		Hosts: map[string]string{
-			gitHost + ":80":    p.Addr(layout.Git),
-			chartsHost + ":80": p.Addr(layout.Git),
+			gitHost + ":80":             p.Addr(layout.Git),
+			chartsHost + ":80":          p.Addr(layout.Git),
+			front.RegistryHost + ":80":  p.Addr(layout.AWS),
+			front.RegistryHost + ":443": "", // tried first by every client of registries
 		},
 		PodPrefix:   "10.10.",
 		Region:      deploy.Region,
@@ -109,8 +111,8 @@ func runEdge(ctx context.Context, s *Stack, p layout.Ports, log *slog.Logger) er
 	})
 }
 
-// runGit serves the repository and the charts. After a push it tells Flux, as
-// GitHub's webhook would, and the pipelines, as the connection to GitHub would.
+// runGit serves the repositories and the charts. After a push it tells Flux, as
+// GitHub's webhooks would, and the pipelines, as the connection to GitHub would.
 func runGit(ctx context.Context, s *Stack, p layout.Ports, log *slog.Logger) error {
 	hook, err := s.webhook(p)
 	if err != nil {
@@ -121,21 +123,9 @@ func runGit(ctx context.Context, s *Stack, p layout.Ports, log *slog.Logger) err
 		Repositories: filepath.Dir(s.Dir.Repository()),
 		Charts:       s.Dir.Path("charts"),
 		OnReceive:    func(push git.Push) { s.record(push, log) },
-		OnPush:       func(ctx context.Context, push git.Push) { pushed(ctx, push, hook, log) },
+		OnPush:       announcer(hook, log),
 		Log:          log,
 	})
-}
-
-func pushed(ctx context.Context, push git.Push, hook git.Webhook, log *slog.Logger) {
-	if push.Repository != "platform" || push.Ref != "refs/heads/"+source.Branch || push.Deleted() {
-		return
-	}
-	if push.Created() {
-		return // the seed: Flux begins with it
-	}
-	if err := hook.Send(ctx, push); err != nil {
-		log.Error("Flux was not told of the push", "error", err)
-	}
 }
 
 // webhook reaches Flux's Receiver as GitHub does: by its public name, through
@@ -149,17 +139,17 @@ func (s *Stack) webhook(p layout.Ports) (git.Webhook, error) {
 	secrets := secretsmanager.NewFromConfig(deploy.Config(p.URL(layout.AWS)))
 	return git.Webhook{
 		Client: client,
-		URL: func(ctx context.Context) (string, error) {
+		URL: briefly(func(ctx context.Context) (string, error) {
 			c, err := observe.Open(s.Dir.Kubeconfig())
 			if err != nil {
 				return "", err
 			}
 			path, err := c.WebhookPath(ctx, "flux-system", "github")
 			return fmt.Sprintf("https://%s:%d%s", webHost, p[layout.HTTPS], path), err
-		},
-		Token: func(ctx context.Context) (string, error) {
+		}),
+		Token: briefly(func(ctx context.Context) (string, error) {
 			return token(ctx, secrets)
-		},
+		}),
 	}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s-plus-aws-gitops/local/cloud/front"
 	"k8s-plus-aws-gitops/local/stack/deploy"
 	"k8s-plus-aws-gitops/local/stack/layout"
 	"k8s-plus-aws-gitops/local/stack/observe"
@@ -38,6 +39,10 @@ func localFacts(p layout.Ports, caPEM []byte) (map[string]string, error) {
 		"CHARTS_URL_EXTERNAL_DNS":     charts,
 		"CHARTS_URL_EXTERNAL_SECRETS": charts,
 		"DATABASE_SSL":                string(ssl),
+		// ECR's name and login are AWS's own; the same images are here.
+		"IMAGE_REGISTRY":          front.RegistryHost,
+		"IMAGE_REGISTRY_PROVIDER": "generic",
+		"IMAGE_REGISTRY_INSECURE": "true",
 	}, nil
 }
 

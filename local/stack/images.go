@@ -3,10 +3,13 @@ package stack
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"sigs.k8s.io/yaml"
 
+	"k8s-plus-aws-gitops/local/cloud/front"
 	"k8s-plus-aws-gitops/local/procnode"
+	"k8s-plus-aws-gitops/local/stack/deploy"
 )
 
 // programs are what stands for the container images: paths of binaries by
@@ -19,6 +22,8 @@ type hostPrograms struct {
 	fluxData string
 	// ghostDir and ghostNode are the installation of Ghost and its Node.js.
 	ghostDir, ghostNode, ghostTag string
+	// gitops is this program, which stands for the images of the example services.
+	gitops string
 	// endpoint is the AWS endpoint for pods.
 	endpoint, region string
 }
@@ -26,6 +31,10 @@ type hostPrograms struct {
 // seedContent copies Ghost's bundled themes into the pod's content folder, as
 // the entrypoint of the official image does, and becomes Ghost.
 const seedContent = `cp -R "$0/content/." "$1/" && exec "$2" index.js`
+
+// ghostRepository is where the dockerbuild pipeline's images are in the
+// registry of this machine.
+const ghostRepository = front.RegistryHost + "/" + deploy.Environment + "/ghost"
 
 // imageTable says which program stands for which image. Flags bind each
 // program to its pod's address; the ports stay as the manifests say.
@@ -39,9 +48,21 @@ func imageTable(p hostPrograms) procnode.Table {
 			"--metrics-addr": "${IP}:8080", "--health-addr": "${IP}:9440", "--enable-leader-election": "false",
 		}, more), map[string]string{"TMPDIR": "${mount:/tmp}"})
 	}
-	// A dependent looks again after 30 s by default, four times in a row here:
+	// On AWS a dependent looks again after 5 s, four times in a row here:
 	// https://fluxcd.io/flux/components/kustomize/options/
 	dependencies := map[string]string{"--requeue-dependency": "2s"}
+	ghost := procnode.Image{
+		Repository: "docker.io/library/ghost", Tags: []string{p.ghostTag}, Dir: p.ghostDir, Args: "drop",
+		Command: []string{"/bin/sh", "-c", seedContent, p.ghostDir, "${mount:/var/lib/ghost/content}", p.ghostNode},
+		Env: with(aws, map[string]string{
+			"server__host": "${IP}", "server__port": "2368", "NODE_ENV": "production",
+			"paths__contentPath":           "${mount:/var/lib/ghost/content}",
+			"paths__installedAdaptersPath": "${mount:/etc/ghost/adapters}",
+		}),
+	}
+	// What the dockerbuild pipeline pushed: the same program, since no image is built here.
+	built := ghost
+	built.Repository, built.Tags, built.Registry = ghostRepository, nil, p.endpoint
 	return procnode.Table{Images: []procnode.Image{
 		withEnv(flux("source-controller", map[string]string{"--storage-addr": "${IP}:9090", "--storage-path": "${mount:/data}"}),
 			"TUF_ROOT", "${mount:/tmp}/.sigstore"),
@@ -71,16 +92,20 @@ func imageTable(p hostPrograms) procnode.Table {
 		p.image("ghcr.io/external-secrets/external-secrets", "external-secrets", map[string]string{
 			"--metrics-addr": "${IP}:8080", "--live-addr": "${IP}:8082", "--enable-leader-election": "false",
 		}, aws),
-		{
-			Repository: "docker.io/library/ghost", Tags: []string{p.ghostTag}, Dir: p.ghostDir, Args: "drop",
-			Command: []string{"/bin/sh", "-c", seedContent, p.ghostDir, "${mount:/var/lib/ghost/content}", p.ghostNode},
-			Env: with(aws, map[string]string{
-				"server__host": "${IP}", "server__port": "2368", "NODE_ENV": "production",
-				"paths__contentPath":           "${mount:/var/lib/ghost/content}",
-				"paths__installedAdaptersPath": "${mount:/etc/ghost/adapters}",
-			}),
-		},
+		ghost, built,
+		p.nodezoo("npm"),
+		p.nodezoo("github"),
+		p.nodezoo("info", "--featured", "${mount:/etc/nodezoo}/featured.txt"),
 	}}
+}
+
+// nodezoo is an example service. One program stands for all its versions, so that a published change of the version rolls
+// out; the images of other services are not in the table and are simulated.
+func (p hostPrograms) nodezoo(service string, args ...string) procnode.Image {
+	return procnode.Image{
+		Repository: "ghcr.io/nodezoo/nodezoo-" + service, Args: "drop",
+		Command: append([]string{p.gitops, "local", "nodezoo", service, "--listen", "${IP}:8080"}, args...),
+	}
 }
 
 func (p hostPrograms) image(repository, program string, flags, env map[string]string) procnode.Image {
@@ -109,7 +134,7 @@ func encode(t procnode.Table) ([]byte, error) {
 		if len(i.Command) == 0 || !filepath.IsAbs(i.Command[0]) {
 			return nil, fmt.Errorf("image table: %s has no program", i.Repository)
 		}
-		if len(i.Tags) != 1 || i.Tags[0] == "" {
+		if slices.Contains(i.Tags, "") {
 			return nil, fmt.Errorf("image table: %s has no tag", i.Repository)
 		}
 	}

@@ -19,8 +19,9 @@ import (
 	"k8s-plus-aws-gitops/local/stack/source"
 )
 
-// runPipelines runs what the stack <environment>-delivery defines, as
-// CodePipeline and CodeBuild would.
+// runPipelines runs what the stacks <environment>-delivery define, as
+// CodePipeline and CodeBuild would: that of the local environment, and of each
+// other one that was deployed here.
 func runPipelines(ctx context.Context, s *Stack, p layout.Ports, log *slog.Logger) error {
 	found, err := s.loadSettings()
 	if err != nil {
@@ -35,7 +36,7 @@ func runPipelines(ctx context.Context, s *Stack, p layout.Ports, log *slog.Logge
 		Root:       pipelines.Folder(s.Dir),
 		Repository: s.Dir.Repository(),
 		GitURL:     p.URL(layout.Git) + "/platform.git",
-		Stack:      deploy.Environment + "-delivery",
+		Suffix:     "-delivery",
 		AWS:        config,
 		Account:    deploy.Account,
 		Environ:    deploy.Environ(s.Dir, p.URL(layout.AWS)),
@@ -50,7 +51,7 @@ func runPipelines(ctx context.Context, s *Stack, p layout.Ports, log *slog.Logge
 
 // record leaves a push for the pipelines.
 func (s *Stack) record(push git.Push, log *slog.Logger) {
-	if push.Repository != "platform" {
+	if push.Repository != platform {
 		return
 	}
 	err := pipelines.Record(pipelines.Folder(s.Dir), pipelines.Event{Ref: push.Ref, Before: push.Before, After: push.After})

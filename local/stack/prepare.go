@@ -56,8 +56,10 @@ func (u *up) authority(context.Context, *progress.Output) error {
 }
 
 func (u *up) seed(ctx context.Context, out *progress.Output) error {
-	if err := git.Init(u.Dir.Repository()); err != nil {
-		return err
+	for _, repository := range []string{u.Dir.Repository(), u.Dir.Manifests()} {
+		if err := git.Init(repository); err != nil {
+			return err
+		}
 	}
 	did, err := source.Seed(ctx, u.Dir.Repo, u.Dir.Repository())
 	if err != nil {
@@ -155,6 +157,7 @@ func (u *up) start(ctx context.Context, out *progress.Output) error {
 	}
 	u.images.fluxData = filepath.Join(operator, "config", "data")
 	u.images.endpoint, u.images.region = u.ports.URL(layout.AWS), deploy.Region
+	u.images.gitops = u.Executable
 	table, err := encode(imageTable(u.images))
 	if err != nil {
 		return err

@@ -51,21 +51,35 @@ func (s *Stack) Push(ctx context.Context, o PushOptions) (Pushed, error) {
 	defer lock.Release()
 	b := source.Builder{Repo: s.Dir.Repo, Bare: s.Dir.Repository(), Scratch: s.Dir.Path("run", "push.git")}
 	var p Pushed
-	if p.Commit, err = b.Build(ctx, o.Message); err != nil {
-		return p, err
-	}
-	if p.Unchanged() {
-		return p, nil
-	}
-	if err := b.Push(ctx, p.Commit, ports.URL(layout.Git)+"/platform.git"); err != nil {
+	if p.Commit, err = send(ctx, b, o.Message, ports.URL(layout.Git)+"/platform.git"); err != nil || p.Unchanged() {
 		return p, err
 	}
 	pushed := time.Now()
 	s.Display.Say("Pushed main@%.8s, files changed: %d", p.ID, len(p.Files))
+	if p.Merged {
+		s.Display.Say("Merged: main has changes that this checkout does not have, such as image tags that Flux wrote; they stay")
+	}
 	if o.NoWait {
 		return p, nil
 	}
 	return p, s.waitPushed(ctx, &p, pushed, o.Timeout)
+}
+
+// send builds and pushes a commit, again when somebody else, as Flux with an
+// image tag, pushed in between.
+func send(ctx context.Context, b source.Builder, message, url string) (source.Commit, error) {
+	for {
+		c, err := b.Build(ctx, message)
+		if err != nil || c.Unchanged() {
+			return c, err
+		}
+		if err = b.Push(ctx, c, url); err == nil {
+			return c, nil
+		}
+		if head, herr := source.Head(ctx, b.Bare); herr != nil || head == c.Parent {
+			return c, err
+		}
+	}
 }
 
 func (s *Stack) waitPushed(ctx context.Context, p *Pushed, pushed time.Time, limit time.Duration) error {
@@ -93,15 +107,16 @@ func (s *Stack) waitApplied(ctx context.Context, commit string, limit time.Durat
 	if err != nil {
 		return err
 	}
+	to := s.target(ctx, commit)
 	var since time.Time
 	var verdict error
 	err = wait(ctx, limit, out, func(ctx context.Context) error {
-		missing := applied(ctx, c, commit)
+		missing := applied(ctx, c, to)
 		if missing == nil {
 			verdict = nil
 			return nil
 		}
-		broken := failure(ctx, c, commit)
+		broken := failure(ctx, c, to)
 		switch {
 		case broken == nil:
 			since, verdict = time.Time{}, nil

@@ -64,7 +64,7 @@ func TestOpenRefusesTheStateOfAnotherCheckout(t *testing.T) {
 }
 
 func TestImageTable(t *testing.T) {
-	p := hostPrograms{binaries: map[string]string{}, tags: map[string]string{}, fluxData: "/mod/config/data", ghostDir: "/g", ghostNode: "/g/node", ghostTag: "6.65.0", endpoint: "http://127.0.0.1:1", region: "eu-west-1"}
+	p := hostPrograms{binaries: map[string]string{}, tags: map[string]string{}, fluxData: "/mod/config/data", ghostDir: "/g", ghostNode: "/g/node", ghostTag: "6.65.0", gitops: "/bin/gitops", endpoint: "http://127.0.0.1:1", region: "eu-west-1"}
 	if _, err := encode(imageTable(p)); err == nil {
 		t.Error("a table without programs is accepted")
 	}
@@ -89,6 +89,13 @@ func TestImageTable(t *testing.T) {
 	}
 	if _, err := table.Lookup("docker.io/library/ghost:9.9.9"); err == nil {
 		t.Error("a tag that was not built is accepted")
+	}
+	built, err := table.Lookup("registry.localhost/local/ghost:20261120113000-0123456789ab")
+	if err != nil || built == nil || built.Registry != p.endpoint || built.Dir != p.ghostDir {
+		t.Errorf("Ghost's own image: %+v, %v", built, err)
+	}
+	if im, err := table.Lookup("ghcr.io/nodezoo/nodezoo-info:9.9.9"); err != nil || im == nil || im.Command[3] != "info" {
+		t.Errorf("info: %+v, %v", im, err)
 	}
 	for _, i := range table.Images {
 		if _, ok := i.Env["AWS_ACCESS_KEY_ID"]; ok {
@@ -148,7 +155,8 @@ func TestLocalFacts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if facts["PUBLIC_PORT"] != ":8443" || facts["DATABASE_SSL"] != `{"ca":"-----BEGIN\nx\n"}` || facts["CHARTS_URL_LBC"] != "http://charts.localhost/" {
+	if facts["PUBLIC_PORT"] != ":8443" || facts["DATABASE_SSL"] != `{"ca":"-----BEGIN\nx\n"}` || facts["CHARTS_URL_LBC"] != "http://charts.localhost/" ||
+		facts["IMAGE_REGISTRY"] != "registry.localhost" || facts["IMAGE_REGISTRY_PROVIDER"] != "generic" || facts["IMAGE_REGISTRY_INSECURE"] != "true" {
 		t.Errorf("got %q", facts)
 	}
 }

@@ -28,7 +28,7 @@ type tool struct {
 
 var tools = []tool{
 	{"go", []string{"version"}, [2]int{1, 26}, "", "https://go.dev/dl"},
-	{"git", []string{"--version"}, [2]int{2, 31}, "git", "brew install git"},
+	{"git", []string{"--version"}, [2]int{2, 38}, "git", "brew install git"},
 	{"make", []string{"--version"}, [2]int{}, "make", "xcode-select --install"},
 	{"node", []string{"--version"}, [2]int{18, 0}, "nodejs", "brew install node"},
 	{"npm", []string{"--version"}, [2]int{}, "npm", "brew install node"},

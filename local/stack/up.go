@@ -91,6 +91,8 @@ func (u *up) steps() []progress.Step {
 		{Name: start, Needs: []string{ports, authority, seed, npm, moto, build, ghostStep, charts, db}, Run: u.start, Remedy: look},
 		{Name: control, Needs: []string{start}, Run: u.controlPlane, Remedy: "see " + u.Dir.Log(controlPlane)},
 		{Name: aws, Needs: []string{control}, Run: u.awsAPI, Remedy: "see " + u.Dir.Log(cloudDaemon) + " and " + u.Dir.Log(motoProcess)},
+		// Nothing waits for it: Flux looks for the branches, and follows them when they come.
+		{Name: "Publish the services", Needs: []string{aws, seed, npm}, Run: u.publishServices, Remedy: look},
 		{Name: bootstrap, Needs: []string{aws}, Run: u.bootstrap, Remedy: look},
 		{Name: stacks, Needs: []string{bootstrap}, Run: u.deploy, Remedy: look},
 		{Name: flux, Needs: []string{stacks}, Run: u.waitFlux, Remedy: look},
@@ -244,12 +246,13 @@ func idle(root string) error {
 // waitFlux waits until every Kustomization has the repository's commit and
 // every HelmRelease is ready.
 func (u *up) waitFlux(ctx context.Context, out *progress.Output) error {
+	to := u.target(ctx, u.commit)
 	return wait(ctx, u.o.Timeout, out, func(ctx context.Context) error {
 		c, err := observe.Open(u.Dir.Kubeconfig())
 		if err != nil {
 			return err
 		}
-		return applied(ctx, c, u.commit)
+		return applied(ctx, c, to)
 	})
 }
 

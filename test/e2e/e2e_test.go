@@ -27,8 +27,12 @@ func TestScenario(t *testing.T) {
 	for _, p := range []string{"edge", "git", "procnode", "cloud", "moto", "database", "controlplane", "watchdog", "supervisor"} {
 		s.step("5 kill -9 "+p, func(ctx context.Context) (string, error) { return s.kill(ctx, p) })
 	}
+	s.services()
+	s.releases()
 	s.delivery()
+	s.step("5 the roles allow every call of their pods", s.permitted)
 	s.step("6 cdk destroy", s.destroy)
+	s.step("6 the roles allowed every call of the removal", s.permittedRemoval)
 	s.step("6 reset leaves no process and no file", s.reset)
 }
 
@@ -145,7 +149,7 @@ func (s *system) badManifest(ctx context.Context) (string, error) {
 }
 
 func (s *system) badImage(ctx context.Context) (string, error) {
-	return s.fault(ctx, "k8s/apps/ghost/deployment.yaml", "library/ghost:", "library/ghost:0.0.0-", "ImagePull", "0.0.0-")
+	return s.fault(ctx, "k8s/clusters/local/images.yaml", "library/ghost:", "library/ghost:0.0.0-", "ImagePull", "0.0.0-")
 }
 
 func (s *system) badStack(ctx context.Context) (string, error) {
@@ -236,7 +240,7 @@ func (s *system) kill(ctx context.Context, name string) (string, error) {
 }
 
 func (s *system) destroy(ctx context.Context) (string, error) {
-	if err := s.emptyBucket(ctx); err != nil {
+	if err := s.emptyBuckets(ctx); err != nil {
 		return "", err
 	}
 	if _, err := s.cdk(ctx, "destroy", "local/*", "--force", "--context", "env=local"); err != nil {

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s-plus-aws-gitops/local/cloud/permissions"
 	"k8s-plus-aws-gitops/local/stack/deploy"
 	"k8s-plus-aws-gitops/local/stack/layout"
 	"k8s-plus-aws-gitops/local/stack/report"
@@ -32,6 +33,8 @@ type system struct {
 	steps  []step
 	cookie string // of the signed-in author
 	slug   string // of the post
+	// grants are the pods' roles and policies before the removal.
+	grants []permissions.Grant
 }
 
 type step struct {
@@ -60,6 +63,25 @@ func newSystem(t *testing.T) *system {
 
 // temp is the TMPDIR of all commands: what is in it at the end was left behind.
 func (s *system) temp() string { return filepath.Join(filepath.Dir(s.repo), "t") }
+
+// running is a system that is up already, for a part of the scenario by itself: TEST_CHECKOUT is its checkout and
+// TEST_STATE its state directory.
+func running(t *testing.T) *system {
+	t.Helper()
+	checkout, state := os.Getenv("TEST_CHECKOUT"), os.Getenv("TEST_STATE")
+	if checkout == "" || state == "" {
+		t.Skip("TEST_CHECKOUT and TEST_STATE are not set; TestScenario has these steps")
+	}
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &system{t: t, root: root, ctx: interruptible(t), repo: checkout, dir: &layout.Dir{Root: state, Repo: checkout}}
+	if err := os.MkdirAll(s.temp(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
 
 // clone makes the checkout that the scenario edits: HEAD and what is not
 // committed yet, so that a change can be proven before it is committed.
@@ -90,6 +112,7 @@ func (s *system) clone() {
 	}
 	run(s.repo, nil, "git", "commit", "--quiet", "--all", "--allow-empty", "--no-verify", "-m", "Begin the scenario")
 	run(s.repo, nil, "go", "build", "-ldflags", "-s -w", "-o", filepath.Join("bin", "gitops"), "./cmd/gitops")
+	run(s.repo, nil, "go", "build", "-ldflags", "-s -w", "-o", filepath.Join("bin", "services"), "./k8s/services")
 }
 
 // cleanUp writes the result, keeps the logs of a failure and stops everything.
@@ -255,6 +278,23 @@ func (s *system) edit(file, from, to string) error {
 // setDatabase sets a key of the local environment's database in cdk.json; nil
 // removes it.
 func (s *system) setDatabase(key string, value any) error {
+	return s.configure("local", func(at map[string]any) {
+		for _, k := range []string{"ghost", "database"} {
+			next, ok := at[k].(map[string]any)
+			if !ok {
+				next = map[string]any{}
+				at[k] = next
+			}
+			at = next
+		}
+		if at[key] = value; value == nil {
+			delete(at, key)
+		}
+	})
+}
+
+// configure changes an environment in cdk.json.
+func (s *system) configure(environment string, change func(map[string]any)) error {
 	path := filepath.Join(s.repo, "cdk.json")
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -265,17 +305,14 @@ func (s *system) setDatabase(key string, value any) error {
 		return err
 	}
 	at := doc
-	for _, k := range []string{"context", "gitops", "environments", "local", "ghost", "database"} {
+	for _, k := range []string{"context", "gitops", "environments", environment} {
 		next, ok := at[k].(map[string]any)
 		if !ok {
-			next = map[string]any{}
-			at[k] = next
+			return fmt.Errorf("cdk.json has no %s", k)
 		}
 		at = next
 	}
-	if at[key] = value; value == nil {
-		delete(at, key)
-	}
+	change(at)
 	if raw, err = json.MarshalIndent(doc, "", "  "); err != nil {
 		return err
 	}

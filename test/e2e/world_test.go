@@ -226,16 +226,24 @@ func (s *system) hasPost(ctx context.Context) error {
 	return nil
 }
 
-// emptyBucket removes what Ghost stored: CloudFormation does not delete a
+// emptyBuckets removes what Ghost and the releases stored: CloudFormation does not delete a
 // bucket with content.
-func (s *system) emptyBucket(ctx context.Context) error {
+func (s *system) emptyBuckets(ctx context.Context) error {
 	c, err := s.aws()
 	if err != nil {
 		return err
 	}
 	client := s3.NewFromConfig(c, func(o *s3.Options) { o.UsePathStyle = true })
-	bucket := aws.String(fmt.Sprintf("local-ghost-content-%s-%s", deploy.Account, deploy.Region))
-	list, err := client.ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: bucket})
+	for _, app := range []string{"ghost-content", "services-assets"} {
+		if err := emptyBucket(ctx, client, fmt.Sprintf("local-%s-%s-%s", app, deploy.Account, deploy.Region)); err != nil {
+			return fmt.Errorf("%s: %w", app, err)
+		}
+	}
+	return nil
+}
+
+func emptyBucket(ctx context.Context, client *s3.Client, bucket string) error {
+	list, err := client.ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: &bucket})
 	if err != nil {
 		return err
 	}
@@ -252,6 +260,6 @@ func (s *system) emptyBucket(ctx context.Context) error {
 	if len(all) == 0 {
 		return nil
 	}
-	_, err = client.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: bucket, Delete: &types.Delete{Objects: all}})
+	_, err = client.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &types.Delete{Objects: all}})
 	return err
 }

@@ -56,6 +56,10 @@ func TestGenerate(t *testing.T) {
 			t.Errorf("lacks %q:\n%s", want, first)
 		}
 	}
+	const gate = "pod-readiness-gate-inject"
+	if second := string(files["k8s/services/fleet/dev/"+Shard("service-001")+"/service-001.yaml"]); !strings.Contains(first, gate) || strings.Contains(second, gate) {
+		t.Error("pods wait for the load balancer if the service has a host, and only then")
+	}
 	if _, there := files["k8s/services/fleet/production/"+Shard("service-000")+"/service-000.yaml"]; there {
 		t.Error("a service that is not enabled is in the fleet")
 	}

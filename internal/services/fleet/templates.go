@@ -51,7 +51,10 @@ metadata:
 {{- end}}
   labels:
     app.kubernetes.io/part-of: services
+{{- if .Host}}
+    # Pods behind the load balancer wait for it. For others this would be a call to its controller for nothing.
     elbv2.k8s.aws/pod-readiness-gate-inject: enabled
+{{- end}}
     pod-security.kubernetes.io/enforce: restricted
   name: {{.Name}}
 ---

@@ -13,10 +13,10 @@ import (
 )
 
 // git runs git in dir and returns its output. Variables by which a hook points git elsewhere are removed; credentials are
-// git's own affair: a credential helper, an ssh agent, or the pipeline's environment.
+// git's own affair (a credential helper, an ssh agent) unless the context has a token.
 func git(ctx context.Context, dir string, stdin io.Reader, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir, cmd.Stdin, cmd.Env = dir, stdin, environ()
+	cmd.Dir, cmd.Stdin, cmd.Env = dir, stdin, signIn(ctx, environ())
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {

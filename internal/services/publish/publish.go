@@ -43,6 +43,8 @@ type Options struct {
 	Older func(ctx context.Context, a, b string) bool
 	// Check is asked about the manifests that would change something, before anything is pushed. Nil: not asked.
 	Check func([]Manifest) error
+	// DryRun stops before anything is pushed; Changed then says what would be.
+	DryRun bool
 	// pause between attempts; tests shorten it.
 	pause time.Duration
 }
@@ -58,6 +60,8 @@ type Result struct {
 	Commit string `json:"commit"`
 	// Changed is false if the branch held the manifest already.
 	Changed bool `json:"changed"`
+	// Before are the manifests that the service's branch and its proposal held.
+	Before [][]byte `json:"-"`
 }
 
 const (
@@ -159,6 +163,12 @@ func attempt(ctx context.Context, scratch string, manifests []Manifest, o Option
 			return nil, fmt.Errorf("nothing was published: %w", err)
 		}
 	}
+	if o.DryRun {
+		for i := range results {
+			results[i].Changed = slices.ContainsFunc(changes, func(c change) bool { return c.branch == results[i].Branch })
+		}
+		return results, nil
+	}
 	commits, err := build(ctx, scratch, changes)
 	if err != nil {
 		return nil, err
@@ -187,6 +197,11 @@ type change struct {
 func plan(ctx context.Context, m Manifest, remote map[string]tip, o Options) (Result, []change, error) {
 	base := remote[m.Branch]
 	result := Result{Service: m.Service, Branch: m.Branch, Commit: base.commit}
+	for _, t := range []tip{base, remote[proposals+m.Branch]} {
+		if manifest, there := t.files[m.file()]; there {
+			result.Before = append(result.Before, manifest)
+		}
+	}
 	if base.holds(m) {
 		return result, nil, nil
 	}
@@ -222,10 +237,13 @@ func newest(ctx context.Context, m Manifest, base tip, o Options) error {
 		return nil
 	}
 	if o.Older(ctx, strings.TrimSuffix(o.Source.Commit, dirty), strings.TrimSuffix(published, dirty)) {
-		return fmt.Errorf("%s was published from %.12s, which is newer than %.12s; pass --rollback to go back", m.Service, published, o.Source.Commit)
+		return &OlderError{fmt.Errorf("%s was published from %.12s, which is newer than %.12s; pass --rollback to go back", m.Service, published, o.Source.Commit)}
 	}
 	return nil
 }
+
+// OlderError says that what is published is newer than the source.
+type OlderError struct{ error }
 
 // overtakenError is a push that lost a race; the remote did not change.
 type overtakenError struct{ branch string }

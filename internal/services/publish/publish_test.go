@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -286,4 +287,55 @@ func TestManyBranches(t *testing.T) {
 		t.Errorf("%d changed, %v", changed, err)
 	}
 	t.Logf("200 branches in %s, one of them in %s", published, time.Since(began)-published)
+}
+
+// A dry run says what would change, asks the check, and changes nothing.
+func TestDryRun(t *testing.T) {
+	dir := remote(t)
+	checked := 0
+	o := options(dir)
+	o.DryRun, o.Check = true, func(changed []Manifest) error { checked += len(changed); return nil }
+	results, err := Publish(t.Context(), []Manifest{manifest("npm", "1")}, o)
+	if err != nil || !results[0].Changed || results[0].Commit != "" || checked != 1 {
+		t.Errorf("%+v, %v, checked %d", results, err, checked)
+	}
+	if refs := run(t, dir, "for-each-ref"); refs != "" {
+		t.Errorf("pushed %s", refs)
+	}
+	o.DryRun = false
+	if _, err := Publish(t.Context(), []Manifest{manifest("npm", "1")}, o); err != nil {
+		t.Fatal(err)
+	}
+	o.DryRun = true
+	if results, err = Publish(t.Context(), []Manifest{manifest("npm", "1"), manifest("info", "1")}, o); err != nil || results[0].Changed || !results[1].Changed {
+		t.Errorf("%+v, %v", results, err)
+	}
+}
+
+// What branch and proposal held is known afterwards, for what it names.
+func TestBefore(t *testing.T) {
+	dir := remote(t)
+	o := options(dir)
+	held := func(m Manifest) string {
+		t.Helper()
+		results, err := Publish(t.Context(), []Manifest{m}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(bytes.Join(results[0].Before, []byte("|")))
+	}
+	one, two, three := manifest("npm", "1"), manifest("npm", "2"), manifest("npm", "3")
+	if got := held(one); got != "" {
+		t.Errorf("first: %s", got)
+	}
+	if got := held(two); got != string(one.Content) {
+		t.Errorf("second: %s", got)
+	}
+	o.Propose = true
+	if got := held(three); got != string(two.Content) {
+		t.Errorf("a proposal: %s", got)
+	}
+	if got := held(one); got != string(two.Content)+"|"+string(three.Content) {
+		t.Errorf("another proposal: %s", got)
+	}
 }

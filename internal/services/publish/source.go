@@ -14,6 +14,9 @@ type SourceOptions struct {
 	Paths []string
 	// Service, if one is published: its release tag, <service>/v…, is then part of the source.
 	Service string
+	// Repository is its address, where the checkout's origin is another: a build clones through an address of the
+	// connection. Empty: origin.
+	Repository string
 	// AllowDirty publishes uncommitted changes, and marks them.
 	AllowDirty bool
 }
@@ -41,17 +44,22 @@ func ReadSource(ctx context.Context, o SourceOptions) (Source, error) {
 		s.Commit += dirty
 	}
 	// A checkout without a remote has no address to remember.
-	if origin, err := git(ctx, o.Dir, nil, "config", "--get", "remote.origin.url"); err == nil {
+	if o.Repository != "" {
+		s.Repository = WithoutCredentials(o.Repository)
+	} else if origin, err := git(ctx, o.Dir, nil, "config", "--get", "remote.origin.url"); err == nil {
 		s.Repository = WithoutCredentials(strings.TrimSpace(origin))
 	}
 	if o.Service == "" || changed != "" {
 		return s, nil
 	}
-	tags, err := git(ctx, o.Dir, nil, "tag", "--points-at", "HEAD", "--sort=-version:refname", "--list", o.Service+"/v*")
+	// A tag that is no release is no mistake here: nobody asked to release by it.
+	tags, _, err := Tags(ctx, o.Dir)
 	if err != nil {
 		return Source{}, err
 	}
-	s.Tag, _, _ = strings.Cut(strings.TrimSpace(tags), "\n")
+	if t, released := tags[o.Service]; released {
+		s.Tag = t.Name
+	}
 	return s, nil
 }
 

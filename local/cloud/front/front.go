@@ -2,7 +2,8 @@
 // service in a request's signature: CloudFormation goes to the engine, the
 // EKS, CodeConnections, Shield and EC2 calls that moto lacks are answered
 // here, and everything else goes to moto as it came. Signatures are not
-// checked: the endpoint listens on the loopback interface only.
+// checked: the endpoint listens on the loopback interface only. Requests to
+// RegistryHost are those of a container registry.
 package front
 
 import (
@@ -14,9 +15,14 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+
+	"k8s-plus-aws-gitops/local/cloud/permissions"
 )
 
 // Credentials are what a pod gets for its role, in the shape of the EKS Pod
@@ -42,6 +48,8 @@ type Options struct {
 	Review func(ctx context.Context, token string) (namespace, serviceAccount string, err error)
 	// Assume makes credentials for a role.
 	Assume func(ctx context.Context, roleARN, session string) (Credentials, error)
+	// ECR holds the images that the registry shows.
+	ECR *ecr.Client
 	// Recorded lists the resource types that are only recorded, with the reason.
 	Recorded func() map[string]string
 	Log      *slog.Logger
@@ -49,12 +57,14 @@ type Options struct {
 
 // Front is the endpoint's handler.
 type Front struct {
-	opt   Options
-	moto  *url.URL
-	proxy *httputil.ReverseProxy
-	local *http.ServeMux
-	eks   *clusterAPI
-	conns *connections
+	opt    Options
+	moto   *url.URL
+	proxy  *httputil.ReverseProxy
+	local  *http.ServeMux
+	eks    *clusterAPI
+	conns  *connections
+	images *registry
+	calls  *permissions.Recorder
 }
 
 // New loads the saved state and returns the handler.
@@ -66,7 +76,7 @@ func New(opt Options) (*Front, error) {
 	if err != nil || moto.Host == "" {
 		return nil, fmt.Errorf("moto's address %q is no URL", opt.Moto)
 	}
-	f := &Front{opt: opt, moto: moto, local: http.NewServeMux()}
+	f := &Front{opt: opt, moto: moto, local: http.NewServeMux(), images: &registry{opt.ECR}}
 	f.proxy = newProxy(moto, opt.Log)
 	if f.eks, err = newEKS(f); err != nil {
 		return nil, err
@@ -74,6 +84,10 @@ func New(opt Options) (*Front, error) {
 	if f.conns, err = newConnections(f); err != nil {
 		return nil, err
 	}
+	if f.calls, err = permissions.NewRecorder(filepath.Join(opt.Dir, "permissions.json"), opt.Account, opt.Region); err != nil {
+		return nil, err
+	}
+	f.local.HandleFunc("GET "+permissions.Path, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, f.calls.Calls()) })
 	f.local.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	f.local.HandleFunc("GET /_local/types", f.types)
 	f.local.HandleFunc("GET /_local/pod-identity", f.podIdentity)
@@ -100,7 +114,12 @@ func service(r *http.Request) string {
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	name := service(r)
+	if err := f.calls.See(r); err != nil {
+		f.opt.Log.Warn("a call is not noted", "error", err)
+	}
 	switch {
+	case isRegistry(r):
+		f.images.ServeHTTP(w, r)
 	case r.URL.Path == "/healthz" || strings.HasPrefix(r.URL.Path, "/_local/"):
 		f.local.ServeHTTP(w, r)
 	case name == "cloudformation":

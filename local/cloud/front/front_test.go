@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 
 	"k8s-plus-aws-gitops/internal/freeport"
+	"k8s-plus-aws-gitops/local/cloud/permissions"
 )
 
 // fakeMoto answers what the front asks of moto, and shows what it got.
@@ -274,5 +275,13 @@ func TestPodIdentity(t *testing.T) {
 		if res.StatusCode != want || want == 200 && !strings.Contains(body, `"Token":"arn:role"`) {
 			t.Errorf("token %q: %d %s", token, res.StatusCode, body)
 		}
+	}
+	// What the role then does is noted, and reaches the service as it was sent.
+	const form, scope = "Action=DescribeVpcs", "AWS4-HMAC-SHA256 Credential=AKIA/20261120/eu-west-1/ec2/aws4_request, SignedHeaders=host, Signature=0"
+	if _, body := send(t, "POST", s.URL, "", strings.NewReader(form), "Authorization", scope); body != form {
+		t.Errorf("moto got %q", body)
+	}
+	if _, body := send(t, "GET", s.URL+permissions.Path, "", nil); body != `[{"role":"arn:role","action":"ec2:DescribeVpcs","count":1}]` {
+		t.Errorf("noted: %s", body)
 	}
 }

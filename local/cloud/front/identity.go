@@ -113,5 +113,8 @@ func (f *Front) credentials(w http.ResponseWriter, r *http.Request) {
 		writeFailure(w, fail(http.StatusServiceUnavailable, "ServiceUnavailableException", "%v", err))
 		return
 	}
+	if err := f.calls.Issued(c.AccessKeyID, arn); err != nil {
+		f.opt.Log.Warn("the calls of a role are not noted", "role", arn, "error", err)
+	}
 	writeJSON(w, http.StatusOK, c)
 }

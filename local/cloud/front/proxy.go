@@ -12,7 +12,7 @@ import (
 	"os"
 	"time"
 
-	"k8s-plus-aws-gitops/local/cloud/wholebody"
+	"k8s-plus-aws-gitops/internal/httpbody"
 )
 
 // inMemory is how much of a body of unknown length is kept in memory before it
@@ -28,7 +28,7 @@ func newProxy(moto *url.URL, log *slog.Logger) *httputil.ReverseProxy {
 			p.Out.Host = p.In.Host
 			p.Out.Header.Del("Expect") // the server here has already said "100 Continue"
 		},
-		Transport: wholebody.Transport{Base: &http.Transport{
+		Transport: httpbody.Transport{Base: &http.Transport{
 			Proxy:               nil, // loopback, whatever the environment says
 			MaxIdleConnsPerHost: 32, IdleConnTimeout: 10 * time.Second,
 			DisableCompression: true,

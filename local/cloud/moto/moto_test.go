@@ -17,9 +17,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"k8s-plus-aws-gitops/internal/freeport"
+	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/cloud/moto"
 	"k8s-plus-aws-gitops/local/cloud/moto/mototest"
-	"k8s-plus-aws-gitops/local/cloud/wholebody"
 )
 
 // python returns an interpreter with moto; the test is skipped when there is none.
@@ -51,7 +51,7 @@ func client(url string) aws.Config {
 	return aws.Config{
 		Region: "eu-west-1", BaseEndpoint: &url, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
-		HTTPClient:  &http.Client{Transport: wholebody.Transport{Base: http.DefaultTransport}},
+		HTTPClient:  &http.Client{Transport: httpbody.Transport{Base: http.DefaultTransport}},
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"k8s-plus-aws-gitops/internal/freeport"
+	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/cloud/moto/mototest"
-	"k8s-plus-aws-gitops/local/cloud/wholebody"
 )
 
 // One moto serves all tests of the package; TestMain ends it.
@@ -62,7 +62,7 @@ func services(t *testing.T) *Services {
 		AWS: aws.Config{
 			Region: "eu-west-1", BaseEndpoint: aws.String(runningMoto.URL),
 			Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
-			HTTPClient:  &http.Client{Transport: wholebody.Transport{Base: http.DefaultTransport}},
+			HTTPClient:  &http.Client{Transport: httpbody.Transport{Base: http.DefaultTransport}},
 		},
 		Account: "000000000000", Region: "eu-west-1",
 		ClusterEndpoint: "https://127.0.0.1:6443", ClusterCA: "Y2E=",

@@ -37,6 +37,8 @@ func startEtcd(ctx context.Context, o options) (*embed.Etcd, error) {
 	// the disk, so only a crash of the machine can lose the last seconds. What a local cluster holds comes
 	// from Git and the templates, and fsync would be most of the time of every write.
 	c.UnsafeNoFsync = true
+	// Embedded etcd leaves this at zero, and then logs every request as a slow one.
+	c.WarningUnaryRequestDuration = embed.DefaultWarningUnaryRequestDuration
 	e, err := embed.StartEtcd(c)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {

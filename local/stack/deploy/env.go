@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
-	"k8s-plus-aws-gitops/local/cloud/wholebody"
+	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/stack/layout"
 )
 
@@ -53,7 +53,7 @@ func Config(endpoint string) aws.Config {
 		Region:       Region,
 		BaseEndpoint: aws.String(endpoint),
 		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
-		HTTPClient:   &http.Client{Transport: wholebody.Transport{Base: http.DefaultTransport}},
+		HTTPClient:   &http.Client{Transport: httpbody.Transport{Base: http.DefaultTransport}},
 	}
 }
 

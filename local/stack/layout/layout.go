@@ -158,6 +158,10 @@ func (d *Dir) Images() string { return d.Path("images.yaml") }
 // Repository is the local Git repository that stands for the one on GitHub.
 func (d *Dir) Repository() string { return d.Path("git", "platform.git") }
 
+// Manifests is the local repository with a branch for each service, which
+// stands for the manifests repository of k8s/services/fleet.yaml.
+func (d *Dir) Manifests() string { return d.Path("git", "manifests.git") }
+
 // NodeBin is the folder with the Node.js and the CDK CLI that package.json pins.
 func (d *Dir) NodeBin() string { return filepath.Join(d.Repo, "node_modules", ".bin") }
 

@@ -55,6 +55,8 @@ func (c *Cluster) Apps(ctx context.Context) ([]App, error) {
 			if a.Cause, a.Broken, err = c.cause(ctx, d); err != nil {
 				return nil, err
 			}
+			// What is said of the earlier template may be over.
+			a.Broken = a.Broken && d.Status.ObservedGeneration >= d.Generation
 		}
 		out = append(out, a)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -72,6 +73,14 @@ type Item struct {
 	// Retrying is true when the attempted revision failed and is tried again;
 	// Reason and Message are then the failure's.
 	Retrying bool `json:"retrying,omitempty"`
+	// Stale is true when the Ready condition is of an earlier generation, so
+	// that it says nothing of the present specification.
+	Stale bool `json:"-"`
+	// Checking is true when the attempted revision is applied, and what it made
+	// is waited for.
+	Checking bool `json:"-"`
+
+	changed time.Time // when Flux changed the specification last
 }
 
 // Failed reports whether the item is not ready for a reason of its own, not
@@ -81,7 +90,7 @@ func (i Item) Failed() bool {
 		return true
 	}
 	return i.Ready == "False" && !i.Suspended &&
-		!slices.Contains([]string{"DependencyNotReady", "Progressing", "ProgressingWithRetry", "Suspended"}, i.Reason)
+		!slices.Contains([]string{"DependencyNotReady", "HealthCheckCanceled", "Progressing", "ProgressingWithRetry", "Suspended"}, i.Reason)
 }
 
 // ServicesNamespace holds the sources and Kustomizations of the services. They
@@ -104,6 +113,8 @@ func (c *Cluster) kustomizations(ctx context.Context, wanted func(Item) bool) ([
 	all, err := c.items(ctx, kustomizations, func(o *unstructured.Unstructured, i *Item) {
 		i.Revision, _, _ = unstructured.NestedString(o.Object, "status", "lastAppliedRevision")
 		i.Attempted, _, _ = unstructured.NestedString(o.Object, "status", "lastAttemptedRevision")
+		_, message, waits := condition(o, "Healthy", "Unknown")
+		i.Checking = waits && strings.HasPrefix(message, "Running health checks for revision "+i.Attempted+" ")
 	})
 	if err != nil {
 		return nil, err
@@ -116,7 +127,7 @@ func (c *Cluster) kustomizations(ctx context.Context, wanted func(Item) bool) ([
 func (c *Cluster) HelmReleases(ctx context.Context) ([]Item, error) {
 	return c.items(ctx, helmReleases, func(o *unstructured.Unstructured, i *Item) {
 		i.Attempted, _, _ = unstructured.NestedString(o.Object, "status", "lastAttemptedRevision")
-		if reason, message, failed := falseCondition(o, "Released"); failed && i.Ready == "Unknown" {
+		if reason, message, failed := condition(o, "Released", "False"); failed && i.Ready == "Unknown" {
 			i.Retrying, i.Reason, i.Message = true, reason, message
 		}
 		if h, _, _ := unstructured.NestedSlice(o.Object, "status", "history"); len(h) > 0 {
@@ -146,7 +157,7 @@ func (c *Cluster) items(ctx context.Context, what schema.GroupVersionResource, m
 	out := make([]Item, 0, len(list.Items))
 	for n := range list.Items {
 		o := &list.Items[n]
-		i := Item{Namespace: o.GetNamespace(), Name: o.GetName(), Ready: "Unknown"}
+		i := Item{Namespace: o.GetNamespace(), Name: o.GetName(), Ready: "Unknown", changed: appliedAt(o)}
 		i.Suspended, _, _ = unstructured.NestedBool(o.Object, "spec", "suspend")
 		seen, _, _ := unstructured.NestedInt64(o.Object, "status", "observedGeneration")
 		conds, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
@@ -158,6 +169,8 @@ func (c *Cluster) items(ctx context.Context, what schema.GroupVersionResource, m
 			i.Ready, _ = cond["status"].(string)
 			i.Reason, _ = cond["reason"].(string)
 			i.Message, _ = cond["message"].(string)
+			generation, known := cond["observedGeneration"].(int64)
+			i.Stale = known && generation != o.GetGeneration()
 		}
 		if i.Ready == "True" && seen != o.GetGeneration() {
 			i.Ready, i.Message = "Unknown", "not reconciled since its last change"
@@ -167,6 +180,17 @@ func (c *Cluster) items(ctx context.Context, what schema.GroupVersionResource, m
 	}
 	slices.SortFunc(out, func(a, b Item) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
 	return out, nil
+}
+
+// appliedAt is when Flux changed an object last; zero when it did not make it.
+func appliedAt(o *unstructured.Unstructured) time.Time {
+	var at time.Time
+	for _, f := range o.GetManagedFields() {
+		if f.Operation == metav1.ManagedFieldsOperationApply && f.Subresource == "" && f.Time != nil && f.Time.After(at) {
+			at = f.Time.Time
+		}
+	}
+	return at
 }
 
 // WebhookPath returns the path that Flux gave a Receiver, or an error while it

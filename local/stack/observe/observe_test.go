@@ -42,6 +42,8 @@ func TestKustomizations(t *testing.T) {
 		object("Kustomization", api, "ok", 2, 2, map[string]any{"type": "Ready", "status": "True"}, map[string]any{"lastAppliedRevision": "main@sha1:abc"}),
 		object("Kustomization", api, "stale", 3, 2, map[string]any{"type": "Ready", "status": "True"}, nil),
 		object("Kustomization", api, "waits", 1, 1, map[string]any{"type": "Ready", "status": "False", "reason": "DependencyNotReady"}, nil),
+		object("Kustomization", api, "newer", 1, 1, map[string]any{"type": "Ready", "status": "False", "reason": "HealthCheckCanceled"}, nil),
+		object("Kustomization", api, "changed", 3, 2, map[string]any{"type": "Ready", "status": "False", "reason": "HealthCheckFailed", "observedGeneration": int64(2)}, nil),
 		object("Kustomization", api, "broken", 1, 1, map[string]any{"type": "Ready", "status": "False", "reason": "BuildFailed", "message": "no such file"}, nil),
 	)
 	items, err := c.Kustomizations(t.Context())
@@ -57,6 +59,9 @@ func TestKustomizations(t *testing.T) {
 	}
 	if got["stale"].Ready != "Unknown" {
 		t.Errorf("stale: %+v", got["stale"])
+	}
+	if !got["changed"].Stale || got["broken"].Stale || got["newer"].Failed() {
+		t.Errorf("changed: %+v, newer: %+v", got["changed"], got["newer"])
 	}
 	if got["waits"].Failed() || !got["broken"].Failed() {
 		t.Errorf("failed: waits %v, broken %v", got["waits"].Failed(), got["broken"].Failed())
@@ -76,8 +81,13 @@ func TestARetriedKustomizationTellsWhy(t *testing.T) {
 			Type:           corev1.EventTypeWarning, Reason: "ReconciliationFailed", Message: name,
 		}
 	}
-	c := fakeDynamic(retrying("broken"), retrying("first-try"))
-	c.Kube = fake.NewClientset(event("the cause", "broken", "main@sha1:new"), event("an older cause", "first-try", "main@sha1:old"))
+	now := metav1.NewTime(time.Now())
+	changed := retrying("taken-back")
+	changed.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "kustomize-controller", Operation: metav1.ManagedFieldsOperationApply, Time: &now}})
+	c := fakeDynamic(retrying("broken"), retrying("first-try"), changed)
+	before := event("before the change", "taken-back", "main@sha1:new")
+	before.LastTimestamp = metav1.NewTime(now.Add(-10 * time.Second))
+	c.Kube = fake.NewClientset(event("the cause", "broken", "main@sha1:new"), event("an older cause", "first-try", "main@sha1:old"), before)
 	items, err := c.Kustomizations(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -87,6 +97,9 @@ func TestARetriedKustomizationTellsWhy(t *testing.T) {
 	}
 	if i := items[1]; i.Failed() {
 		t.Errorf("first-try: %+v", i)
+	}
+	if i := items[2]; i.Failed() {
+		t.Errorf("taken-back: %+v", i)
 	}
 }
 

@@ -15,7 +15,8 @@ const revisionAnnotation = "kustomize.toolkit.fluxcd.io/revision"
 
 // explainRetries finds the failures of Kustomizations that are being tried
 // again: their Ready condition is Unknown meanwhile and the cause is only in
-// the events. An event about an older revision says nothing of this attempt.
+// the events. An event about an older revision, or from before the last change
+// of the Kustomization itself, says nothing of this attempt.
 func (c *Cluster) explainRetries(ctx context.Context, all []Item) error {
 	retried := func(i Item) bool { return i.Ready == "Unknown" && i.Attempted != "" && i.Attempted != i.Revision }
 	if c.Kube == nil || !slices.ContainsFunc(all, retried) {
@@ -33,7 +34,7 @@ func (c *Cluster) explainRetries(ctx context.Context, all []Item) error {
 		for _, e := range events.Items {
 			o := e.InvolvedObject
 			if o.Kind == "Kustomization" && o.Namespace == all[n].Namespace && o.Name == all[n].Name &&
-				e.Annotations[revisionAnnotation] == all[n].Attempted && e.Reason != "DependencyNotReady" {
+				e.Annotations[revisionAnnotation] == all[n].Attempted && !eventTime(e).Before(all[n].changed) && e.Reason != "DependencyNotReady" {
 				all[n].Retrying, all[n].Reason, all[n].Message = true, e.Reason, e.Message
 			}
 		}
@@ -41,11 +42,11 @@ func (c *Cluster) explainRetries(ctx context.Context, all []Item) error {
 	return nil
 }
 
-// falseCondition returns a condition that is False.
-func falseCondition(o *unstructured.Unstructured, kind string) (reason, message string, found bool) {
+// condition returns a condition that has the status.
+func condition(o *unstructured.Unstructured, kind, status string) (reason, message string, found bool) {
 	conds, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
 	for _, x := range conds {
-		if c, ok := x.(map[string]any); ok && c["type"] == kind && c["status"] == "False" {
+		if c, ok := x.(map[string]any); ok && c["type"] == kind && c["status"] == status {
 			reason, _ = c["reason"].(string)
 			message, _ = c["message"].(string)
 			return reason, message, true

@@ -57,6 +57,11 @@ func (s *Status) Problems() []string {
 			}
 		}
 	}
+	for _, i := range s.Services {
+		if i.Failed() && !unpublished(i) {
+			add("service %s: %s: %s", i.Name, i.Reason, i.Message)
+		}
+	}
 	for _, u := range s.URLs {
 		if !u.OK() {
 			add("url %s: %s", u.URL, cmp.Or(u.Error, "answers "+u.Answer))
@@ -79,7 +84,8 @@ func (s *Status) failed(x Stack) bool {
 	return !reverted && !x.Busy()
 }
 
-// Waiting lists what is neither well nor failed: it still works or waits.
+// Waiting lists what of the platform is neither well nor failed: it still works
+// or waits. Services are left out: each is its owner's, who publishes whenever.
 func (s *Status) Waiting() []string {
 	var out []string
 	for _, x := range s.Stacks {

@@ -32,6 +32,8 @@ type Status struct {
 	Kustomizations []observe.Item `json:"kustomizations"`
 	HelmReleases   []observe.Item `json:"helmReleases"`
 	Apps           []observe.App  `json:"apps"`
+	// Services are the Kustomizations of the services.
+	Services []observe.Item `json:"services,omitempty"`
 	// Deployment is the bootstrap: the last `cdk deploy` by `up`.
 	Deployment *deploy.Result `json:"deployment,omitempty"`
 	// Pipelines are the last executions of each.
@@ -115,6 +117,7 @@ func Collect(ctx context.Context, d *layout.Dir, limit time.Duration) (*Status, 
 		c.ask("sources", func() (err error) { s.Sources, err = k.GitRepositories(ctx); return })
 		c.ask("Kustomizations", func() (err error) { s.Kustomizations, err = k.Kustomizations(ctx); return })
 		c.ask("HelmReleases", func() (err error) { s.HelmReleases, err = k.HelmReleases(ctx); return })
+		c.ask("services", func() (err error) { s.Services, err = k.Services(ctx); return })
 		c.ask("apps", func() (err error) { s.Apps, err = k.Apps(ctx); return })
 	}
 	c.wg.Wait()
@@ -170,6 +173,7 @@ func urls(p layout.Ports) []URL {
 		{Name: "Ghost admin", URL: fmt.Sprintf("https://ghost.localhost:%d/ghost/", p[layout.HTTPS])},
 		{Name: "AWS API", URL: p.URL(layout.AWS)},
 		{Name: "Git", URL: p.URL(layout.Git) + "/platform.git"},
+		{Name: "Manifests", URL: p.URL(layout.Git) + "/manifests.git"},
 	}
 }
 

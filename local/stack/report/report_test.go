@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,6 +39,7 @@ func healthy() *Status {
 		Kustomizations: []observe.Item{item("flux-system", "apps", rev)},
 		HelmReleases:   []observe.Item{item("kube-system", "aws-load-balancer-controller", "3.2.2")},
 		Apps:           []observe.App{{Namespace: "ghost", Name: "ghost", Ready: 2, Wanted: 2, Updated: 2, Total: 2}},
+		Services:       []observe.Item{item("services", "npm", "local/npm@sha1:0123456789abcdef0123456789abcdef01234567")},
 		Deployment:     &deploy.Result{Number: 3, Commit: "0123456789abcdef", Subject: "Make the database larger than it was", OK: true, Started: now.Add(-2 * time.Minute), Ended: now.Add(-time.Minute)},
 		Pipelines: []*pipelines.Execution{
 			{ID: "5e0c6f1a-", Pipeline: "local-app-resources", Status: pipelines.Succeeded, Commit: "0123456789abcdef", Stage: "Deploy", Ended: now.Add(-90 * time.Second)},
@@ -62,6 +64,13 @@ func broken() *Status {
 		{Namespace: "flux-system", Name: "platform-configs", Ready: "Unknown", Reason: "Progressing"},
 	}
 	s.Apps[0] = observe.App{Namespace: "ghost", Name: "ghost", Ready: 2, Wanted: 2, Updated: 1, Total: 3, Broken: true, Cause: `ImagePullBackOff: Back-off pulling image "docker.io/library/ghost:9.9.9"`}
+	s.Services = []observe.Item{
+		{Namespace: "services", Name: "github", Ready: "False", Reason: "ArtifactFailed", Message: "Source artifact not found, retrying in 2s"},
+		{Namespace: "services", Name: "info", Ready: "False", Reason: "ReconciliationFailed", Message: "ConfigMap/npm/x dry-run failed (Forbidden)"},
+	}
+	for n := range listed {
+		s.Services = append(s.Services, observe.Item{Namespace: "services", Name: fmt.Sprintf("s%d", n), Ready: "True"})
+	}
 	s.URLs[0].Answer = "503"
 	s.Unknown = []string{"stacks: context deadline exceeded"}
 	return s

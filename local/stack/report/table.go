@@ -95,6 +95,7 @@ func (s *Status) rows(now time.Time) []row {
 	for _, a := range s.Apps {
 		out = append(out, row{"app", a.Namespace + "/" + a.Name, appState(a), fmt.Sprintf("%d of %d", a.Ready, a.Wanted)})
 	}
+	out = append(out, services(s.Services)...)
 	for _, u := range s.URLs {
 		state := u.Answer
 		switch {

@@ -26,13 +26,19 @@ type Commit struct {
 	ID, Parent string
 	// Files are the paths that changed.
 	Files []string
+	// Merged tells that the branch has what the checkout does not have, such as
+	// an image tag that Flux wrote, and that the commit leaves it there.
+	Merged bool
+
+	checkout string // a commit with the working tree as it was
 }
 
 // Unchanged reports whether there was nothing to commit.
 func (c Commit) Unchanged() bool { return c.ID == c.Parent }
 
 // Build commits the tracked and the untracked, not ignored files of the
-// working tree. Nothing is pushed.
+// working tree, merged with what others committed to the branch since the last
+// push from here. Nothing is pushed.
 func (b Builder) Build(ctx context.Context, message string) (Commit, error) {
 	if err := check(ctx, b.Repo); err != nil {
 		return Commit{}, err
@@ -51,25 +57,40 @@ func (b Builder) Build(ctx context.Context, message string) (Commit, error) {
 	if err != nil {
 		return Commit{}, err
 	}
+	merged, err := b.merge(ctx, parent, tree)
+	if err != nil {
+		return Commit{}, err
+	}
+	c := Commit{ID: parent, Parent: parent, Merged: merged != tree}
+	if c.checkout, err = b.commitTree(ctx, message, tree, parent); err != nil {
+		return Commit{}, err
+	}
 	old, err := git(ctx, b.Scratch, nil, "rev-parse", parent+"^{tree}")
 	if err != nil {
 		return Commit{}, err
 	}
-	if tree == old {
-		return Commit{ID: parent, Parent: parent}, nil
+	if merged == old {
+		return c, b.note(ctx, c)
 	}
-	id, err := git(ctx, b.Scratch, b.identity(ctx), "commit-tree", "-p", parent, "-m", message, tree)
-	if err != nil {
-		return Commit{}, err
+	if c.ID = c.checkout; c.Merged {
+		if c.ID, err = b.commitTree(ctx, message, merged, parent); err != nil {
+			return Commit{}, err
+		}
 	}
-	files, err := Changed(ctx, b.Scratch, parent, id)
-	return Commit{ID: id, Parent: parent, Files: files}, err
+	c.Files, err = Changed(ctx, b.Scratch, parent, c.ID)
+	return c, err
+}
+
+func (b Builder) commitTree(ctx context.Context, message, tree, parent string) (string, error) {
+	return git(ctx, b.Scratch, b.identity(ctx), "commit-tree", "-p", parent, "-m", message, tree)
 }
 
 // Push sends a commit to the branch of the repository at url.
 func (b Builder) Push(ctx context.Context, c Commit, url string) error {
-	_, err := git(ctx, b.Scratch, nil, "push", "--quiet", url, c.ID+":refs/heads/"+Branch)
-	return err
+	if _, err := git(ctx, b.Scratch, nil, "push", "--quiet", url, c.ID+":refs/heads/"+Branch); err != nil {
+		return err
+	}
+	return b.note(ctx, c)
 }
 
 // prepare makes the builder's repository and fetches the branch into it.

@@ -14,8 +14,8 @@ import (
 // Branch is the branch that Flux and the deployer follow.
 const Branch = "main"
 
-// git runs git in dir and returns its trimmed output. Variables by which a
-// hook or an editor points git elsewhere are removed.
+// git runs git in dir and returns its trimmed output, also beside an error.
+// Variables by which a hook or an editor points git elsewhere are removed.
 func git(ctx context.Context, dir string, env []string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = dir
@@ -26,7 +26,7 @@ func git(ctx context.Context, dir string, env []string, args ...string) (string,
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
-		return "", fmt.Errorf("git %s: %s", args[0], firstLine(errs.String(), err))
+		return strings.TrimSpace(out.String()), fmt.Errorf("git %s: %s", args[0], firstLine(errs.String(), err))
 	}
 	return strings.TrimSpace(out.String()), nil
 }
@@ -92,7 +92,10 @@ func Seed(ctx context.Context, repo, bare string) (bool, error) {
 	if _, err := git(ctx, bare, nil, "config", "receive.shallowUpdate", "true"); err != nil {
 		return false, err
 	}
-	_, err := git(ctx, repo, nil, "push", "--quiet", "--no-verify", bare, "HEAD:refs/heads/"+Branch)
+	if _, err := git(ctx, repo, nil, "push", "--quiet", "--no-verify", bare, "HEAD:refs/heads/"+Branch); err != nil {
+		return false, err
+	}
+	_, err := git(ctx, bare, nil, "update-ref", checkoutRef, "refs/heads/"+Branch)
 	return err == nil, err
 }
 
@@ -135,6 +138,20 @@ func Export(ctx context.Context, bare, commit, dir string, keep ...string) error
 	defer os.Remove(index)
 	_, err = git(ctx, dir, []string{"GIT_DIR=" + bare, "GIT_WORK_TREE=" + dir, "GIT_INDEX_FILE=" + index}, "read-tree", "--reset", "-u", commit)
 	return err
+}
+
+// Extract writes those files and folders of a commit to dir that the commit has,
+// and reports whether there are any.
+func Extract(ctx context.Context, bare, commit, dir string, paths ...string) (bool, error) {
+	have, err := git(ctx, bare, nil, append([]string{"ls-tree", "--name-only", "--full-tree", commit, "--"}, paths...)...)
+	if err != nil || have == "" {
+		return false, err
+	}
+	index := dir + ".index"
+	defer os.Remove(index)
+	args := append([]string{"checkout", "--quiet", commit, "--"}, strings.Split(have, "\n")...)
+	_, err = git(ctx, dir, []string{"GIT_DIR=" + bare, "GIT_WORK_TREE=" + dir, "GIT_INDEX_FILE=" + index}, args...)
+	return err == nil, err
 }
 
 // Contains reports whether commit is part of the history of head.

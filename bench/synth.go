@@ -1,0 +1,186 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"k8s-plus-aws-gitops/bench/result"
+)
+
+// variant is one command that is measured.
+type variant struct {
+	name string
+	dir  string
+	env  []string
+	argv []string
+	// before runs untimed ahead of each run.
+	before func() error
+}
+
+// cost is what one run took.
+type cost struct{ cpu, wall time.Duration }
+
+// synth measures CDK's synthesis beside a peer, cdk-eks-blueprints, the framework a user of CDK on EKS would otherwise
+// pick, with the same controllers (bench/peer). Runs are interleaved and the median is reported.
+func synth(root string, runs int) ([]result.Line, error) {
+	scratch, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(scratch)
+	variants := synthVariants(root, scratch)
+	costs := map[string][]cost{}
+	for i := range runs {
+		for _, v := range variants {
+			fmt.Fprintf(os.Stderr, "run %d of %d: %s\n", i+1, runs, v.name)
+			c, err := measure(v)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", v.name, err)
+			}
+			costs[v.name] = append(costs[v.name], c)
+		}
+	}
+	counts, err := resourceCounts(scratch, variants)
+	return append(summarise(variants, costs), counts...), err
+}
+
+// synthVariants lists the commands: the peer first, since the rest is held
+// against it.
+func synthVariants(root, scratch string) []variant {
+	context := `{"env":"dev"}`
+	base := []string{"CDK_DISABLE_CLI_TELEMETRY=true"}
+	direct := func(name string, env ...string) variant {
+		return variant{
+			name: name, dir: root, argv: []string{filepath.Join(root, "bin/app")},
+			env: append(env, "CDK_OUTDIR="+filepath.Join(scratch, strings.ReplaceAll(name, " ", "-")), "CDK_CONTEXT_JSON="+mergedContext(root, context)),
+		}
+	}
+	return []variant{
+		{
+			name: "peer synth", dir: filepath.Join(root, "bench/peer"), argv: []string{"node", "app.js"},
+			env: append(base, "CDK_OUTDIR="+filepath.Join(scratch, "peer-synth")),
+		},
+		direct("synth"),
+		direct("synth without validation", "CDK_VALIDATION=false"),
+		{
+			name: "edit to synth done", dir: root,
+			argv: []string{filepath.Join(root, "node_modules/.bin/cdk"), "synth", "--quiet", "--no-lookups", "--context", "env=dev", "--output", filepath.Join(scratch, "edit"), "**"},
+			env:  base, before: func() error { return touch(filepath.Join(root, "infrastructure/network.go")) },
+		},
+	}
+}
+
+// mergedContext is what the CDK CLI hands to the app: cdk.json's context and
+// the command line's.
+func mergedContext(root, extra string) string {
+	var file struct {
+		Context map[string]any `json:"context"`
+	}
+	data, err := os.ReadFile(filepath.Join(root, "cdk.json"))
+	if err == nil {
+		err = json.Unmarshal(data, &file)
+	}
+	if err != nil {
+		return extra
+	}
+	if err := json.Unmarshal([]byte(extra), &file.Context); err != nil {
+		return extra
+	}
+	merged, err := json.Marshal(file.Context)
+	if err != nil {
+		return extra
+	}
+	return string(merged)
+}
+
+func touch(path string) error {
+	now := time.Now()
+	return os.Chtimes(path, now, now)
+}
+
+func measure(v variant) (cost, error) {
+	if v.before != nil {
+		if err := v.before(); err != nil {
+			return cost{}, err
+		}
+	}
+	cmd := exec.Command(v.argv[0], v.argv[1:]...)
+	cmd.Dir, cmd.Env = v.dir, append(os.Environ(), v.env...)
+	began := time.Now()
+	output, err := cmd.CombinedOutput()
+	wall := time.Since(began)
+	if err != nil {
+		return cost{}, fmt.Errorf("%w\n%s", err, output)
+	}
+	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	cpu := time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	return cost{cpu: cpu, wall: wall}, nil
+}
+
+func median(of []cost, pick func(cost) time.Duration) float64 {
+	values := make([]time.Duration, len(of))
+	for i, c := range of {
+		values[i] = pick(c)
+	}
+	return result.Median(values).Seconds()
+}
+
+func summarise(variants []variant, costs map[string][]cost) []result.Line {
+	peer := costs[variants[0].name]
+	var results []result.Line
+	for _, v := range variants {
+		for unit, pick := range map[string]func(cost) time.Duration{
+			"CPU s":  func(c cost) time.Duration { return c.cpu },
+			"wall s": func(c cost) time.Duration { return c.wall },
+		} {
+			results = append(results, result.Of(v.name, median(costs[v.name], pick), unit, variants[0].name, median(peer, pick)))
+		}
+	}
+	slices.SortStableFunc(results, func(a, b result.Line) int {
+		return strings.Compare(a.Unit, b.Unit)
+	})
+	return results
+}
+
+// resourceCounts says how much each side synthesizes, because a faster synth
+// of fewer resources proves nothing.
+func resourceCounts(scratch string, variants []variant) ([]result.Line, error) {
+	var results []result.Line
+	for _, v := range variants[:2] {
+		count, err := countResources(filepath.Join(scratch, strings.ReplaceAll(v.name, " ", "-")))
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, result.Line{Name: v.name, Value: float64(count), Unit: "resources", Against: variants[0].name})
+	}
+	for i := range results {
+		results[i].Ratio = results[i].Value / results[0].Value
+	}
+	return results, nil
+}
+
+func countResources(dir string) (int, error) {
+	count := 0
+	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".template.json") {
+			return err
+		}
+		var template struct {
+			Resources map[string]json.RawMessage
+		}
+		data, err := os.ReadFile(path)
+		if err == nil {
+			err = json.Unmarshal(data, &template)
+		}
+		count += len(template.Resources)
+		return err
+	})
+	return count, err
+}

@@ -1,0 +1,103 @@
+package infrastructure
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// gates of a Deployment, as the FluxInstance's patches set them.
+func gates(t *testing.T, deployment string) map[string]string {
+	t.Helper()
+	raw, err := json.Marshal((&Cluster{}).fluxInstance())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var instance struct {
+		Spec struct {
+			Kustomize struct {
+				Patches []struct {
+					Target struct{ Kind, Name string }
+					Patch  string
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(raw, &instance); err != nil {
+		t.Fatal(err)
+	}
+	set := map[string]string{}
+	for _, p := range instance.Spec.Kustomize.Patches {
+		if p.Target.Kind != "Deployment" || !regexp.MustCompile("^(?:"+p.Target.Name+")$").MatchString(deployment) {
+			continue
+		}
+		for _, match := range regexp.MustCompile(`--feature-gates=(\w+)=(\w+)`).FindAllStringSubmatch(p.Patch, -1) {
+			set[match[1]] = match[2]
+		}
+	}
+	return set
+}
+
+// A controller ends at once when it does not know a feature gate, so each gate is one of the pinned version, and is not its
+// default already. What the platform counts on without setting it, is the default.
+func TestFeatureGates(t *testing.T) {
+	out, err := exec.Command("go", "env", "GOMODCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		controller string
+		set, count map[string]string
+	}{
+		{"kustomize-controller", map[string]string{"CancelHealthCheckOnNewRevision": "true"}, map[string]string{"StrictPostBuildSubstitutions": "true"}},
+		{"helm-controller", map[string]string{"CancelHealthCheckOnNewRevision": "true"}, nil},
+		{"source-controller", nil, nil},
+	} {
+		got := gates(t, c.controller)
+		if len(got) != len(c.set) {
+			t.Errorf("%s gets %v, want %v", c.controller, got, c.set)
+		}
+		known := defaults(t, strings.TrimSpace(string(out)), c.controller)
+		for name, value := range c.set {
+			if got[name] != value {
+				t.Errorf("%s: %s is %q, want %s", c.controller, name, got[name], value)
+			}
+			if known != nil && (known[name] == "" || known[name] == value) {
+				t.Errorf("%s of the pinned version has %s=%q by default: nothing to set, or no such gate", c.controller, name, known[name])
+			}
+		}
+		for name, value := range c.count {
+			if known != nil && known[name] != value {
+				t.Errorf("%s of the pinned version has %s=%q by default, the platform counts on %s: set it in infrastructure/flux.go", c.controller, name, known[name], value)
+			}
+		}
+	}
+}
+
+// defaults reads the feature gates of the version that the local system builds; nil while its module is not in the cache.
+func defaults(t *testing.T, cache, controller string) map[string]string {
+	t.Helper()
+	module := "github.com/fluxcd/" + controller
+	content, err := os.ReadFile(filepath.Join("..", "local", "programs", controller, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	match := regexp.MustCompile(regexp.QuoteMeta(module) + ` (v[0-9.]+)`).FindSubmatch(content)
+	if match == nil {
+		t.Fatalf("local/programs/%s/go.mod does not require %s", controller, module)
+	}
+	source, err := os.ReadFile(filepath.Join(cache, module+"@"+string(match[1]), "internal", "features", "features.go"))
+	if err != nil {
+		t.Logf("%s %s is not in the module cache; only the gates that are set were compared", module, match[1])
+		return nil
+	}
+	known := map[string]string{}
+	for _, line := range regexp.MustCompile(`(?m)^\t(\w+): +(true|false),$`).FindAllSubmatch(source, -1) {
+		known[string(line[1])] = string(line[2])
+	}
+	return known
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"k8s-plus-aws-gitops/config"
+)
+
+// otherRights is what each role outside of the delivery stacks may do, by logical id without its hash: managed policies by
+// name, and "action resource". A role that is not here fails the test, and so does anything more. The load balancer
+// controller's role is compared with upstream's policy in TestLoadBalancerControllerRole.
+func otherRights(env config.Environment) map[string][]string {
+	function := []string{"managed service-role/AWSLambdaBasicExecutionRole", "managed service-role/AWSLambdaVPCAccessExecutionRole"}
+	const handler = "ClusterKubectlProviderHandler.Arn"
+	secrets := "arn:aws:secretsmanager:" + env.Region + ":" + env.Account + ":secret:/" + env.Name + "/*"
+	all := map[string][]string{
+		"VPCFlowLogsRole": {"logs:CreateLogStream VPCFlowLogs.Arn", "logs:DescribeLogStreams VPCFlowLogs.Arn", "logs:PutLogEvents VPCFlowLogs.Arn"},
+		"ClusterRole":     {"managed AmazonEKSClusterPolicy"},
+		"NodeRole":        {"managed AmazonEC2ContainerRegistryPullOnly", "managed AmazonEKSWorkerNodePolicy"},
+		"CNIRole":         {"managed AmazonEKS_CNI_Policy"},
+		// The function that runs kubectl and helm; it pulls charts from ECR and, where it exists, ECR Public.
+		"ClusterKubectlProviderHandlerServiceRole": append([]string{
+			"eks:DescribeCluster Cluster.Arn", "managed AmazonEC2ContainerRegistryReadOnly", "managed AmazonElasticContainerRegistryPublicReadOnly"}, function...),
+		"ClusterKubectlProviderframeworkonEventServiceRole": append([]string{
+			"lambda:GetFunction " + handler, "lambda:InvokeFunction " + handler, "lambda:InvokeFunction " + handler + ":*"}, function...),
+		"Roleexternaldns": {
+			"route53:ChangeResourceRecordSets ZONE", "route53:ListHostedZones *", "route53:ListResourceRecordSets ZONE", "route53:ListTagsForResources ZONE"},
+		"Roleexternalsecrets": {
+			"kms:Decrypt DATAKEY", "secretsmanager:DescribeSecret " + secrets, "secretsmanager:GetResourcePolicy " + secrets,
+			"secretsmanager:GetSecretValue " + secrets, "secretsmanager:ListSecretVersionIds " + secrets},
+		"Role": {
+			"s3:AbortMultipartUpload Bucketcontent.Arn/*", "s3:DeleteObject Bucketcontent.Arn/*", "s3:GetObject Bucketcontent.Arn/*",
+			"s3:ListBucket Bucketcontent.Arn", "s3:ListMultipartUploadParts Bucketcontent.Arn/*", "s3:PutObject Bucketcontent.Arn/*"},
+	}
+	if env.UpdatesImages() {
+		all["Roleimagereflectorcontroller"] = []string{
+			"ecr:GetAuthorizationToken *", "ecr:ListImages arn:aws:ecr:" + env.Region + ":" + env.Account + ":repository/" + env.Name + "/ghost"}
+	}
+	for _, rights := range all {
+		slices.Sort(rights)
+	}
+	return all
+}
+
+// idHash ends a logical id.
+var idHash = regexp.MustCompile(`[0-9A-F]{8}$`)
+
+// plain writes a value of a template: references by logical id without the hash, conditions as if they held.
+func plain(value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case map[string]any:
+		for function, argument := range v {
+			list := asList(argument)
+			switch function {
+			case "Ref":
+				return map[any]string{"AWS::Partition": "aws"}[argument]
+			case "Fn::GetAtt":
+				return idHash.ReplaceAllString(plain(list[0]), "") + "." + plain(list[1])
+			case "Fn::Join":
+				var parts []string
+				for _, part := range asList(list[1]) {
+					parts = append(parts, plain(part))
+				}
+				return strings.Join(parts, plain(list[0]))
+			case "Fn::If":
+				return plain(list[1])
+			case "Fn::ImportValue":
+				return "import " + plain(argument)
+			}
+		}
+	}
+	return text(value)
+}
+
+// anywhere replaces what differs between environments.
+func anywhere(resource string) string {
+	switch {
+	case strings.HasPrefix(resource, "arn:aws:route53:::hostedzone/"):
+		return "ZONE"
+	case strings.HasPrefix(resource, "import ") && strings.Contains(resource, "-network:ExportsOutputFnGetAttDataKey"):
+		return "DATAKEY"
+	}
+	return resource
+}
+
+// rightsIn collects what the roles of a template may do.
+func rightsIn(t *testing.T, parsed template) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	add := func(role string, statements any) {
+		for _, s := range asList(statements) {
+			if get(s, "Effect") != "Allow" || get(s, "NotAction") != nil || get(s, "NotResource") != nil {
+				t.Errorf("%s: an unusual statement: %s", role, text(s))
+			}
+			for _, action := range asList(get(s, "Action")) {
+				for _, resource := range asList(get(s, "Resource")) {
+					found[role] = append(found[role], fmt.Sprint(action, " ", anywhere(plain(resource))))
+				}
+			}
+		}
+	}
+	for id, r := range parsed.Resources {
+		name := idHash.ReplaceAllString(id, "")
+		switch r.Type {
+		case "AWS::IAM::Role":
+			found[name] = append(found[name], []string{}...)
+			for _, policy := range asList(r.Properties["ManagedPolicyArns"]) {
+				found[name] = append(found[name], "managed "+strings.TrimPrefix(plain(policy), "arn:aws:iam::aws:policy/"))
+			}
+			for _, policy := range asList(r.Properties["Policies"]) {
+				add(name, get(policy, "PolicyDocument", "Statement"))
+			}
+		case "AWS::IAM::Policy":
+			if r.Properties["Users"] != nil || r.Properties["Groups"] != nil {
+				t.Errorf("%s is for users or groups", id)
+			}
+			for _, role := range asList(r.Properties["Roles"]) {
+				add(idHash.ReplaceAllString(fmt.Sprint(get(role, "Ref")), ""), get(r.Properties, "PolicyDocument", "Statement"))
+			}
+		default:
+			if strings.HasPrefix(r.Type, "AWS::IAM::") {
+				t.Errorf("%s is a %s: give rights to roles, by policies inside", id, r.Type)
+			}
+		}
+	}
+	return found
+}
+
+// Every role of every stack may do exactly what is written here; the delivery stacks' are in TestDeliveryRoles.
+func TestRoles(t *testing.T) {
+	templates := sampleApp(t)
+	for _, env := range environments(t, sample(t), "") {
+		got := map[string][]string{}
+		for _, stack := range []string{"network", "cluster", "ghost"} {
+			maps.Copy(got, rightsIn(t, templates[env.StackName(stack)]))
+		}
+		delete(got, "Roleawsloadbalancercontroller")
+		for _, rights := range got {
+			slices.Sort(rights)
+		}
+		if diff := cmp.Diff(otherRights(env), got); diff != "" {
+			t.Errorf("%s: rights (-wanted +template):\n%s", env.Name, diff)
+		}
+	}
+	for stack := range templates {
+		if part := stack[strings.LastIndex(stack, "-")+1:]; !slices.Contains([]string{"network", "cluster", "ghost", "delivery"}, part) {
+			t.Errorf("stack %s: no test reads its roles", stack)
+		}
+	}
+}
