@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -86,13 +87,34 @@ func remove(tmp string) error {
 				return err
 			}
 		}
-		cmd := exec.Command(tool, "local", "reset", "--yes", "--state", dir.Root)
-		cmd.Dir, cmd.SysProcAttr = repo, &syscall.SysProcAttr{Setpgid: true}
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return errors.Join(err, errors.New(lastText(string(out))))
+		if err := until(context.Background(), 5*time.Minute, "the system to stop", func() error {
+			interruptHolder(dir)
+			cmd := exec.Command(tool, "local", "reset", "--yes", "--state", dir.Root)
+			cmd.Dir, cmd.SysProcAttr = repo, &syscall.SysProcAttr{Setpgid: true}
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				err = errors.Join(err, errors.New(lastText(string(out))))
+			}
+			return err
+		}); err != nil {
+			return err
 		}
 	}
 	return os.RemoveAll(tmp)
+}
+
+// interruptHolder interrupts the command that a killed test left at work on the
+// state, such as `gitops local up`: it holds the lock that reset needs.
+func interruptHolder(dir *layout.Dir) {
+	lock := flock.New(dir.Path("run", "command.lock"))
+	if ok, err := lock.TryLock(); err != nil || ok {
+		_ = lock.Close()
+		return // nobody is at work
+	}
+	var holder struct{ PID int }
+	if raw, err := os.ReadFile(dir.Path("run", "command.json")); err == nil && json.Unmarshal(raw, &holder) == nil && holder.PID > 1 {
+		_ = syscall.Kill(holder.PID, syscall.SIGINT)
+	}
 }
 
 // errInterrupted is the cause of an end that somebody wanted.
