@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -94,6 +95,9 @@ func remove(tmp string) error {
 	return os.RemoveAll(tmp)
 }
 
+// errInterrupted is the cause of an end that somebody wanted.
+var errInterrupted = errors.New("interrupted")
+
 // interruptible returns a context that ends with the first interrupt, with the
 // end of `go test`, and in time before its -timeout, which would end the test
 // without its clean-up. The cause says which.
@@ -120,11 +124,11 @@ func interruptible(t *testing.T) context.Context {
 				return
 			case s := <-signals:
 				signal.Stop(signals) // the second one ends the test at once
-				cancel(errors.New("interrupted: " + s.String()))
+				cancel(fmt.Errorf("%w: %s", errInterrupted, s))
 				return
 			case <-tick.C:
 				if os.Getppid() != parent {
-					cancel(errors.New("interrupted: go test has ended"))
+					cancel(fmt.Errorf("%w: go test has ended", errInterrupted))
 					return
 				}
 			}

@@ -92,7 +92,7 @@ func (s *system) clone() {
 		cmd.Dir, cmd.Stdin, cmd.Stderr = dir, bytes.NewReader(in), os.Stderr
 		out, err := cmd.Output()
 		if err != nil {
-			s.t.Fatalf("%s %v: %v", name, args, err)
+			s.t.Fatalf("%s %v: %v", name, args, errors.Join(context.Cause(s.ctx), err))
 		}
 		return out
 	}
@@ -155,7 +155,9 @@ func (s *system) step(name string, run func(context.Context) (string, error)) {
 		if err != nil {
 			s.failed, x.Detail = true, err.Error()
 			t.Error(err)
-			t.Log(s.diagnosis())
+			if !errors.Is(context.Cause(s.ctx), errInterrupted) {
+				t.Log(s.diagnosis())
+			}
 		}
 		s.steps = append(s.steps, x)
 	})

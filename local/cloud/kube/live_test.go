@@ -132,9 +132,9 @@ func TestLiveValueAndPatch(t *testing.T) {
 	ctx := t.Context()
 	value := lookup(t, "Custom::AWSCDK-EKS-KubernetesObjectValue")
 	result, err := value.Create(ctx, r, resources.Properties{
-		"ObjectType": "service", "ObjectName": "kubernetes", "ObjectNamespace": "default", "JsonPath": ".spec.clusterIP", "TimeoutSeconds": 10,
+		"ObjectType": "service", "ObjectName": "kubernetes", "ObjectNamespace": "default", "JsonPath": ".spec.clusterIP", "TimeoutSeconds": 120,
 	})
-	if err != nil || result.Attributes["Value"] != "10.96.0.1" {
+	if err != nil || result.Attributes["Value"] != "172.20.0.1" {
 		t.Errorf("value: %+v, %v", result, err)
 	}
 	_, err = value.Create(ctx, r, resources.Properties{

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -87,19 +88,23 @@ func runMoto(python string) (*mototest.Server, error) {
 type stack struct {
 	t        *testing.T
 	services *Services
+	name     string
 	results  map[string]Result
 }
 
+// stacks counts them: a test that runs twice must not find what it made before.
+var stacks atomic.Int32
+
 func newStack(t *testing.T) *stack {
-	return &stack{t: t, services: services(t), results: map[string]Result{}}
+	return &stack{t: t, services: services(t), name: fmt.Sprintf("test%d", stacks.Add(1)), results: map[string]Result{}}
 }
 
 func (s *stack) request(kind, id string) *Request {
-	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(s.t.Name())) + "-" + id
+	name := s.name + "-" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(s.t.Name())) + "-" + id
 	return &Request{
-		Services: s.services, StackName: "test", StackID: "arn:aws:cloudformation:eu-west-1:000000000000:stack/test/1",
+		Services: s.services, StackName: s.name, StackID: "arn:aws:cloudformation:eu-west-1:000000000000:stack/" + s.name + "/1",
 		LogicalID: id, Type: kind,
-		Tags: map[string]string{"environment": "local", "aws:cloudformation:stack-name": "test", "aws:cloudformation:logical-id": id},
+		Tags: map[string]string{"environment": "local", "aws:cloudformation:stack-name": s.name, "aws:cloudformation:logical-id": id},
 		Name: func(limit int, lower bool) string {
 			n := name
 			if lower {
