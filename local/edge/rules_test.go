@@ -39,7 +39,7 @@ func TestPattern(t *testing.T) {
 	if pattern(strings.Repeat("a*", 50) + "b").match(long) {
 		t.Error("matched")
 	}
-	if d := time.Since(begin); d > time.Second {
+	if d := time.Since(begin); d > time.Minute { // an instant; with backtracking, years
 		t.Errorf("took %s", d)
 	}
 }

@@ -3,7 +3,6 @@ package nodezoo
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"k8s-plus-aws-gitops/internal/freeport"
 )
 
 // serve starts a service with variables.
@@ -90,16 +91,11 @@ func TestRun(t *testing.T) {
 
 // TestRunEnds is a pod that is told to end.
 func TestRunEnds(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := freeport.Address(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- Run(ctx, Config{Service: "npm", Listen: address}) }()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(5 * time.Minute)
 	for {
 		resp, err := http.Get("http://" + address + "/healthz") //nolint:noctx // of this test
 		if err == nil {

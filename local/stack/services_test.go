@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -23,6 +24,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"k8s-plus-aws-gitops/internal/freeport"
 	"k8s-plus-aws-gitops/local/git"
 	"k8s-plus-aws-gitops/local/stack/layout"
 	"k8s-plus-aws-gitops/local/stack/progress"
@@ -156,10 +158,7 @@ func newWorld(t *testing.T) *world {
 // serve runs the Git server.
 func (w *world) serve(t *testing.T) {
 	t.Helper()
-	ports, err := w.up.Dir.ChoosePorts()
-	if err != nil {
-		t.Fatal(err)
-	}
+	ports := layout.Ports{layout.Git: freeport.Port(t)}
 	w.up.ports[layout.Git] = ports[layout.Git]
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -172,11 +171,15 @@ func (w *world) serve(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	deadline := time.Now().Add(time.Minute)
-	for free := true; free; time.Sleep(10 * time.Millisecond) {
-		free = w.up.Dir.CheckFree(ports, layout.Git) == nil
+	// Asked by a connection: to look whether the port is free would mean to listen on it, in the server's way.
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		conn, err := net.Dial("tcp", ports.Addr(layout.Git))
+		if err == nil {
+			conn.Close()
+			return
+		}
 		if time.Now().After(deadline) {
-			t.Fatal("the Git server does not listen")
+			t.Fatalf("the Git server does not listen: %v", err)
 		}
 	}
 }

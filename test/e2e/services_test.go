@@ -38,7 +38,7 @@ func (s *system) services() {
 }
 
 // patient is how long a service may take: a rollout with its probes, and Flux's retries, on a machine that is busy.
-const patient = 6 * time.Minute
+const patient = 15 * time.Minute
 
 // serviceLine is a line of `gitops service status`.
 type serviceLine struct{ Service, Branch, Commit, Applied, Ready, Message string }
