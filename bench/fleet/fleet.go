@@ -35,7 +35,7 @@ const (
 	// changes is how often one service is changed; the median counts.
 	changes = 3
 	// patience ends a measurement that does not come to its end.
-	patience = 20 * time.Minute
+	patience = 30 * time.Minute
 )
 
 // bench is one run.

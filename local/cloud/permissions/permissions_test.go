@@ -138,7 +138,7 @@ func TestJudge(t *testing.T) {
 	}
 	var out bytes.Buffer
 	Write(&out, got)
-	for _, line := range []string{"ns/sa           ec2:DescribeSubnets               4      allows", "ns/sa           ec2:RunInstances                  1      REFUSES", "  ns/sa: 1 of 4: ec2:CreateTags"} {
+	for _, line := range []string{"ns/sa", "      4  allows   ec2:DescribeSubnets", "      1  REFUSES  ec2:RunInstances", "  granted and never used: 1 of 4", "                  ec2:CreateTags"} {
 		if !strings.Contains(out.String(), line+"\n") {
 			t.Errorf("%q is not in:\n%s", line, out.String())
 		}

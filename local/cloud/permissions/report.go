@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -182,28 +181,28 @@ func Noted(ctx context.Context, endpoint string) ([]Call, error) {
 	return calls, json.NewDecoder(resp.Body).Decode(&calls)
 }
 
-// Write writes the verdicts as text: who called what, then what was granted and
-// never used.
+// Write writes the verdicts as text, a paragraph for each role: what its pods
+// called, then what was granted and never used.
 func Write(w io.Writer, verdicts []Verdict) {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "SERVICEACCOUNT\tACTION\tCALLS\tPOLICY")
-	for _, v := range verdicts {
+	for i, v := range verdicts {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintln(w, v.ServiceAccount)
+		if len(v.Calls) > 0 {
+			fmt.Fprintln(w, "  CALLS  POLICY   ACTION")
+		}
 		for _, c := range byAction(v.Calls) {
 			word := "allows"
 			if slices.ContainsFunc(v.Refused, func(r Call) bool { return r.Action == c.Action }) {
 				word = "REFUSES"
 			}
-			fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", v.ServiceAccount, c.Action, c.Count, word)
+			fmt.Fprintf(w, "%7d  %-7s  %s\n", c.Count, word, c.Action)
 		}
-	}
-	_ = table.Flush()
-	fmt.Fprintln(w, "\nGranted and never used:")
-	for _, v := range verdicts {
-		fmt.Fprintf(w, "  %s: %d of %d", v.ServiceAccount, len(v.Unused), v.Granted)
-		if len(v.Unused) > 0 {
-			fmt.Fprintf(w, ": %s", strings.Join(v.Unused, ", "))
+		fmt.Fprintf(w, "  granted and never used: %d of %d\n", len(v.Unused), v.Granted)
+		for _, action := range v.Unused {
+			fmt.Fprintf(w, "%18s%s\n", "", action)
 		}
-		fmt.Fprintln(w)
 	}
 }
 
