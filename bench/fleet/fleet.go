@@ -316,7 +316,7 @@ func (b *bench) cpu(title string, before, after map[string]usage) {
 	})
 	const most = 7
 	for _, name := range names[:min(most, len(names))] {
-		if total > 0 {
+		if spent[name] > 0 { // ps counts whole seconds
 			b.add(result.Of(title+": CPU of "+name, spent[name], "CPU s", "all processes", total))
 		}
 	}
