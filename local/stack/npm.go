@@ -54,6 +54,8 @@ func installed(repo string) bool {
 // npmCI installs the packages of package-lock.json.
 func npmCI(ctx context.Context, repo string, out io.Writer) error {
 	cmd := exec.CommandContext(ctx, "npm", "ci", "--no-fund", "--no-audit", "--loglevel=error")
+	// npm on node 22 and later keeps its compiled code in TMPDIR, and runs once here.
+	cmd.Env = append(os.Environ(), "NODE_DISABLE_COMPILE_CACHE=1")
 	var said bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = repo, out, io.MultiWriter(out, &said)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
