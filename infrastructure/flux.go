@@ -95,9 +95,8 @@ const (
 	// kustomizeWorkers are more than kustomize-controller's own 4, because a Kustomization that waits for the end or the
 	// health of what it made holds a worker. On removal they wait in a chain: the root, the layers, the 16 parts of the
 	// fleet, the services; with fewer workers than waiting Kustomizations nothing is left for those that are waited for,
-	// until the timeouts. More do not help a large fleet: with 128, a thousand services at once on two busy processors kept
-	// the controller's view of their objects so far behind that it gave up writing their status, and began again, without
-	// an end. The same machine finished with 32.
+	// until the timeouts. Many more can harm: with 128, a thousand services at once on two very busy processors came to a
+	// standstill of status patches that failed and reconciliations that began again; started anew with 32, it finished.
 	kustomizeWorkers = 32
 	// sourceWorkers are more than source-controller's own 2, since fetching a branch is waiting for the Git host: at half
 	// a second each, two workers need 250 s for the branches of a thousand services. More would not make it faster: 16
