@@ -175,7 +175,7 @@ func (i installation) run(ctx context.Context, dir, name string, args ...string)
 	c := exec.CommandContext(ctx, path, args...)
 	c.Dir = dir
 	c.Env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
-		"CI=true", "npm_config_update_notifier=false", "NODE_OPTIONS=", "COREPACK_ENABLE_STRICT=0")
+		"CI=true", "npm_config_update_notifier=false", "NODE_OPTIONS=", "NODE_DISABLE_COMPILE_CACHE=1", "COREPACK_ENABLE_STRICT=0")
 	c.Stdout, c.Stderr = w, w
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.WaitDelay = 5 * time.Second
