@@ -16,7 +16,7 @@ CDK    = node_modules/.bin/cdk
 GOLANGCI = $$(go -C tools/golangci-lint tool -n golangci-lint)
 
 APP_SOURCES    := go.mod go.sum $(filter-out %_test.go,$(wildcard *.go)) $(shell find config infrastructure app-resources internal \( -name '*.go' -o -name '*.json' \) -not -name '*_test.go' -not -path 'internal/manifests/*' -not -path 'internal/review/*' -not -path 'internal/services/*')
-SERVICES_SOURCES := go.mod go.sum $(shell find k8s/services internal/services config -name '*.go' -not -name '*_test.go')
+SERVICES_SOURCES := go.mod go.sum $(shell find k8s/services internal/services internal/pathfilter config -name '*.go' -not -name '*_test.go')
 GITOPS_SOURCES := go.mod go.sum $(shell find cmd local internal -type f \( -name '*.go' -o -name '*.mod' -o -name '*.sum' -o -name '*.py' -o -name '*.txt' -o -name '*.json' -o -name '*.mjs' -o -name '*.yaml' \) -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) $(shell find config -name '*.go' -not -name '*_test.go')
 
 ##@ General

@@ -129,6 +129,7 @@ var badConfigurations = []struct {
 	{name: "approval without a connection", edits: dev("delivery", map[string]any{"approval": true})},
 	{name: "path pattern with an open set", edits: set("gitops/repository/paths", map[string]any{"dockerbuild": []string{"docker[a-z"}})},
 	{name: "path pattern with open alternatives", edits: set("gitops/repository/paths", map[string]any{"dockerbuild": []string{"{a,b/**", "a}"}}), problems: 2},
+	{name: "path patterns nested and backwards", edits: set("gitops/repository/paths", map[string]any{"dockerbuild": []string{"{a,{b,c}}/**", "v[z-a]"}}), problems: 2},
 	{name: "empty connection", edits: dev("delivery", map[string]any{"connectionArn": ""})},
 	{name: "pipelines' settings without a connection", edits: dev("delivery", map[string]any{"imageUpdates": "commit"})},
 	{name: "approval as text", edits: dev("delivery", map[string]any{"approval": "yes"})},

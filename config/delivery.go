@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"k8s-plus-aws-gitops/internal/pathfilter"
 )
 
 // maxPatterns is CodePipeline's limit for the file path patterns of a trigger:
@@ -37,40 +39,19 @@ func (r *report) patterns(path string, patterns []string) {
 	}
 	for i, pattern := range patterns {
 		at := fmt.Sprintf("%s[%d]", path, i)
+		// CodePipeline refuses a bad one as well, but when the stack is deployed.
+		_, err := pathfilter.Compile(pattern)
 		switch {
 		case len(pattern) > 255:
 			r.add(at, "use at most 255 characters", "is too long")
 		case !pathPattern.MatchString(pattern) || strings.HasPrefix(pattern, "./"):
 			r.add(at, "give a path from the root of the repository without a leading / or ./, for example \"infrastructure/**\"", "%q is no path pattern", pattern)
-		case !closed(pattern):
-			r.add(at, "close each [ with ] and each { with }", "%q is no path pattern", pattern)
+		case err != nil:
+			r.add(at, "close each [ with ] and each { with }, without nesting, and write ranges upwards", "%q is no path pattern: %s", pattern, err)
 		case slices.Index(patterns, pattern) < i:
 			r.add(at, "name each pattern once", "%q is there twice", pattern)
 		}
 	}
-}
-
-// closed tells whether a pattern's sets and alternatives end: CodePipeline refuses it otherwise, when the stack is deployed.
-func closed(pattern string) bool {
-	set, alternatives := false, 0
-	for _, c := range pattern {
-		switch {
-		case c == '[' && !set:
-			set = true
-		case c == ']' && set:
-			set = false
-		case c == ']':
-			return false
-		case c == '{' && !set:
-			alternatives++
-		case c == '}' && !set:
-			alternatives--
-		}
-		if alternatives < 0 {
-			return false
-		}
-	}
-	return !set && alternatives == 0
 }
 
 // delivery checks the pipelines of an environment.

@@ -63,16 +63,22 @@ func Find(ctx context.Context, root string, c config.Config, from, to string) (*
 	if p.Files, err = r.lines("diff", "--name-only", "--no-renames", since, p.Head); err != nil {
 		return nil, err
 	}
-	p.sort(c.Repository.Paths)
+	if err := p.sort(c.Repository.Paths); err != nil {
+		return nil, err
+	}
 	p.Compare = fmt.Sprintf("https://github.com/%s/%s/compare/%s...%s?expand=1", c.Repository.Owner, c.Repository.Name, url.PathEscape(p.To.Branch), url.PathEscape(p.From.Branch))
 	return p, errors.Join(p.settings(r, since), p.versions(r, since))
 }
 
 // sort files the changed files under what they start.
-func (p *Promotion) sort(paths config.Paths) {
+func (p *Promotion) sort(paths config.Paths) error {
 	for _, file := range p.Files {
 		for name, patterns := range map[string][]string{"infrastructure": paths.Infrastructure, "app-resources": paths.AppResources, "dockerbuild": paths.Dockerbuild} {
-			if pathfilter.Any(patterns, file) {
+			found, err := pathfilter.Any(patterns, file)
+			if err != nil {
+				return err
+			}
+			if found {
 				p.Pipelines[name] = append(p.Pipelines[name], file)
 			}
 		}
@@ -81,6 +87,7 @@ func (p *Promotion) sort(paths config.Paths) {
 			p.Manifests = append(p.Manifests, file)
 		}
 	}
+	return nil
 }
 
 // repository runs git.

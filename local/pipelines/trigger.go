@@ -3,6 +3,8 @@ package pipelines
 import (
 	"slices"
 	"strings"
+
+	"k8s-plus-aws-gitops/internal/pathfilter"
 )
 
 // Trigger is an entry of a pipeline's Triggers.
@@ -35,26 +37,13 @@ func (c *Criteria) allows(name string) (bool, error) {
 	if c == nil {
 		return true, nil
 	}
-	if found, err := anyMatches(c.Excludes, name); err != nil || found {
+	if found, err := pathfilter.Any(c.Excludes, name); err != nil || found {
 		return false, err
 	}
 	if len(c.Includes) == 0 {
 		return true, nil
 	}
-	return anyMatches(c.Includes, name)
-}
-
-func anyMatches(patterns []string, name string) (bool, error) {
-	for _, p := range patterns {
-		re, err := glob(p)
-		if err != nil {
-			return false, err
-		}
-		if re.MatchString(name) {
-			return true, nil
-		}
-	}
-	return false, nil
+	return pathfilter.Any(c.Includes, name)
 }
 
 // change is what happened in the repository, as a trigger sees it.
