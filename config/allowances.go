@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -9,47 +10,38 @@ import (
 // leastReason is the least length of a reason: shorter ones explain nothing.
 const leastReason = 10
 
-// allowances checks the changes that the review lets pass. An entry that has expired is no problem here: it must not stop
+// checkAllowances checks the changes that the review lets pass. An entry that has expired is not a problem here: it must not stop
 // a deployment on the day after; the review names it.
-func (r *report) allowances(path string, e Environment) {
+func checkAllowances(f field, e Environment) {
 	first := map[string]int{}
 	for i, allowance := range e.AllowReplacement {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		if r.absentParent(at) {
-			continue
+		at := f.index(i)
+		resource := at.key("resource")
+		checkAllowedResource(resource, e.Name, allowance.Resource)
+		if earlier, twice := first[allowance.Resource]; twice {
+			resource.add("keep one of them", "must be there once, got %q, which is also in allowReplacement[%d]", allowance.Resource, earlier)
+		} else if !resource.reported() {
+			first[allowance.Resource] = i
 		}
-		if where := at + ".resource"; !r.under(where) {
-			r.allowedResource(where, e.Name, allowance.Resource)
-			if earlier, twice := first[allowance.Resource]; twice {
-				r.add(where, "keep one of them", "%q is also in allowReplacement[%d]", allowance.Resource, earlier)
-			} else {
-				first[allowance.Resource] = i
-			}
+		if _, err := time.Parse(time.DateOnly, allowance.Until); err != nil {
+			at.key("until").add("write it as YYYY-MM-DD, for example \"2026-12-31\"", "must be a day, got %q", allowance.Until)
 		}
-		if where := at + ".until"; !r.under(where) {
-			if _, err := time.Parse(time.DateOnly, allowance.Until); err != nil {
-				r.add(where, "write a day as YYYY-MM-DD, for example \"2026-12-31\"", "%q is no day", allowance.Until)
-			}
-		}
-		if where := at + ".reason"; !r.under(where) && len(strings.TrimSpace(allowance.Reason)) < leastReason {
-			r.add(where, "say why the data may go, in a few words", "%q is no reason", allowance.Reason)
+		if len(strings.TrimSpace(allowance.Reason)) < leastReason {
+			at.key("reason").add("say why the data may go, in a few words", "must be a reason of %d characters or more, got %q", leastReason, allowance.Reason)
 		}
 	}
 }
 
-// allowedResource checks the name of a resource: environment, stack, and a logical id or the rest of a construct path.
-func (r *report) allowedResource(path, environment, resource string) {
+// checkAllowedResource checks the name of a resource: environment, stack, and a logical id or the rest of a construct path; or
+// environment, kind, namespace and name.
+func checkAllowedResource(f field, environment, resource string) {
 	parts := strings.Split(resource, "/")
-	for _, part := range parts {
-		if part == "" || strings.ContainsAny(part, "*? \t\n") {
-			r.add(path, "name one resource, without wildcards, as the review does: \""+environment+"/<stack>/<logical id>\"", "%q names no resource", resource)
-			return
-		}
-	}
+	form := fmt.Sprintf("\"%[1]s/<stack>/<logical id>\" or \"%[1]s/<Kind>/<namespace>/<name>\"", environment)
+	wild := slices.ContainsFunc(parts, func(part string) bool { return part == "" || strings.ContainsAny(part, "*? \t\n") })
 	switch {
-	case len(parts) < 3:
-		r.add(path, "name one resource as the review does: \""+environment+"/<stack>/<logical id>\"", "%q names no resource", resource)
+	case wild || len(parts) < 3:
+		f.add("name it as the review does, without wildcards: "+form, "must name one resource, got %q", resource)
 	case parts[0] != environment:
-		r.add(path, "start with \""+environment+"/\": an entry counts in its own environment only", "%q is of environment %q", resource, parts[0])
+		f.add("start with \""+environment+"/\": an entry counts in its own environment only", "must be a resource of %s, got %q", environment, resource)
 	}
 }

@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // badConfigurations are edits of the good configuration, each with the number of problems that it must yield (default 1).
 var badConfigurations = []struct {
@@ -28,6 +31,8 @@ var badConfigurations = []struct {
 	{name: "environment name in upper case", edits: set("gitops/environments/Staging", environment("10.50.0.0/16", "staging.example.com"))},
 	{name: "environment name too long", edits: set("gitops/environments/a-very-long-environment-name", environment("10.50.0.0/16", "staging.example.com"))},
 	{name: "environment name with an underscore", edits: set("gitops/environments/pre_prod", environment("10.50.0.0/16", "staging.example.com"))},
+	{name: "environment with a bad name and more", edits: map[string]any{"gitops/environments/Staging": environment("10.50.0.0/16", "staging.example.com"),
+		"gitops/environments/Staging/account": "1", "gitops/environments/Staging/nodes": map[string]any{"min": 0}}, problems: 3},
 	{name: "empty environment", edits: set("gitops/environments/dev", map[string]any{}), problems: 4},
 	{name: "account missing", edits: dev("account", absent{})},
 	{name: "account as a number", edits: dev("account", 111111111111)},
@@ -56,6 +61,12 @@ var badConfigurations = []struct {
 	{name: "repository URL unencrypted", edits: dev("repositoryUrl", "http://git.example.com/platform.git")},
 	{name: "repository URL with a password", edits: dev("repositoryUrl", "https://me:secret@git.example.com/platform.git")},
 	{name: "repository URL of another scheme", edits: dev("repositoryUrl", "ftp://git.example.com/platform.git")},
+	{name: "repository URL by http with the keys of an app", edits: map[string]any{
+		"gitops/environments/dev/repositoryUrl": "http://git.localhost/platform.git", "gitops/environments/dev/credentials": "githubApp",
+	}},
+	{name: "credentials of an environment unknown", edits: dev("credentials", "token")},
+	{name: "fact in lower case", edits: dev("facts", map[string]string{"charts": "https://charts.example.com"})},
+	{name: "fact of the bootstrap", edits: dev("facts", map[string]string{"DOMAIN": "example.org"})},
 	{name: "protection as text", edits: dev("deletionProtection", "no")},
 	{name: "unknown key of an environment", edits: dev("acount", "111111111111")},
 	{name: "zone without an id", edits: dev("hostedZone", map[string]any{"name": "example.com"})},
@@ -74,15 +85,24 @@ var badConfigurations = []struct {
 	{name: "zones twice", edits: dev("network/zones", []string{"a", "a"})},
 	{name: "zones as text", edits: dev("network/zones", "abc")},
 	{name: "unknown NAT", edits: dev("network/nat", "two")},
-	{name: "no NAT and no endpoints", edits: dev("network/nat", "none"), problems: 2},
-	{name: "no NAT and too few endpoints", edits: dev("network", map[string]any{"nat": "none", "endpoints": []string{"ecr.api", "sts"}, "mirror": "111111111111.dkr.ecr.eu-west-1.amazonaws.com/ghcr.io"})},
+	{name: "no NAT", edits: dev("network/nat", "none")},
+	{name: "zone that the region lacks", edits: dev("network/zones", []string{"a", "z"})},
+	{name: "no zones where accounts differ", edits: map[string]any{"gitops/environments/dev/region": "us-west-1"}},
+	{name: "mirror", edits: dev("network/mirror", "111111111111.dkr.ecr.eu-west-1.amazonaws.com/ghcr.io")},
 	{name: "unknown endpoint", edits: dev("network/endpoints", []string{"ecr"})},
 	{name: "S3 as an interface endpoint twice", edits: dev("network/endpoints", []string{"sts", "sts"})},
-	{name: "mirror outside ECR", edits: dev("network/mirror", "https://ghcr.io")},
 	{name: "flow logs for a week and a half", edits: dev("network/flowLogDays", 10)},
 	{name: "version as a number", edits: dev("cluster/version", 1.36)},
 	{name: "version too old", edits: dev("cluster/version", "1.29")},
 	{name: "version with patch", edits: dev("cluster/version", "1.36.3")},
+	{name: "version newer than the table", edits: dev("cluster/version", "1.37")},
+	{name: "add-on unknown", edits: dev("cluster/addons", map[string]any{"vpc-cnni": "v1.22.4-eksbuild.3"})},
+	{name: "add-on version of the project", edits: dev("cluster/addons", map[string]any{"vpc-cni": "v1.22.4"})},
+	{name: "nodes newer than the control plane", edits: map[string]any{"gitops/environments/dev/cluster/version": "1.35", "gitops/environments/dev/nodes/version": "1.36"}},
+	{name: "nodes two versions behind", edits: map[string]any{"gitops/environments/dev/cluster/version": "1.36", "gitops/environments/dev/nodes/version": "1.34"}},
+	{name: "nodes of an unknown version", edits: dev("nodes/version", "1.33")},
+	{name: "image release as a date", edits: dev("nodes/release", "20260930")},
+	{name: "image release of another version", edits: dev("nodes/release", "1.35.8-20260930")},
 	{name: "API open to the world", edits: dev("cluster/publicAccessCidrs", []string{"0.0.0.0/0"})},
 	{name: "API open to private addresses", edits: dev("cluster/publicAccessCidrs", []string{"10.0.0.0/8"})},
 	{name: "API blocks overlap", edits: dev("cluster/publicAccessCidrs", []string{"203.0.113.0/24", "203.0.113.7/32"})},
@@ -114,15 +134,28 @@ var badConfigurations = []struct {
 	{name: "storage cannot grow", edits: dev("ghost/database", map[string]any{"storageGiB": 100, "maxStorageGiB": 100})},
 	{name: "no backups", edits: dev("ghost/database/backupDays", 0)},
 	{name: "few backups with protection", edits: map[string]any{"gitops/environments/production/ghost": map[string]any{"database": map[string]any{"backupDays": 1}}}},
+	{name: "mail as text", edits: dev("ghost/mail", "ses")},
+	{name: "mail by an unknown way", edits: dev("ghost/mail/transport", "sendgrid")},
+	{name: "mail through port 25", edits: dev("ghost/mail", map[string]any{"transport": "smtp", "port": 25})},
+	{name: "mail from a name", edits: dev("ghost/mail/from", "Blog <blog@dev.example.com>")},
+	{name: "mail from an address in upper case", edits: dev("ghost/mail/from", "Blog@dev.example.com")},
+	{name: "mail from a variable", edits: dev("ghost/mail/from", "${user}@dev.example.com")},
+	{name: "mail from a host without a domain", edits: dev("ghost/mail", map[string]any{"transport": "smtp", "from": "blog@mail"})},
+	{name: "mail by SES in China", edits: dev("region", "cn-north-1"), problems: 2},
+	{name: "mail by SES from elsewhere", edits: dev("ghost/mail/from", "blog@example.com")},
+	{name: "mail by SES from a domain that ends alike", edits: dev("ghost/mail/from", "blog@mydev.example.com")},
 	{name: "no images", edits: dev("ghost/keepImages", 0)},
 	{name: "tag of AWS", edits: dev("tags", map[string]any{"aws:owner": "me"})},
+	{name: "more tags than AWS takes", edits: dev("tags", manyTags(52))},
 	{name: "tag that is there already", edits: dev("tags", map[string]any{"environment": "dev"})},
 	{name: "tag that is not text", edits: dev("tags", map[string]any{"cost-center": 4711})},
-	{name: "no paths", edits: set("gitops/repository/paths", map[string]any{"infrastructure": []string{}})},
-	{name: "more paths than CodePipeline takes", edits: set("gitops/repository/paths", map[string]any{"appResources": []string{"a", "b", "c", "d", "e", "f", "g", "h", "i"}})},
+	{name: "no paths", edits: set("gitops/repository/paths", map[string]any{"deploy": []string{}})},
+	{name: "more paths than CodePipeline takes", edits: set("gitops/repository/paths", map[string]any{"dockerbuild": []string{"a", "b", "c", "d", "e", "f", "g", "h", "i"}})},
+	{name: "more paths than the gate leaves", edits: map[string]any{
+		"gitops/repository/paths": map[string]any{"deploy": []string{"a", "b", "c", "d", "e", "f", "g", "h"}}, "gitops/environments/dev/delivery": map[string]any{"connectionArn": connection("111111111111")}}},
 	{name: "absolute path", edits: set("gitops/repository/paths", map[string]any{"dockerbuild": []string{"/dockerbuild/**"}})},
 	{name: "path twice", edits: set("gitops/repository/paths", map[string]any{"dockerbuild": []string{"dockerbuild/**", "dockerbuild/**"}})},
-	{name: "paths of an unknown pipeline", edits: set("gitops/repository/paths", map[string]any{"app-resources": []string{"x"}})},
+	{name: "paths of an unknown pipeline", edits: set("gitops/repository/paths", map[string]any{"deployment": []string{"x"}})},
 	{name: "connection of another account", edits: set("gitops/repository/connectionArn", connection("111111111111"))},
 	{name: "connection of an environment in another account", edits: dev("delivery", map[string]any{"connectionArn": connection("222222222222")})},
 	{name: "connection of an environment without a connection's ARN", edits: dev("delivery", map[string]any{"connectionArn": "github"})},
@@ -152,16 +185,25 @@ var badConfigurations = []struct {
 	{name: "replacement of nothing", edits: dev("allowReplacement", []any{allowance("resource", absent{})})},
 	{name: "replacement of a whole stack", edits: dev("allowReplacement", []any{allowance("resource", "dev/ghost")})},
 	{name: "replacement of anything", edits: dev("allowReplacement", []any{allowance("resource", "dev/ghost/*")})},
-	{name: "replacement in another environment", edits: dev("allowReplacement", []any{allowance("resource", "production/ghost/DatabaseB269D8BB")})},
+	{name: "replacement in another environment", edits: dev("allowReplacement", []any{allowance("resource", "production/ghost/GhostMySQLDatabaseE30388B3")})},
 	{name: "replacement allowed twice", edits: dev("allowReplacement", []any{allowance("", nil), allowance("", nil)})},
 	{name: "replacements as an object", edits: dev("allowReplacement", allowance("", nil))},
-	{name: "replacement as text", edits: dev("allowReplacement", []any{"dev/ghost/DatabaseB269D8BB"})},
+	{name: "replacement as text", edits: dev("allowReplacement", []any{"dev/ghost/GhostMySQLDatabaseE30388B3"})},
 	{name: "unknown key of a replacement", edits: dev("allowReplacement", []any{allowance("because", "it is old")})},
 	{name: "null", edits: dev("network", nil)},
 	{name: "many at once", edits: map[string]any{
 		"gitops/environments/dev/account": "1", "gitops/environments/dev/region": "x", "gitops/environments/dev/network/cidr": "x",
 		"gitops/environments/production/nodes/instanceTypes": []string{"x"}, "gitops/repository/owner": "-",
 	}, problems: 5},
+}
+
+// manyTags are n valid tags.
+func manyTags(n int) map[string]any {
+	tags := map[string]any{}
+	for i := range n {
+		tags[fmt.Sprintf("tag-%d", i)] = "x"
+	}
+	return tags
 }
 
 // set is one edit.
@@ -177,7 +219,7 @@ func connection(account string) string {
 
 // allowance is a valid entry of allowReplacement with one edit.
 func allowance(key string, value any) map[string]any {
-	entry := map[string]any{"resource": "dev/ghost/DatabaseB269D8BB", "until": "2026-12-31", "reason": "restored from the snapshot"}
+	entry := map[string]any{"resource": "dev/ghost/GhostMySQLDatabaseE30388B3", "until": "2026-12-31", "reason": "restored from the snapshot"}
 	if _, remove := value.(absent); remove {
 		delete(entry, key)
 	} else if key != "" {

@@ -38,7 +38,8 @@ func (c Config) CheckBranches(selected []Environment, known []string) error {
 		if len(known) == 0 || e.RepositoryURL != c.Repository.URL() || slices.Contains(known, e.Branch) {
 			continue
 		}
-		r.add(Root+".environments."+e.Name+".branch", fmt.Sprintf("make it with: git push origin HEAD:refs/heads/%s (or git fetch, if it is new)", e.Branch), "the repository has no branch %q", e.Branch)
+		r.at(Root+".environments."+e.Name+".branch").add(fmt.Sprintf("make it with: git push origin HEAD:refs/heads/%s (or git fetch, if it is new)", e.Branch),
+			"must be a branch of the repository, got %q", e.Branch)
 	}
-	return r.err()
+	return r.problems.Err()
 }

@@ -40,8 +40,8 @@ type Repository struct {
 	// repository. An environment in another account names its own (`delivery.connectionArn`). Without either an environment has no pipelines.
 	ConnectionARN string `json:"connectionArn" example:"\"arn:aws:codeconnections:eu-west-1:111111111111:connection/01234567-89ab-cdef-0123-456789abcdef\""`
 	// How Flux signs in to Git: `none` (a public repository), `basic` (user and password or token), `githubApp`, or `ssh`.
-	// All but `none` read the Kubernetes Secret `flux-system/flux-git`, which the bootstrap expects and never writes: a
-	// secret in a CloudFormation template would be readable by whoever may read the stack.
+	// All but `none` need the secret `/<environment>/flux/git-read` in Secrets Manager before the first deployment
+	// ([private repositories](guides/private.md)); no template ever holds it.
 	Credentials Credentials `json:"credentials" default:"none" example:"\"githubApp\""`
 	// Which files start which pipeline.
 	Paths Paths `json:"paths"`
@@ -49,10 +49,8 @@ type Repository struct {
 
 // Paths are the files whose change starts a pipeline: patterns of CodePipeline, in which `*` stays inside a folder and `**` does not. At most 8 each.
 type Paths struct {
-	// Starts the deployment of network, cluster and the pipelines themselves.
-	Infrastructure []string `json:"infrastructure" default:"[\"infrastructure/**\",\"config/**\",\"internal/**\",\"*.go\",\"go.*\",\"cdk.json\",\"package*.json\",\"buildspec.yml\"]"`
-	// Starts the deployment of the applications' AWS resources. It has what both halves of the app are made of, because a size in `cdk.json` is theirs, too.
-	AppResources []string `json:"appResources" default:"[\"app-resources/**\",\"config/**\",\"internal/**\",\"*.go\",\"go.*\",\"cdk.json\",\"package*.json\",\"buildspec.yml\"]"`
+	// Starts the deployment of all stacks: what the app is made of. A test holds the default to the packages that the app imports. With `delivery.gate` `k8s/**` starts it too, which leaves 7.
+	Deploy []string `json:"deploy" default:"[\"{app-resources,config,infrastructure}/**\",\"internal/{buildspec,construct,logicalid,nag,pathfilter,podidentity,policy,retention}/**\",\"{app,kernel,main}.go\",\"go.*\",\"cdk.json\",\"package*.json\",\"buildspec.yml\"]"`
 	// Starts the build of the image.
 	Dockerbuild []string `json:"dockerbuild" default:"[\"dockerbuild/**\"]"`
 }
@@ -80,21 +78,21 @@ type Environment struct {
 	Name string `json:"-"`
 	// Repository is what the pipelines build: the one of the configuration.
 	Repository Repository `json:"-"`
-	// GitCredentials is how Flux signs in at RepositoryURL: repository.credentials, or none without encryption.
-	GitCredentials Credentials `json:"-"`
 	// AWS account: 12 digits, in quotes. Required.
 	Account string `json:"account" required:"give the 12 digits of the AWS account in quotes, for example \"111111111111\"" example:"\"111111111111\""`
 	// AWS region. Required.
 	Region string `json:"region" required:"name the AWS region, for example \"eu-west-1\"" example:"\"eu-west-1\""`
 	// DNS domain of the environment; Ghost answers at `ghost.<domain>`, Flux's webhook at `flux.<domain>`. No two environments share one. Required.
 	Domain string `json:"domain" required:"name the environment's DNS domain, for example \"dev.example.com\"" example:"\"dev.example.com\""`
-	// Branch that Flux follows. There is no default: an environment that follows the wrong branch is an outage. Required.
+	// Branch whose commits are deployed; Flux follows it, or with `delivery.gate` what of it is released. There is no default: an environment that follows the wrong branch is an outage. Required.
 	Branch string `json:"branch" required:"name the branch that this environment follows, for example \"main\"" example:"\"main\""`
 	// Address that Flux clones, when it is not the repository on GitHub: `https://…`, `ssh://…`, or `http://…localhost/…`.
 	// Default: `https://github.com/<owner>/<name>.git`.
 	RepositoryURL string `json:"repositoryUrl" example:"\"https://git.example.com/platform.git\""`
+	// How Flux signs in at `repositoryUrl`. Default: `repository.credentials`, or `none` if the address is not encrypted.
+	GitCredentials Credentials `json:"credentials" example:"\"basic\""`
 	// Whether a mistake can destroy data: with `true` the cluster and the database refuse deletion, and the database, keys,
-	// content and images outlive their stack; with `false` `cdk destroy` leaves nothing behind, once the buckets are empty.
+	// content and images outlive their stack; with `false` `gitops teardown` leaves nothing behind.
 	DeletionProtection bool `json:"deletionProtection" default:"true"`
 	// The existing Route 53 zone that holds the domain. Without it the network stack makes a public zone for the domain,
 	// whose name servers you must enter in the parent zone before the certificate can be issued.
@@ -109,6 +107,9 @@ type Environment struct {
 	Ghost Ghost `json:"ghost"`
 	// The pipelines that deploy the environment.
 	Delivery Delivery `json:"delivery"`
+	// More variables for the manifests, beside those of the bootstrap: capital letters, digits and underscores. Flux puts
+	// them in the place of `${NAME}`.
+	Facts map[string]string `json:"facts" default:"{}" example:"{\"CHARTS_URL_EXTERNAL_SECRETS\": \"https://charts.example.com/\"}"`
 	// Tags of every resource of the environment, beside `environment`, which every resource has.
 	Tags map[string]string `json:"tags" example:"{\"cost-center\": \"4711\"}"`
 	// Replacements and removals that `gitops review` otherwise forbids, each of one resource and until a day.
@@ -140,15 +141,14 @@ func (e Environment) RepositoryName(app string) string { return e.Name + "/" + a
 
 // Registry is the host of the account's container registry, ECR.
 func (e Environment) Registry() string {
-	suffix := "amazonaws.com"
-	if e.Partition() == "aws-cn" {
-		suffix = "amazonaws.com.cn"
-	}
-	return e.Account + ".dkr.ecr." + e.Region + "." + suffix
+	return e.Account + ".dkr.ecr." + e.Region + "." + e.DNSSuffix()
 }
 
 // RoleName is the agreed name of the role that an app's pods assume through Pod Identity.
 func (e Environment) RoleName(app string) string { return e.Name + "-" + app }
+
+// DatabaseIdentifier is the agreed identifier of an app's RDS instance.
+func (e Environment) DatabaseIdentifier(app string) string { return e.Name + "-" + app }
 
 // ClusterName is the agreed name of the EKS cluster: the environment's.
 func (e Environment) ClusterName() string { return e.Name }
@@ -156,22 +156,48 @@ func (e Environment) ClusterName() string { return e.Name }
 // Partition is the AWS partition of the environment's region.
 func (e Environment) Partition() string { return partition(e.Region) }
 
-// Delivers tells whether the environment has pipelines: they need a connection to the repository.
+// Delivers reports whether the environment has pipelines: they need a connection to the repository.
 func (e Environment) Delivers() bool { return e.Delivery.ConnectionARN != "" }
 
-// Zones are the full names of the availability zones, for example eu-west-1a.
+// Gated reports whether Flux applies only what the pipeline has released.
+func (e Environment) Gated() bool { return e.Delivers() && e.Delivery.Gate }
+
+// ManifestPaths are the files that Flux applies, as a trigger names them.
+const ManifestPaths = "k8s/**"
+
+// VerifyGroup is the Kubernetes group of whoever may read Flux's objects and events, and nothing else.
+const VerifyGroup = "gitops:verify"
+
+// ReleasedPrefix starts the names of the branches that pipelines move and nobody pushes to.
+const ReleasedPrefix = "released/"
+
+// ReleasedBranch is the branch with the last commit that the pipeline has released.
+func (e Environment) ReleasedBranch() string { return ReleasedPrefix + e.Name }
+
+// FluxBranch is the branch that Flux applies: the released one, or the environment's own where nothing releases.
+func (e Environment) FluxBranch() string {
+	if e.Gated() {
+		return e.ReleasedBranch()
+	}
+	return e.Branch
+}
+
+// Zones are the full names of the availability zones, for example eu-west-1a, in alphabetical order: the VPC numbers its
+// subnets by it, so that the order in the file means nothing.
 func (e Environment) Zones() []string {
 	zones := make([]string, len(e.Network.Zones))
 	for i, letter := range e.Network.Zones {
 		zones[i] = e.Region + letter
 	}
+	slices.Sort(zones)
 	return zones
 }
 
 // Allowance lets one change pass that `gitops review` otherwise forbids: the replacement or removal of a resource that holds data.
 type Allowance struct {
-	// The resource as the review names it: `<environment>/<stack>/<logical id>`, or its construct path `<environment>/<stack>/<construct>/…`. Required.
-	Resource string `json:"resource" required:"copy the resource from the review, for example \"dev/ghost/DatabaseB269D8BB\"" example:"\"dev/ghost/DatabaseB269D8BB\""`
+	// The resource as the review names it: `<environment>/<stack>/<logical id>`, its construct path `<environment>/<stack>/<construct>/…`, or
+	// a Kubernetes object `<environment>/<Kind>/<namespace>/<name>`, without the namespace if it has none. Required.
+	Resource string `json:"resource" required:"copy the resource from the review, for example \"dev/ghost/GhostMySQLDatabaseE30388B3\"" example:"\"dev/ghost/GhostMySQLDatabaseE30388B3\""`
 	// Last day on which it counts, as `YYYY-MM-DD` in UTC. The review names an entry that has expired; nothing else fails. Required.
 	Until string `json:"until" required:"give the last day on which it counts, for example \"2026-12-31\"" example:"\"2026-12-31\""`
 	// Why the data may go, for whoever reads the change. Required.
@@ -190,17 +216,17 @@ type HostedZone struct {
 type Network struct {
 	// Addresses of the VPC: a private IPv4 block of /16 to /19. No two environments in one account and region overlap.
 	CIDR string `json:"cidr" default:"10.0.0.0/16" example:"\"10.20.0.0/16\""`
-	// Letters of the availability zones, two or three.
-	Zones []string `json:"zones" default:"[\"a\",\"b\",\"c\"]"`
-	// Ways out of the private subnets: `one` NAT gateway (cheap; its zone's failure cuts all), `per-zone`, or `none`, which needs `endpoints` and `mirror`.
+	// Letters of the availability zones, two or three. Default: three that every account has in the region, `["a", "b", "c"]` in most.
+	// Required in `us-west-1`, where accounts differ.
+	Zones []string `json:"zones" example:"[\"a\", \"b\"]"`
+	// Ways out of the private subnets: `one` NAT gateway (cheap; its zone's failure cuts all), or `per-zone`.
 	NAT NAT `json:"nat" default:"one"`
 	// Interface endpoints (PrivateLink) by service name: `ec2`, `ecr.api`, `ecr.dkr`, `eks`, `eks-auth`, `elasticloadbalancing`, `kms`,
-	// `lambda`, `logs`, `secretsmanager`, `sts`, `autoscaling`, `monitoring`, `ssm`. Each costs per hour and zone. The S3 gateway endpoint is always there.
+	// `lambda`, `logs`, `secretsmanager`, `sts`, `autoscaling`, `monitoring`, `ssm`, `ssmmessages`,
+	// `email` (SES). Each costs per hour and zone. The S3 gateway endpoint is always there.
 	Endpoints []string `json:"endpoints" default:"[]" example:"[\"ecr.api\", \"ecr.dkr\"]"`
-	// Prefix in a private ECR registry that mirrors ghcr.io, for clusters without a way out: the bootstrap then takes the
-	// chart and the images of Flux from there. Required with `nat: none`.
-	Mirror string `json:"mirror" example:"\"111111111111.dkr.ecr.eu-west-1.amazonaws.com/ghcr.io\""`
-	// Days that flow logs are kept; one of the periods CloudWatch Logs offers.
+	// Days that the flow logs of all traffic are kept; one of the periods CloudWatch Logs offers. Most of their price is
+	// [their ingestion](guides/review.md#cost), however long they are kept.
 	FlowLogDays int `json:"flowLogDays" default:"30" example:"90"`
 }
 
@@ -211,22 +237,28 @@ type NAT string
 const (
 	NATOne     NAT = "one"
 	NATPerZone NAT = "per-zone"
-	NATNone    NAT = "none"
 )
 
 // Cluster is the EKS control plane.
 type Cluster struct {
-	// Kubernetes minor version: `1.34`, `1.35` or `1.36`, those in standard support that the kubectl of the bootstrap (1.35) may talk to.
+	// Kubernetes minor version, one of the [table](#kubernetes-versions). It moves the control plane, then the add-ons, then
+	// the nodes. Raise it by one at a time, as [the guide](guides/upgrade.md) tells.
 	Version string `json:"version" default:"1.36"`
 	// Addresses that may reach the public API endpoint. Empty: the endpoint is private, reached from the VPC only.
 	PublicAccessCIDRs []string `json:"publicAccessCidrs" default:"[]" example:"[\"203.0.113.0/24\"]"`
+	// Whether nodes answer Session Manager, through which people who may start sessions reach a private endpoint
+	// ([private clusters](guides/private.md)). Default: `true` if the endpoint is private, else `false`.
+	SessionManager *bool `json:"sessionManager" example:"false"`
 	// IAM roles and users who administer the cluster (AmazonEKSClusterAdminPolicy), by ARN.
 	Admins []string `json:"admins" default:"[]" example:"[\"arn:aws:iam::111111111111:role/Admin\"]"`
 	// IAM roles and users who may look at everything but Secrets (AmazonEKSViewPolicy), by ARN.
 	Viewers []string `json:"viewers" default:"[]" example:"[\"arn:aws:iam::111111111111:role/Developer\"]"`
 	// Addresses of Kubernetes Services: a private IPv4 block of /12 to /24 outside the VPC.
 	ServiceCIDR string `json:"serviceCidr" default:"172.20.0.0/16"`
-	// Days that the control plane's logs (api, audit, authenticator, controllerManager, scheduler) are kept.
+	// Versions of EKS add-ons by name, instead of those of the table: for a fix that the table does not have yet.
+	Addons map[string]string `json:"addons" example:"{\"vpc-cni\": \"v1.22.4-eksbuild.3\"}"`
+	// Days that the control plane's logs (api, audit, authenticator, controllerManager, scheduler) are kept. Most of their
+	// price is [their ingestion](guides/review.md#cost).
 	LogDays int `json:"logDays" default:"90" example:"365"`
 }
 
@@ -236,10 +268,17 @@ type Nodes struct {
 	Architecture Architecture `json:"architecture" default:"arm64"`
 	// EC2 instance types, one or more of the architecture; with `spot` give several, so that there is a pool to choose from.
 	InstanceTypes []string `json:"instanceTypes" default:"[\"m7g.large\"]" example:"[\"m7g.large\", \"m6g.large\"]"`
-	// Smallest number of nodes.
+	// Number of nodes. Nothing scales them by itself: pods that do not fit stay pending until you raise it. Each deployment
+	// that changes `min` or `max` sets the number to `min`.
 	Min int `json:"min" default:"2"`
-	// Largest number of nodes.
+	// Largest number to which somebody may set the node group by hand, in the console or with the AWS CLI. It starts no node.
+	// An update of the nodes goes above it for its duration.
 	Max int `json:"max" default:"4"`
+	// Kubernetes minor version of nodes and add-ons while they stay behind the control plane: the one before
+	// `cluster.version`. Default: `cluster.version`.
+	Version string `json:"version" example:"\"1.35\""`
+	// Release of the nodes' image instead of that of the table: for a fix that the table does not have yet.
+	Release string `json:"release" example:"\"1.36.4-20260930\""`
 	// Spot instances: cheaper, and taken back with two minutes' notice.
 	Spot bool `json:"spot" default:"false"`
 	// Size of each node's encrypted gp3 volume, in GiB.
@@ -261,7 +300,31 @@ type Ghost struct {
 	Database Database `json:"database"`
 	// Number of images that its ECR repository keeps.
 	KeepImages int `json:"keepImages" default:"20"`
+	// How it sends mail: the code for staff who sign in from a new device, invitations, new passwords, links for members.
+	Mail Mail `json:"mail"`
 }
+
+// Mail is how Ghost sends mail: docs/addons/ghost.md.
+type Mail struct {
+	// `ses` (Amazon SES, by the role of Ghost's pods: there is no password), `smtp` (any server; its host, user and password are the secret
+	// `/<environment>/ghost/smtp`), or `none`, with which staff sign in by password alone and nobody can be invited.
+	Transport MailTransport `json:"transport" default:"ses"`
+	// The one address that mail comes from. With `ses` it lies in the environment's domain, where the DNS records are that SES asks for.
+	// Default: `noreply@ghost.<domain>`, which is Ghost's own for mail to members.
+	From string `json:"from" example:"\"blog@dev.example.com\""`
+	// Port of the server, with `smtp`: 587 or 2525 (STARTTLS, required), or 465 (TLS). It is the only one that the network policy opens.
+	Port int `json:"port" default:"587" example:"465"`
+}
+
+// MailTransport is how mail leaves.
+type MailTransport string
+
+// The values of Mail.Transport.
+const (
+	MailSES  MailTransport = "ses"
+	MailSMTP MailTransport = "smtp"
+	MailNone MailTransport = "none"
+)
 
 // Database is an RDS for MySQL 8.4 instance in the isolated subnets.
 type Database struct {
@@ -283,12 +346,16 @@ type Database struct {
 type Delivery struct {
 	// ARN of a CodeConnections connection in the environment's account. Default: `repository.connectionArn`.
 	ConnectionARN string `json:"connectionArn" example:"\"arn:aws:codeconnections:eu-west-1:111111111111:connection/01234567-89ab-cdef-0123-456789abcdef\""`
+	// Whether Flux applies what the pipeline has released, and not what is merged: it follows the branch `released/<environment>`, which
+	// the pipeline moves after tests, approval and the stacks. With `false` Flux follows the environment's branch itself, and a merge
+	// is in the cluster within seconds, whatever its tests say ([releases](guides/releases.md)).
+	Gate bool `json:"gate" default:"true"`
 	// Whether someone must approve each deployment after reading its difference.
 	Approval bool `json:"approval" default:"false"`
 	// Whether pull requests towards the environment's branch get a review, a comment with what would change. One environment per branch does it.
 	Review bool `json:"review" default:"true"`
 	// Targets of the Makefile that must succeed before a deployment, separated by blanks.
-	Test string `json:"test" default:"check test" example:"\"check-fast\""`
+	Test string `json:"test" default:"check-product test-product" example:"\"check-fast\""`
 	// What Flux does with a new image tag: `commit` it to the environment's branch, `pullRequest` (push it to the branch
 	// `image-updates/<environment>`, from which somebody opens a pull request), or `none`.
 	ImageUpdates ImageUpdates `json:"imageUpdates" default:"commit"`
@@ -308,7 +375,18 @@ const (
 	ImageUpdatesNone        ImageUpdates = "none"
 )
 
-// UpdatesImages tells whether Flux writes new image tags to the repository.
+// PrivateEndpoint reports whether the Kubernetes API is reached from the VPC only.
+func (e Environment) PrivateEndpoint() bool { return len(e.Cluster.PublicAccessCIDRs) == 0 }
+
+// UsesSessionManager reports whether nodes answer Session Manager.
+func (e Environment) UsesSessionManager() bool {
+	if chosen := e.Cluster.SessionManager; chosen != nil {
+		return *chosen
+	}
+	return e.PrivateEndpoint()
+}
+
+// UpdatesImages reports whether Flux writes new image tags to the repository.
 func (e Environment) UpdatesImages() bool {
 	return e.Delivers() && e.Delivery.ImageUpdates != ImageUpdatesNone
 }

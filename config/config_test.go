@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s-plus-aws-gitops/internal/fixture"
 	"k8s-plus-aws-gitops/internal/golden"
 )
 
@@ -45,7 +47,8 @@ func context(t *testing.T, edits map[string]any) map[string]any {
 		t.Fatal(err)
 	}
 	root := map[string]any{"gitops": gitops}
-	for path, value := range edits {
+	for _, path := range slices.Sorted(maps.Keys(edits)) { // an object before what is in it
+		value := edits[path]
 		keys := strings.Split(path, "/")
 		object := root
 		for _, key := range keys[:len(keys)-1] {
@@ -89,6 +92,7 @@ func TestGoodConfiguration(t *testing.T) {
 	for _, check := range []struct{ what, got, want string }{
 		{"repository", dev.RepositoryURL, "https://github.com/my-company/platform.git"},
 		{"credentials", string(dev.GitCredentials), "none"},
+		{"sessions", fmt.Sprint(dev.UsesSessionManager(), production.UsesSessionManager()), "false true"},
 		{"version", dev.Cluster.Version, "1.36"},
 		{"nat", string(dev.Network.NAT), "one"},
 		{"nat of production", string(production.Network.NAT), "per-zone"},
@@ -100,6 +104,7 @@ func TestGoodConfiguration(t *testing.T) {
 		{"bucket", dev.BucketName("ghost", "content"), "dev-ghost-content-111111111111-eu-west-1"},
 		{"images", dev.RepositoryName("ghost"), "dev/ghost"},
 		{"database", fmt.Sprintf("%+v", dev.Ghost.Database), "{InstanceClass:db.t4g.small MultiAZ:false StorageGiB:20 MaxStorageGiB:100 BackupDays:7 LogDays:30}"},
+		{"mail", fmt.Sprintf("%+v", dev.Ghost.Mail), "{Transport:ses From:noreply@ghost.dev.example.com Port:587}"},
 	} {
 		if check.got != check.want {
 			t.Errorf("%s: got %q, want %q", check.what, check.got, check.want)
@@ -107,13 +112,9 @@ func TestGoodConfiguration(t *testing.T) {
 	}
 }
 
-// The sample configuration of this repository is valid, too.
-func TestSampleConfiguration(t *testing.T) {
-	in, err := fromFile("../cdk.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := Load(in)
+// The fixture is valid, too. Its environment local is on one machine.
+func TestFixture(t *testing.T) {
+	c, err := Load(fixture.Context(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,6 +218,35 @@ func TestContextFromFile(t *testing.T) {
 	}
 }
 
+// The cdk.json of an older commit is read as far as it can be: what refuses it may be younger.
+func TestLoadOld(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want string // the domain of dev, or the error
+	}{
+		"valid":           {`{"context": {"gitops": ` + good + `}}`, "dev.example.com"},
+		"unknown key":     {`{"context": {"gitops": ` + strings.Replace(good, `"branch": "main",`, `"branch": "main", "mirror": 1,`, 1) + `}}`, "dev.example.com"},
+		"key twice":       {`{"context": {"gitops": ` + strings.Replace(good, `"branch": "main",`, `"branch": "x", "branch": "main",`, 1) + `}}`, "dev.example.com"},
+		"no environments": {`{"context": {}}`, ""},
+		"no JSON":         {`{"context": `, "cdk.json: unexpected end of JSON input (line 1); correct the JSON"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			loaded, err := LoadOld(dir)
+			got := loaded.Environments["dev"].Domain
+			if err != nil {
+				got = err.Error()
+			}
+			if got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 // Load must not change what it is given, and must give the same answer each time.
 func TestProblemsAreSortedAndStable(t *testing.T) {
 	edits := map[string]any{"gitops/environments/dev/account": 1, "gitops/environments/dev/branch": "", "gitops/environments/production/tags": map[string]any{"aws:a": "", "aws:b": ""}}
@@ -239,17 +269,6 @@ func TestProblemsAreSortedAndStable(t *testing.T) {
 	}
 }
 
-func TestEditDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"a", "", 1}, {"", "ab", 2}, {"cidr", "cidr", 0}, {"cird", "cidr", 2}, {"regoin", "region", 2}} {
-		if got := editDistance(c.a, c.b); got != c.want {
-			t.Errorf("%s %s: %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}
-
 // Pipelines need a connection; image tags go where the configuration says.
 func TestDelivery(t *testing.T) {
 	c, err := Load(context(t, map[string]any{
@@ -263,7 +282,7 @@ func TestDelivery(t *testing.T) {
 	if !dev.Delivers() || !dev.UpdatesImages() || dev.ImageUpdateBranch() != "main" || dev.Delivery.ConnectionARN != connection("111111111111") || !dev.Delivery.Review {
 		t.Errorf("dev: %+v", dev.Delivery)
 	}
-	if production.ImageUpdateBranch() != "image-updates/production" || production.Registry() != "222222222222.dkr.ecr.eu-west-1.amazonaws.com" || len(production.Repository.Paths.Infrastructure) != 8 {
+	if production.ImageUpdateBranch() != "image-updates/production" || production.Registry() != "222222222222.dkr.ecr.eu-west-1.amazonaws.com" || len(production.Repository.Paths.Deploy) != 7 {
 		t.Errorf("production: %+v", production)
 	}
 	if c, err = Load(context(t, nil)); err != nil || c.Environments["dev"].Delivers() || c.Environments["dev"].UpdatesImages() {
@@ -287,7 +306,7 @@ func TestCheckBranches(t *testing.T) {
 	if err := c.CheckBranches(selected, nil); err != nil {
 		t.Errorf("where nothing is known nothing is wrong: %v", err)
 	}
-	want := `context.gitops.environments.production.branch: the repository has no branch "production"; make it with: git push origin HEAD:refs/heads/production (or git fetch, if it is new)`
+	want := `context.gitops.environments.production.branch: must be a branch of the repository, got "production"; make it with: git push origin HEAD:refs/heads/production (or git fetch, if it is new)`
 	if err := c.CheckBranches(selected, []string{"main"}); err == nil || err.Error() != want {
 		t.Errorf("%v", err)
 	}

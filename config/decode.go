@@ -15,36 +15,35 @@ import (
 //
 // Tags: `json` names the key ("-" skips the field), `default` is a JSON value (a bare word for strings),
 // `required` is the remedy when the key is absent.
-func (r *report) decode(path string, in map[string]any, out reflect.Value) {
+func (f field) decode(in map[string]any, out reflect.Value) {
 	keys := fieldKeys(out.Type())
 	for _, key := range slices.Sorted(maps.Keys(in)) {
 		if !slices.Contains(keys, key) {
-			r.add(path+"."+key, suggest(key, keys), "is not a known key")
+			f.key(key).add(Suggest(key, keys), "is not a known key")
 		}
 	}
 	for i := range out.NumField() {
-		field := out.Type().Field(i)
-		key := field.Tag.Get("json")
+		tag := out.Type().Field(i).Tag
+		key := tag.Get("json")
 		if key == "-" {
 			continue
 		}
-		at := path + "." + key
 		value, present := in[key]
-		switch remedy := field.Tag.Get("required"); {
+		switch remedy := tag.Get("required"); {
 		case present:
-			r.value(at, value, out.Field(i))
+			f.key(key).value(value, out.Field(i))
 		case remedy != "":
-			r.add(at, remedy, "is missing")
+			f.key(key).reject(remedy, "is missing")
 		default:
-			r.absent(at, field.Tag, out.Field(i))
+			f.key(key).byDefault(tag, out.Field(i))
 		}
 	}
 }
 
-// absent sets a field whose key is not in the file to its default.
-func (r *report) absent(path string, tag reflect.StructTag, out reflect.Value) {
+// byDefault sets a field whose key is not in the file.
+func (f field) byDefault(tag reflect.StructTag, out reflect.Value) {
 	if out.Kind() == reflect.Struct {
-		r.decode(path, nil, out)
+		f.decode(nil, out)
 		return
 	}
 	text, ok := tag.Lookup("default")
@@ -56,84 +55,84 @@ func (r *report) absent(path string, tag reflect.StructTag, out reflect.Value) {
 		return
 	}
 	if err := json.Unmarshal([]byte(text), out.Addr().Interface()); err != nil {
-		panic(fmt.Sprintf("default of %s: %v", path, err)) //nolint:forbidigo // a mistake in this package, found by any test
+		panic(fmt.Sprintf("default of %s: %v", f.path, err)) //nolint:forbidigo // a mistake in this package, found by any test
 	}
 }
 
 // value sets out from a value of the file.
-func (r *report) value(path string, in any, out reflect.Value) {
+func (f field) value(in any, out reflect.Value) {
 	switch out.Kind() {
 	case reflect.Pointer:
 		out.Set(reflect.New(out.Type().Elem()))
-		r.value(path, in, out.Elem())
+		f.value(in, out.Elem())
 	case reflect.Struct:
 		if object, ok := in.(map[string]any); ok {
-			r.decode(path, object, out)
+			f.decode(object, out)
 			return
 		}
-		r.mistyped(path, "an object", in)
+		f.mistyped("an object", "write keys and values in braces", in)
 	case reflect.Map:
-		r.mapping(path, in, out)
+		f.mapping(in, out)
 	case reflect.Slice:
-		r.list(path, in, out)
+		f.list(in, out)
 	case reflect.String:
 		if text, ok := in.(string); ok {
 			out.SetString(text)
 			return
 		}
-		r.mistyped(path, "a string in quotes", in)
+		f.mistyped("a string", "write it in quotes", in)
 	case reflect.Bool:
 		if flag, ok := in.(bool); ok {
 			out.SetBool(flag)
 			return
 		}
-		r.mistyped(path, "true or false without quotes", in)
+		f.mistyped("true or false", "write one of them without quotes", in)
 	case reflect.Int:
 		if number, ok := in.(float64); ok && number == math.Trunc(number) && math.Abs(number) < 1e9 {
 			out.SetInt(int64(number))
 			return
 		}
-		r.mistyped(path, "a whole number without quotes", in)
+		f.mistyped("a whole number", "write digits alone, without quotes", in)
 	default:
 		panic("config: no decoder for " + out.Type().String()) //nolint:forbidigo // a mistake in this package, found by any test
 	}
 }
 
 // mapping sets a map with string keys.
-func (r *report) mapping(path string, in any, out reflect.Value) {
+func (f field) mapping(in any, out reflect.Value) {
 	object, ok := in.(map[string]any)
 	if !ok {
-		r.mistyped(path, "an object", in)
+		f.mistyped("an object", "write keys and values in braces", in)
 		return
 	}
 	out.Set(reflect.MakeMap(out.Type()))
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		element := reflect.New(out.Type().Elem()).Elem()
-		r.value(path+"."+key, object[key], element)
+		f.key(key).value(object[key], element)
 		out.SetMapIndex(reflect.ValueOf(key), element)
 	}
 }
 
 // list sets a slice.
-func (r *report) list(path string, in any, out reflect.Value) {
+func (f field) list(in any, out reflect.Value) {
 	items, ok := in.([]any)
 	if !ok {
-		r.mistyped(path, "a list in brackets", in)
+		f.mistyped("a list", "write it in brackets", in)
 		return
 	}
 	out.Set(reflect.MakeSlice(out.Type(), len(items), len(items)))
 	for i, item := range items {
-		r.value(fmt.Sprintf("%s[%d]", path, i), item, out.Index(i))
+		f.index(i).value(item, out.Index(i))
 	}
 }
 
-// mistyped notes a value of the wrong JSON type.
-func (r *report) mistyped(path, want string, in any) {
+// mistyped rejects a value of the wrong JSON type.
+func (f field) mistyped(want, remedy string, in any) {
 	text, err := json.Marshal(in)
 	if err != nil || len(text) > 40 {
 		text = []byte(kindOf(in))
 	}
-	r.add(path, "write "+want, "is %s", text)
+	f.reject(remedy, "must be %s, got %s", want, text)
 }
 
 // kindOf names the JSON type of a value that is too long to quote.

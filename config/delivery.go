@@ -1,7 +1,7 @@
 package config
 
 import (
-	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,96 +19,102 @@ var (
 	pathPattern  = regexp.MustCompile(`^[A-Za-z0-9._*?{}\[\],!+@-]+(/[A-Za-z0-9._*?{}\[\],!+@-]+)*$`)
 )
 
-// paths checks the patterns of each pipeline.
-func (r *report) paths(path string, p Paths) {
-	r.patterns(path+".infrastructure", p.Infrastructure)
-	r.patterns(path+".appResources", p.AppResources)
-	r.patterns(path+".dockerbuild", p.Dockerbuild)
-}
-
-// patterns checks the patterns of one trigger.
-func (r *report) patterns(path string, patterns []string) {
-	if r.under(path) || r.absentAbove(path) {
-		return
-	}
+// patterns checks the patterns of one trigger, to which the trigger adds its own.
+func (f field) patterns(patterns []string, own ...string) {
+	own = slices.DeleteFunc(own, func(p string) bool { return slices.Contains(patterns, p) })
 	switch {
 	case len(patterns) == 0:
-		r.add(path, "give at least one pattern, for example \"infrastructure/**\": without one every push would start the pipeline", "is empty")
+		f.add("give for example \"infrastructure/**\": without a pattern every push would start the pipeline", "must have at least one pattern")
+	case len(patterns)+len(own) > maxPatterns && len(own) > 0:
+		f.add("merge some with *, ** or a common folder", "must have at most %d patterns, got %d: CodePipeline takes %d, and delivery.gate adds %s", maxPatterns-len(own), len(patterns), maxPatterns, strings.Join(own, ", "))
 	case len(patterns) > maxPatterns:
-		r.add(path, "merge some with *, ** or a common folder", "has %d patterns, CodePipeline takes %d", len(patterns), maxPatterns)
+		f.add("merge some with *, ** or a common folder", "must have at most %d patterns, got %d", maxPatterns, len(patterns))
 	}
 	for i, pattern := range patterns {
-		at := fmt.Sprintf("%s[%d]", path, i)
+		at := f.index(i)
 		// CodePipeline refuses a bad one as well, but when the stack is deployed.
 		_, err := pathfilter.Compile(pattern)
 		switch {
 		case len(pattern) > 255:
-			r.add(at, "use at most 255 characters", "is too long")
+			at.add("shorten it with * or **", "must have at most 255 characters, got %d", len(pattern))
 		case !pathPattern.MatchString(pattern) || strings.HasPrefix(pattern, "./"):
-			r.add(at, "give a path from the root of the repository without a leading / or ./, for example \"infrastructure/**\"", "%q is no path pattern", pattern)
+			at.add("give a path from the root of the repository without a leading / or ./, for example \"infrastructure/**\"", "must be a path pattern, got %q", pattern)
 		case err != nil:
-			r.add(at, "close each [ with ] and each { with }, without nesting, and write ranges upwards", "%q is no path pattern: %s", pattern, err)
-		case slices.Index(patterns, pattern) < i:
-			r.add(at, "name each pattern once", "%q is there twice", pattern)
+			at.add("close each [ with ] and each { with }, without nesting, and write ranges upwards", "must be a path pattern, got %q: %s", pattern, err)
 		}
+		at.once(patterns, i)
 	}
 }
 
-// delivery checks the pipelines of an environment.
-func (r *report) delivery(path string, e Environment) {
-	d := e.Delivery
-	r.connection(path+".connectionArn", e)
-	r.oneOf(path+".imageUpdates", string(d.ImageUpdates), []string{string(ImageUpdatesCommit), string(ImageUpdatesPullRequest), string(ImageUpdatesNone)})
-	if at := path + ".test"; !r.under(at) && !r.absentAbove(at) && !makeTargets.MatchString(d.Test) {
-		r.add(at, "name targets of the Makefile, for example \"check test\"", "%q are no targets", d.Test)
+// checkPaths checks the patterns of the pipelines' triggers.
+func checkPaths(f field, c Config) {
+	var own []string
+	if slices.ContainsFunc(slices.Collect(maps.Values(c.Environments)), Environment.Gated) {
+		own = append(own, ManifestPaths)
+	}
+	f.key("deploy").patterns(c.Repository.Paths.Deploy, own...)
+	f.key("dockerbuild").patterns(c.Repository.Paths.Dockerbuild)
+}
+
+// connection checks the ARN of a connection.
+func (f field) connection(arn string) {
+	if !connectionARN.MatchString(arn) {
+		f.add("copy it from Developer Tools > Settings > Connections", "must be the ARN of a connection, got %q", arn)
+	}
+}
+
+// checkDelivery checks the pipelines of an environment.
+func checkDelivery(f field, e Environment) {
+	d, at := e.Delivery, f.key("delivery")
+	if d.ConnectionARN != "" { // else see checkConnected
+		checkConnection(at.key("connectionArn"), f.key("account"), e)
+	}
+	at.key("imageUpdates").oneOf(string(d.ImageUpdates), string(ImageUpdatesCommit), string(ImageUpdatesPullRequest), string(ImageUpdatesNone))
+	if !makeTargets.MatchString(d.Test) {
+		at.key("test").add("name them separated by blanks, for example \"check-product test-product\"", "must be targets of the Makefile, got %q", d.Test)
 	}
 	for i, address := range d.Notify {
-		at := fmt.Sprintf("%s.notify[%d]", path, i)
-		switch {
-		case r.under(at):
-		case !emailAddress.MatchString(address):
-			r.add(at, "give an address alone, for example \"platform@example.com\"", "%q is no e-mail address", address)
-		case slices.Index(d.Notify, address) < i:
-			r.add(at, "name each address once", "%q is there twice", address)
+		if !emailAddress.MatchString(address) {
+			at.key("notify").index(i).add("give the address alone, for example \"platform@example.com\"", "must be an e-mail address, got %q", address)
 		}
+		at.key("notify").index(i).once(d.Notify, i)
 	}
-	r.retention(path+".logDays", d.LogDays)
+	at.key("logDays").retention(d.LogDays)
 }
 
-// connection checks that the environment's pipelines can use the connection: CodePipeline takes one of its own account.
-func (r *report) connection(path string, e Environment) {
-	arn, shared := e.Delivery.ConnectionARN, e.Delivery.ConnectionARN == e.Repository.ConnectionARN
-	switch {
-	case r.under(path) || r.absentAbove(path) || shared && r.under(Root+".repository"):
-	case arn == "": // see unconnected
-	case !connectionARN.MatchString(arn):
-		r.add(path, "copy it from Developer Tools > Settings > Connections", "%q is no ARN of a connection", arn)
-	case r.under(strings.TrimSuffix(path, ".delivery.connectionArn") + ".account"):
-	case strings.Split(arn, ":")[4] != e.Account:
-		what := "the connection"
-		if shared {
-			what = "repository.connectionArn"
-		}
-		r.add(path, "make a connection in account "+e.Account+" (docs/guides/bootstrap.md) and give its ARN here", "%s belongs to account %s, and a pipeline uses one of its own account", what, strings.Split(arn, ":")[4])
+// checkConnection checks that the environment's pipelines can use the connection: CodePipeline takes one of its own account.
+func checkConnection(f, account field, e Environment) {
+	arn, name := e.Delivery.ConnectionARN, "a connection"
+	if arn == e.Repository.ConnectionARN {
+		name = "repository.connectionArn"
+	} else {
+		f.connection(arn)
+	}
+	// A malformed one that is shared is reported where it stands.
+	if !connectionARN.MatchString(arn) || account.reported() {
+		return
+	}
+	if owner := strings.Split(arn, ":")[4]; owner != e.Account {
+		f.add("make a connection in account "+e.Account+" (docs/guides/bootstrap.md) and give its ARN here", "must belong to the environment's account, got %s of account %s", name, owner)
 	}
 }
 
-// unconnected reports environments whose file says how to deliver and not through which connection: they would have no
+// checkConnected reports environments whose file says how to deliver and not through which connection: they would have no
 // pipeline, without a word.
-func (r *report) unconnected(path string, c Config, in map[string]any) {
+func checkConnected(f field, c Config, in map[string]any) {
 	environments, _ := in["environments"].(map[string]any)
 	for _, name := range c.Names() {
 		given, _ := environments[name].(map[string]any)
 		delivery, _ := given["delivery"].(map[string]any)
-		if at := path + "." + name + ".delivery"; len(delivery) > 0 && !c.Environments[name].Delivers() && !r.under(at) {
-			r.add(at+".connectionArn", "make a connection (docs/guides/bootstrap.md) and give its ARN here or in repository.connectionArn, or leave delivery out", "is missing, and without a connection there is no pipeline")
+		if at := f.key(name).key("delivery"); len(delivery) > 0 && !c.Environments[name].Delivers() && !at.reported() {
+			at.key("connectionArn").add("make a connection (docs/guides/bootstrap.md) and give its ARN here or in repository.connectionArn, or leave delivery out", "is missing, and without a connection there is no pipeline")
 		}
 	}
 }
 
-// reviewers checks that pull requests towards a branch get one comment and not two.
-func (r *report) reviewers(path string, a, b Environment) {
+// checkReviewers checks that pull requests towards a branch get one comment and not two.
+func checkReviewers(f field, a, b Environment) {
 	if a.Delivers() && b.Delivers() && a.Delivery.Review && b.Delivery.Review && a.Branch == b.Branch && a.RepositoryURL == b.RepositoryURL {
-		r.add(path, "set it to false here or there: one review covers all environments", "%s already reviews pull requests towards %q", a.Name, a.Branch)
+		f.add("set it to false here or there: one review covers all environments", "must be false, because %s reviews pull requests towards %q", a.Name, a.Branch)
 	}
 }

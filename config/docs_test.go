@@ -5,7 +5,9 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,8 +41,8 @@ The smallest configuration:
 Each environment also needs its entry point for Flux, ` + "`k8s/clusters/<name>`" + `. To work with some environments only, name them:
 ` + "`cdk synth -c env=dev,integration`" + `.
 
-A private Git repository needs ` + "`repository.credentials`" + ` and, once per cluster, the Secret ` + "`flux-system/flux-git`" + `, which
-` + "`flux create secret git`, `flux create secret githubapp`" + ` or ` + "`kubectl create secret generic`" + ` makes. It is not in CloudFormation on purpose.
+A private Git repository needs ` + "`repository.credentials`" + ` and, for each environment, one secret in Secrets Manager before the first
+deployment: [private repositories and private clusters](guides/private.md).
 `
 
 // docs/configuration.md has a table for each struct: key, type, default, meaning and example of each field.
@@ -49,7 +51,44 @@ func TestDocs(t *testing.T) {
 	var text strings.Builder
 	text.WriteString(docsHead)
 	section(t, &text, comments, reflect.TypeFor[Config](), "gitops")
+	versions(&text)
 	golden.Compare(t, "../docs/configuration.md", []byte(text.String()))
+}
+
+// versions writes the table of the Kubernetes versions.
+func versions(text *strings.Builder) {
+	rows := []struct {
+		name string
+		cell func(Kubernetes) string
+	}{
+		{"End of standard support", func(k Kubernetes) string { return k.EndOfSupport }},
+		{"Nodes' image", func(k Kubernetes) string { return code(k.Nodes) }},
+	}
+	minors := KubernetesVersions()
+	for _, name := range slices.Sorted(maps.Keys(kubernetes.Minors[minors[0]].Addons)) {
+		rows = append(rows, struct {
+			name string
+			cell func(Kubernetes) string
+		}{code(name), func(k Kubernetes) string { return code(k.Addons[name]) }})
+	}
+	rows = append(rows, struct {
+		name string
+		cell func(Kubernetes) string
+	}{"Checked on", func(k Kubernetes) string { return k.Checked }})
+	layer := KubectlLayer()
+	fmt.Fprintf(text, "\n## Kubernetes versions\n\nFrom `config/kubernetes.json`. The bootstrap's kubectl is %s, which talks to one minor version more and one less.\n"+
+		"The versions are those of the sources that the file names; none of them was tried on AWS. `hack/eks-versions` prints what AWS offers today.\n\n| |", layer.Kubectl)
+	for _, name := range minors {
+		fmt.Fprintf(text, " %s |", name)
+	}
+	text.WriteString("\n|---|" + strings.Repeat("---|", len(minors)) + "\n")
+	for _, row := range rows {
+		fmt.Fprintf(text, "| %s |", row.name)
+		for _, name := range minors {
+			fmt.Fprintf(text, " %s |", row.cell(kubernetes.Minors[name]))
+		}
+		text.WriteString("\n")
+	}
 }
 
 // section writes the table of a struct, then those of the structs in it.
@@ -94,8 +133,11 @@ func element(t reflect.Type) reflect.Type {
 
 // typeName is the JSON type of a field.
 func typeName(t reflect.Type) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	switch t.Kind() {
-	case reflect.Struct, reflect.Pointer:
+	case reflect.Struct:
 		return "object"
 	case reflect.Map:
 		return "object by name"

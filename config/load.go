@@ -11,26 +11,29 @@ import (
 // Root is where the configuration lies in cdk.json; the paths of problems start with it.
 const Root = "context.gitops"
 
-// Load reads the configuration from the CDK context. Its error, if any, is a Problems with every mistake.
+// Load reads the configuration from the CDK context. Its error, if any, is Problems with every mistake; the configuration is then
+// as far as it could be read.
 func Load(context map[string]any) (Config, error) {
 	var c Config
 	r := &report{}
+	root := r.at(Root)
 	in, present := context["gitops"]
 	object, ok := in.(map[string]any)
 	switch {
 	case !present:
-		r.add(Root, "run in the folder of cdk.json, or copy context.gitops from docs/configuration.md", "is missing")
-		return c, r.err()
+		root.add("run in the folder of cdk.json, or copy context.gitops from docs/configuration.md", "is missing")
+		return c, r.problems.Err()
 	case !ok:
-		r.mistyped(Root, "an object", in)
-		return c, r.err()
+		root.mistyped("an object", "copy context.gitops from docs/configuration.md", in)
+		return c, r.problems.Err()
 	}
-	r.decode(Root, object, reflect.ValueOf(&c).Elem())
+	root.decode(object, reflect.ValueOf(&c).Elem())
 	c.complete()
-	r.repository(Root+".repository", c.Repository)
-	r.environments(Root+".environments", c)
-	r.unconnected(Root+".environments", c, object)
-	return c, r.err()
+	checkRepository(root.key("repository"), c.Repository)
+	checkPaths(root.key("repository").key("paths"), c)
+	checkEnvironments(root.key("environments"), c)
+	checkConnected(root.key("environments"), c, object)
+	return c, r.problems.Err()
 }
 
 // Select returns the named environments of a comma separated list, or all if the list is empty.
@@ -41,7 +44,7 @@ func (c Config) Select(list string) ([]Environment, error) {
 		for name := range strings.SplitSeq(list, ",") {
 			name = strings.TrimSpace(name)
 			if _, ok := c.Environments[name]; !ok {
-				return nil, Problems{{Path: "-c env", What: fmt.Sprintf("there is no environment %q", name), Remedy: suggest(name, c.Names())}}
+				return nil, Problems{{Path: "-c env", What: fmt.Sprintf("there is no environment %q", name), Remedy: Suggest(name, c.Names())}}
 			}
 			if !slices.Contains(names, name) {
 				names = append(names, name)
@@ -64,14 +67,24 @@ func (c *Config) complete() {
 		if e.Delivery.ConnectionARN == "" && c.Repository.ConnectionARN != "" {
 			e.Delivery.ConnectionARN = c.Repository.ConnectionARN
 		}
-		e.GitCredentials = c.Repository.Credentials
 		if e.RepositoryURL == "" {
 			e.RepositoryURL = c.Repository.URL()
-		} else if strings.HasPrefix(e.RepositoryURL, "http://") {
-			e.GitCredentials = CredentialsNone // never over an unencrypted connection
+		}
+		switch {
+		case e.GitCredentials != "":
+		case strings.HasPrefix(e.RepositoryURL, "http://"):
+			e.GitCredentials = CredentialsNone // those of the repository never go over an unencrypted connection
+		default:
+			e.GitCredentials = c.Repository.Credentials
+		}
+		if e.Network.Zones == nil {
+			e.Network.Zones = defaultZones(e.Region)
 		}
 		if e.HostedZone != nil && e.HostedZone.Name == "" {
 			e.HostedZone.Name = e.Domain
+		}
+		if e.Ghost.Mail.From == "" {
+			e.Ghost.Mail.From = defaultSender(e.Domain)
 		}
 		c.Environments[name] = e
 	}

@@ -7,29 +7,44 @@ import (
 	"strings"
 )
 
-// Problem is one thing wrong with the configuration.
+// Problem is one thing wrong with what users write: cdk.json, or a file that the tool reads.
 type Problem struct {
-	Path   string // JSON path, from context.gitops
-	What   string // what is wrong
-	Remedy string // what to do about it
+	// File is relative to the repository. Empty: the configuration, which the CDK may hand over without its file.
+	File string
+	// Line in File; 0 if the problem is about all of it.
+	Line int
+	// Path of the keys, for example context.gitops.environments.dev.account.
+	Path string
+	// What is wrong, and the Remedy.
+	What, Remedy string
 }
 
-// String is the problem on one line: path, what is wrong, remedy.
+// String is the problem on one line: where, what is wrong, remedy.
 func (p Problem) String() string {
-	line := p.Path + ": " + p.What
+	var parts []string
+	switch {
+	case p.Line > 0:
+		parts = append(parts, fmt.Sprintf("%s:%d", p.File, p.Line))
+	case p.File != "":
+		parts = append(parts, p.File)
+	}
+	if p.Path != "" {
+		parts = append(parts, p.Path)
+	}
+	line := strings.Join(append(parts, p.What), ": ")
 	if p.Remedy != "" {
 		line += "; " + p.Remedy
 	}
 	// A value quoted from the file may hold anything; a problem stays one line.
 	return strings.Map(func(r rune) rune {
-		if r < ' ' {
+		if r < ' ' || r == 0x7f {
 			return ' '
 		}
 		return r
 	}, line)
 }
 
-// Problems is the error that Load returns: every problem found, in the order of their paths.
+// Problems is an error of every problem found, not only the first.
 type Problems []Problem
 
 // Error has one line per problem.
@@ -41,75 +56,40 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// report collects problems.
-type report struct{ problems Problems }
-
-// add notes a problem at path.
-func (r *report) add(path, remedy, format string, args ...any) {
-	r.problems = append(r.problems, Problem{Path: path, What: fmt.Sprintf(format, args...), Remedy: remedy})
-}
-
-// under tells whether a problem at path or below was noted.
-func (r *report) under(path string) bool {
-	return slices.ContainsFunc(r.problems, func(p Problem) bool {
-		return p.Path == path || strings.HasPrefix(p.Path, path+".") || strings.HasPrefix(p.Path, path+"[")
-	})
-}
-
-// err returns the problems sorted by path, or nil.
-func (r *report) err() error {
-	if len(r.problems) == 0 {
+// Err returns the problems sorted, or nil if there is none.
+func (p Problems) Err() error {
+	if len(p) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(r.problems, func(a, b Problem) int { return cmp.Compare(a.Path, b.Path) })
-	return r.problems
+	return p.Sorted()
+}
+
+// Sorted orders the problems by file, line and path, and keeps one of equal ones.
+func (p Problems) Sorted() Problems {
+	slices.SortStableFunc(p, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path), cmp.Compare(a.What, b.What))
+	})
+	return slices.CompactFunc(p, func(a, b Problem) bool {
+		return a.File == b.File && a.Line == b.Line && a.Path == b.Path && a.What == b.What
+	})
 }
 
 // aliases are words that other tools use for a value.
 var aliases = map[string]string{"amd64": string(X8664), "aarch64": string(ARM64)}
 
-// suggest returns "did you mean …" for the candidate nearest to word, or the list of candidates if it is short.
-func suggest(word string, candidates []string) string {
-	best, distance := "", len(word)/2+1
-	for _, candidate := range candidates {
-		d := editDistance(strings.ToLower(word), strings.ToLower(candidate))
-		if len(word) > 2 && strings.HasPrefix(candidate, word) {
-			d = min(d, 1)
-		}
-		if aliases[word] == candidate {
-			d = 0
-		}
-		if d < distance {
-			best, distance = candidate, d
-		}
+// Suggest returns the remedy for a word that is none of the candidates: "did you mean …" the nearest, or the list if it is
+// short.
+func Suggest(word string, candidates []string) string {
+	best := nearest(word, candidates)
+	if alias := aliases[word]; slices.Contains(candidates, alias) {
+		best = alias
 	}
 	switch {
 	case best != "":
 		return fmt.Sprintf("did you mean %q?", best)
 	case len(candidates) > 16:
-		return fmt.Sprintf("use one like %q; docs/configuration.md tells more", candidates[len(candidates)/2])
+		return fmt.Sprintf("use one like %q", candidates[len(candidates)/2])
 	default:
 		return "use one of " + strings.Join(candidates, ", ")
 	}
-}
-
-// editDistance is the Levenshtein distance of a and b.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := diagonal
-			if a[i-1] != b[j-1] {
-				cost++
-			}
-			diagonal = row[j]
-			row[j] = min(cost, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -19,186 +18,185 @@ var (
 	dnsLabel        = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 	zoneID          = regexp.MustCompile(`^Z[A-Z0-9]{1,31}$`)
 	principalARN    = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::[0-9]{12}:(role|user)/[A-Za-z0-9+=,.@_/-]{1,512}$`)
+	factName        = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,62}$`)
 	tagText         = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 )
 
-// repository checks the settings that all environments share.
-func (r *report) repository(path string, c Repository) {
-	if at := path + ".owner"; !r.under(at) && !r.absentParent(path) && !githubOwner.MatchString(c.Owner) {
-		r.add(at, "use letters, digits and single hyphens, at most 39", "%q is no GitHub owner", c.Owner)
+// credentialKinds are the values of credentials.
+var credentialKinds = []string{string(CredentialsNone), string(CredentialsBasic), string(CredentialsGitHubApp), string(CredentialsSSH)}
+
+// checkRepository checks the settings that all environments share.
+func checkRepository(f field, c Repository) {
+	if !githubOwner.MatchString(c.Owner) {
+		f.key("owner").add("use letters, digits and single hyphens, at most 39", "must be a user or an organization on GitHub, got %q", c.Owner)
 	}
-	if at := path + ".name"; !r.under(at) && !r.absentParent(path) {
-		switch {
-		case !githubName.MatchString(c.Name):
-			r.add(at, "use letters, digits, '.', '_' and '-', at most 100", "%q is no repository name", c.Name)
-		case strings.HasSuffix(c.Name, ".git"):
-			r.add(at, "leave \".git\" out", "%q ends in .git", c.Name)
-		}
+	switch {
+	case !githubName.MatchString(c.Name):
+		f.key("name").add("use letters, digits, '.', '_' and '-', at most 100", "must be the name of a repository on GitHub, got %q", c.Name)
+	case strings.HasSuffix(c.Name, ".git"):
+		f.key("name").add("leave \".git\" out", "must not end in .git, got %q", c.Name)
 	}
-	if at := path + ".connectionArn"; c.ConnectionARN != "" && !connectionARN.MatchString(c.ConnectionARN) {
-		r.add(at, "copy it from Developer Tools > Settings > Connections", "%q is no ARN of a connection", c.ConnectionARN)
+	if c.ConnectionARN != "" {
+		f.key("connectionArn").connection(c.ConnectionARN)
 	}
-	r.paths(path+".paths", c.Paths)
-	known := []string{string(CredentialsNone), string(CredentialsBasic), string(CredentialsGitHubApp), string(CredentialsSSH)}
-	r.oneOf(path+".credentials", string(c.Credentials), known)
+	f.key("credentials").oneOf(string(c.Credentials), credentialKinds...)
 }
 
-// absentParent tells whether path itself is a problem: then its parts need no further word.
-func (r *report) absentParent(path string) bool {
-	return slices.ContainsFunc(r.problems, func(p Problem) bool { return p.Path == path })
-}
-
-// environments checks each environment, and that no two get in each other's way.
-func (r *report) environments(path string, c Config) {
-	if len(c.Environments) == 0 && !r.absentParent(path) {
-		r.add(path, "add at least one, for example \"dev\"", "has no environment")
+// checkEnvironments checks each environment, and that no two get in each other's way.
+func checkEnvironments(f field, c Config) {
+	if len(c.Environments) == 0 {
+		f.add("add one, for example \"dev\"", "must hold at least one environment")
 	}
 	for _, name := range c.Names() {
-		e, at := c.Environments[name], path+"."+name
-		if r.absentParent(at) {
-			continue
-		}
 		if !environmentName.MatchString(name) {
-			r.add(at, "use 1 to 20 lower case letters, digits and hyphens, starting with a letter and not ending in a hyphen: it becomes part of stack and bucket names", "%q cannot name an environment", name)
+			f.key(name).add("start with a letter and do not end in a hyphen: the name becomes part of stack and bucket names", "must be named by 1 to 20 lower case letters, digits and hyphens, got %q", name)
 		}
-		r.environment(at, e)
+		checkEnvironment(f.key(name), c.Environments[name])
 	}
-	r.rivals(path, c)
+	checkRivals(f, c)
 }
 
-// rivals checks the environments against each other.
-func (r *report) rivals(path string, c Config) {
+// checkRivals checks the environments against each other.
+func checkRivals(f field, c Config) {
 	names := c.Names()
 	for i, first := range names {
 		for _, second := range names[i+1:] {
-			a, b := c.Environments[first], c.Environments[second]
-			if a.Domain != "" && a.Domain == b.Domain {
-				r.add(path+"."+second+".domain", "give each environment a domain of its own: the records of one would overwrite the other's", "%q is also the domain of %s", b.Domain, first)
+			a, b, at := c.Environments[first], c.Environments[second], f.key(second)
+			if a.Domain == b.Domain {
+				at.key("domain").add("give each environment a domain of its own: the records of one would overwrite the other's", "must not be the domain of another environment, got %q, that of %s", b.Domain, first)
 			}
-			r.reviewers(path+"."+second+".delivery.review", a, b)
+			checkReviewers(at.key("delivery").key("review"), a, b)
 			if a.Account != b.Account || a.Region != b.Region {
 				continue
 			}
 			one, err1 := netip.ParsePrefix(a.Network.CIDR)
 			two, err2 := netip.ParsePrefix(b.Network.CIDR)
 			if err1 == nil && err2 == nil && one.Overlaps(two) {
-				r.add(path+"."+second+".network.cidr", "choose a block that no other environment in this account and region uses, so that they can be peered", "%s overlaps %s of %s", two, one, first)
+				at.key("network").key("cidr").add("choose a block that no other environment in this account and region uses, so that they can be peered", "must not overlap %s of %s, got %s", one, first, two)
 			}
 		}
 	}
 }
 
-// environment checks one environment.
-func (r *report) environment(path string, e Environment) {
-	if at := path + ".account"; !r.under(at) && !accountID.MatchString(e.Account) {
-		r.add(at, "give 12 digits in quotes", "%q is no AWS account", e.Account)
+// checkEnvironment checks one environment.
+func checkEnvironment(f field, e Environment) {
+	if !accountID.MatchString(e.Account) {
+		f.key("account").add("give 12 digits in quotes", "must be an AWS account, got %q", e.Account)
 	}
-	if at := path + ".region"; !r.under(at) && !slices.Contains(regions, e.Region) {
-		r.add(at, suggest(e.Region, regions), "%q is no AWS region known here", e.Region)
+	if regions[e.Region] == "" {
+		f.key("region").add(Suggest(e.Region, regionNames()), "must be a region of AWS with EKS, got %q", e.Region)
 	}
-	r.domain(path, e)
-	if at := path + ".branch"; !r.under(at) && !isBranch(e.Branch) {
-		r.add(at, "name a branch, for example \"main\"", "%q is no branch name", e.Branch)
+	checkDomain(f, e)
+	if !isBranch(e.Branch) {
+		f.key("branch").add("name one, for example \"main\"", "must be the name of a branch, got %q", e.Branch)
 	}
-	r.repositoryURL(path+".repositoryUrl", e)
-	r.network(path+".network", e.Network)
-	r.cluster(path+".cluster", e)
-	r.nodes(path+".nodes", e.Nodes)
-	r.between(path+".ghost.keepImages", e.Ghost.KeepImages, 1, 1000)
-	r.database(path+".ghost.database", e)
-	r.delivery(path+".delivery", e)
-	for key, value := range e.Tags {
-		r.tag(path+".tags."+key, key, value)
+	if e.GitCredentials != e.Repository.Credentials { // else it is a matter of the repository's
+		f.key("credentials").oneOf(string(e.GitCredentials), credentialKinds...)
 	}
-	r.allowances(path+".allowReplacement", e)
+	checkRepositoryURL(f.key("repositoryUrl"), e)
+	checkNetwork(f.key("network"), e)
+	checkCluster(f.key("cluster"), e)
+	checkNodes(f.key("nodes"), e.Nodes)
+	checkVersions(f, e)
+	f.key("ghost").key("keepImages").between(e.Ghost.KeepImages, 1, 1000)
+	checkDatabase(f.key("ghost").key("database"), e)
+	checkMail(f, e)
+	checkDelivery(f, e)
+	for name := range e.Facts {
+		checkFact(f.key("facts").key(name), name)
+	}
+	checkTags(f.key("tags"), e.Tags)
+	checkAllowances(f.key("allowReplacement"), e)
 }
 
-// domain checks the environment's domain and zone.
-func (r *report) domain(path string, e Environment) {
-	at := path + ".domain"
-	if !r.under(at) {
-		switch {
-		case e.Domain != "localhost" && !isDomain(e.Domain):
-			r.add(at, "give a lower case DNS name with a dot, without \"*.\", scheme or trailing dot, for example \"dev.example.com\"", "%q is no DNS domain", e.Domain)
-		case len(e.Domain) > 62:
-			r.add(at, "use at most 62 characters: ACM's limit for the name of a certificate, *.<domain>, is 64", "%q is too long", e.Domain)
-		}
+// checkDomain checks the environment's domain and zone.
+func checkDomain(f field, e Environment) {
+	domain := f.key("domain")
+	switch {
+	case e.Domain != "localhost" && !isDomain(e.Domain):
+		domain.add("write it in lower case with a dot, without \"*.\", scheme or trailing dot, for example \"dev.example.com\"", "must be a DNS name, got %q", e.Domain)
+	case len(e.Domain) > 62:
+		domain.add("shorten it: ACM's limit for the name of a certificate, *.<domain>, is 64", "must have at most 62 characters, got %q", e.Domain)
 	}
-	zone := e.HostedZone
-	if zone == nil || r.under(path+".hostedZone") {
+	zone, at := e.HostedZone, f.key("hostedZone")
+	if zone == nil {
 		return
 	}
 	if !zoneID.MatchString(zone.ID) {
-		r.add(path+".hostedZone.id", "give the id alone, for example \"Z0123456789ABCDEFGHIJ\", without \"/hostedzone/\"", "%q is no id of a Route 53 zone", zone.ID)
+		at.key("id").add("give the id alone, for example \"Z0123456789ABCDEFGHIJ\", without \"/hostedzone/\"", "must be the id of a Route 53 zone, got %q", zone.ID)
 	}
-	if !r.under(at) && e.Domain != zone.Name && !strings.HasSuffix(e.Domain, "."+zone.Name) {
-		r.add(path+".hostedZone.name", "choose the zone that holds the domain, or a domain in the zone", "the domain %q does not lie in the zone %q", e.Domain, zone.Name)
+	if !domain.reported() && e.Domain != zone.Name && !strings.HasSuffix(e.Domain, "."+zone.Name) {
+		at.key("name").add("choose the zone that holds the domain, or a domain in the zone", "must be a zone that holds %q, got %q", e.Domain, zone.Name)
 	}
 }
 
-// repositoryURL checks the address that Flux clones against the way in which it signs in.
-func (r *report) repositoryURL(path string, e Environment) {
-	if r.under(path) {
-		return
-	}
+// checkRepositoryURL checks the address that Flux clones against the way in which it signs in.
+func checkRepositoryURL(f field, e Environment) {
 	u, err := url.Parse(e.RepositoryURL)
 	switch {
 	case err != nil || u.Host == "" || u.Path == "" || u.Path == "/":
-		r.add(path, "give https://host/owner/name.git, or ssh://git@host/owner/name.git", "%q is no address of a Git repository", e.RepositoryURL)
+		f.add("give https://host/owner/name.git, or ssh://git@host/owner/name.git", "must be the address of a Git repository, got %q", e.RepositoryURL)
+	case err == nil && u.Scheme != "ssh" && u.User != nil:
+		f.add("leave user and password out, they would be readable in the cluster; set repository.credentials to \"basic\"", "must not contain credentials")
 	case u.Scheme == "ssh" && e.GitCredentials != CredentialsSSH:
-		r.add(path, "set repository.credentials to \"ssh\" and store a read-only deploy key, or use https://", "is ssh without credentials")
-	case u.Scheme == "https" && e.GitCredentials == CredentialsSSH:
-		r.add(path, "give ssh://git@host/owner/name.git, or change repository.credentials", "is https, but repository.credentials is ssh")
+		f.add("set repository.credentials to \"ssh\" and store a read-only deploy key, or use https://", "must be https:// with credentials %q, got ssh://", e.GitCredentials)
+	case u.Scheme != "ssh" && e.GitCredentials == CredentialsSSH:
+		f.add("give ssh://git@host/owner/name.git, or change repository.credentials", "must be ssh:// with credentials \"ssh\", got %s://", u.Scheme)
+	case u.Scheme == "http" && e.GitCredentials == CredentialsGitHubApp:
+		f.add("use https://, or set credentials to \"basic\"", "must be https:// with the credentials of a GitHub App, got http://")
 	case u.Scheme == "http" && u.Hostname() != "localhost" && !strings.HasSuffix(u.Hostname(), ".localhost"):
-		r.add(path, "use https://; only hosts under .localhost may do without encryption", "is unencrypted")
+		f.add("use https://; only hosts under .localhost may do without encryption", "must be encrypted, got http://")
 	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "ssh":
-		r.add(path, "use https:// or ssh://", "Flux has no %s://", u.Scheme)
-	}
-	if err == nil && u.Scheme != "ssh" && u.User != nil {
-		r.add(path, "leave user and password out, they would be readable in the cluster; set repository.credentials to \"basic\"", "contains credentials")
+		f.add("use https:// or ssh://", "must be an address that Flux can clone, got %s://", u.Scheme)
 	}
 }
 
-// tag checks one tag against the rules of https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html.
-func (r *report) tag(path, key, value string) {
+// maxTags leaves room, below the 50 tags that AWS takes for a resource, for those that the platform and controllers add.
+// https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+const maxTags = 40
+
+// checkTags checks the environment's tags.
+func checkTags(f field, tags map[string]string) {
+	if len(tags) > maxTags {
+		f.add("remove some: AWS takes 50 for a resource, and the platform adds its own", "must have at most %d tags, got %d", maxTags, len(tags))
+		return
+	}
+	for key, value := range tags {
+		checkTag(f.key(key), key, value)
+	}
+}
+
+// checkFact checks the name of a variable for manifests.
+func checkFact(f field, name string) {
+	switch {
+	case !factName.MatchString(name):
+		f.add("rename it, for example CHARTS_URL", "must be named by capital letters, digits and underscores, starting with a letter, got %q", name)
+	case isClusterFact(name):
+		f.add("leave it out, or choose another name", "must not be set here: the bootstrap sets it")
+	}
+}
+
+// checkTag checks one tag against the rules of https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html.
+func checkTag(f field, key, value string) {
 	switch {
 	case key == "" || len(key) > 128 || !tagText.MatchString(key):
-		r.add(path, "use 1 to 128 letters, digits, spaces and _ . : / = + - @", "%q is no tag key", key)
+		f.add("use letters, digits, spaces and _ . : / = + - @", "must have a key of 1 to 128 characters that AWS allows, got %q", key)
 	case strings.HasPrefix(strings.ToLower(key), "aws:"):
-		r.add(path, "choose another prefix", "tag keys that start with \"aws:\" belong to AWS")
+		f.add("choose another prefix", "must not start with \"aws:\": such tags belong to AWS")
 	case key == "environment":
-		r.add(path, "leave it out", "every resource has this tag already")
+		f.add("leave it out", "must not be set here: every resource has this tag")
 	case len(value) > 256 || !tagText.MatchString(value):
-		r.add(path, "use at most 256 letters, digits, spaces and _ . : / = + - @", "is no tag value")
+		f.add("use letters, digits, spaces and _ . : / = + - @", "must be at most 256 characters that AWS allows, got %q", value)
 	}
 }
 
-// oneOf checks an enumeration.
-func (r *report) oneOf(path, value string, known []string) {
-	if !r.under(path) && !r.absentAbove(path) && !slices.Contains(known, value) {
-		r.add(path, suggest(value, known), "%q is not known", value)
-	}
-}
-
-// between checks a number.
-func (r *report) between(path string, value, low, high int) {
-	if !r.under(path) && !r.absentAbove(path) && (value < low || value > high) {
-		r.add(path, fmt.Sprintf("use a number from %d to %d", low, high), "is %d", value)
-	}
-}
-
-// absentAbove tells whether an object above path is missing or of the wrong type, so that path has no value at all.
-func (r *report) absentAbove(path string) bool {
-	return slices.ContainsFunc(r.problems, func(p Problem) bool { return strings.HasPrefix(path, p.Path+".") })
-}
-
-// isDomain tells whether name is a DNS name of two or more labels.
+// isDomain reports whether name is a DNS name of two or more labels.
 func isDomain(name string) bool {
 	labels := strings.Split(name, ".")
 	return len(name) <= 253 && len(labels) > 1 && !slices.ContainsFunc(labels, func(l string) bool { return !dnsLabel.MatchString(l) })
 }
 
-// isBranch tells whether name is a branch as Git and GitHub allow it, less the exotic.
+// isBranch reports whether name is a branch as Git and GitHub allow it, less the exotic.
 func isBranch(name string) bool {
 	return branchName.MatchString(name) && !strings.Contains(name, "..") && !strings.Contains(name, "//") &&
 		!strings.HasSuffix(name, "/") && !strings.HasSuffix(name, ".lock") && !strings.HasPrefix(name, "refs/")

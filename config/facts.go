@@ -1,0 +1,99 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strconv"
+)
+
+// Names of the ConfigMaps in namespace flux-system whose values Flux puts in the place of ${NAME} in manifests. The bootstrap
+// writes the first in every environment, `gitops local up` the second, on one machine.
+const (
+	ClusterFactsName = "cluster-facts"
+	LocalFactsName   = "local-facts"
+)
+
+// Deployed is what is known of an environment once AWS has made it.
+type Deployed struct {
+	// VPCID is the id of the VPC.
+	VPCID string
+	// HostedZoneID is the id of the zone that the network stack makes. It is not used if the file names a zone.
+	HostedZoneID string
+}
+
+// Placeholders have the shape of what a deployment knows, for manifests that are built without one.
+var Placeholders = Deployed{VPCID: "vpc-0123456789abcdef0", HostedZoneID: "Z0123456789ABCDEFGHIJ"}
+
+// ClusterFacts are the variables for manifests: those of the bootstrap, and the environment's own.
+func (e Environment) ClusterFacts(d Deployed) map[string]string {
+	facts := e.bootstrapFacts(d)
+	maps.Copy(facts, e.Facts)
+	return facts
+}
+
+// bootstrapFacts are the variables that every environment has. No environment can set them itself.
+func (e Environment) bootstrapFacts(d Deployed) map[string]string {
+	zone := d.HostedZoneID
+	if e.HostedZone != nil {
+		zone = e.HostedZone.ID
+	}
+	return map[string]string{
+		"ENVIRONMENT":    e.Name,
+		"DOMAIN":         e.Domain,
+		"CLUSTER_NAME":   e.ClusterName(),
+		"AWS_REGION":     e.Region,
+		"AWS_ACCOUNT_ID": e.Account,
+		"AWS_PARTITION":  e.Partition(),
+		"VPC_ID":         d.VPCID,
+		"VPC_CIDR":       e.Network.CIDR,
+		"HOSTED_ZONE_ID": zone,
+		"GIT_URL":        e.RepositoryURL,
+		"GIT_BRANCH":     e.Branch,
+		"FLUX_BRANCH":    e.FluxBranch(),
+		"IMAGE_REGISTRY": e.Registry(),
+		// Where and how Flux writes image tags.
+		"IMAGE_UPDATE_BRANCH": e.ImageUpdateBranch(),
+		"GIT_PROVIDER":        e.GitProvider(),
+		// How Ghost sends mail: the component in k8s/apps/ghost/mail, and what is in it.
+		"GHOST_MAIL":      string(e.Ghost.Mail.Transport),
+		"GHOST_MAIL_FROM": e.Ghost.Mail.From,
+		"GHOST_MAIL_PORT": strconv.Itoa(e.Ghost.Mail.Port),
+	}
+}
+
+// isClusterFact reports whether the bootstrap sets the variable.
+func isClusterFact(name string) bool {
+	_, set := Environment{}.bootstrapFacts(Deployed{})[name]
+	return set
+}
+
+// GitProvider is how Flux treats the credentials of Git: those of a GitHub App are exchanged for a token.
+func (e Environment) GitProvider() string {
+	if e.GitCredentials == CredentialsGitHubApp {
+		return "github"
+	}
+	return "generic"
+}
+
+// Machine is what is known of the machine that runs environment local.
+type Machine struct {
+	// Port at which hosts of the environment answer by HTTPS.
+	Port int
+	// Registry is the host of the image registry, and CA the certificate that signs the database's, as PEM.
+	Registry, CA string
+}
+
+// LocalFacts are the variables that environment local has beside ClusterFacts; on AWS the manifests have defaults for them.
+func LocalFacts(m Machine) map[string]string {
+	ssl, _ := json.Marshal(map[string]string{"ca": m.CA}) // strings always have a JSON text
+	return map[string]string{
+		"PUBLIC_PORT": fmt.Sprintf(":%d", m.Port),
+		// One line: the value stands in an environment variable of a manifest.
+		"DATABASE_SSL": string(ssl),
+		// ECR's name and login are AWS's own; the same images are here.
+		"IMAGE_REGISTRY":          m.Registry,
+		"IMAGE_REGISTRY_PROVIDER": "generic",
+		"IMAGE_REGISTRY_INSECURE": "true",
+	}
+}

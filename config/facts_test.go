@@ -1,0 +1,49 @@
+package config
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestClusterFacts(t *testing.T) {
+	for name, c := range map[string]struct {
+		edits map[string]any
+		want  map[string]string // of the facts
+	}{
+		"named zone": {nil, map[string]string{"VPC_ID": "vpc-1", "VPC_CIDR": "10.20.0.0/16", "HOSTED_ZONE_ID": "Z0123456789DEV", "GIT_URL": "https://github.com/my-company/platform.git"}},
+		"made zone":  {dev("hostedZone", absent{}), map[string]string{"HOSTED_ZONE_ID": "ZMADE"}},
+		"defaults": {dev("network", absent{}), map[string]string{
+			"VPC_CIDR": "10.0.0.0/16", "GIT_PROVIDER": "generic", "GHOST_MAIL": "ses", "GHOST_MAIL_FROM": "noreply@ghost.dev.example.com", "GHOST_MAIL_PORT": "587", "IMAGE_UPDATE_BRANCH": "main",
+		}},
+		"GitHub App": {set("gitops/repository/credentials", "githubApp"), map[string]string{"GIT_PROVIDER": "github"}},
+		"China": {map[string]any{
+			"gitops/environments/dev/region": "cn-north-1", "gitops/environments/dev/ghost/mail/transport": "none", "gitops/environments/dev/cluster/admins": []string{},
+		}, map[string]string{"AWS_PARTITION": "aws-cn", "IMAGE_REGISTRY": "111111111111.dkr.ecr.cn-north-1.amazonaws.com.cn", "GHOST_MAIL": "none"}},
+		"its own":       {dev("facts", map[string]string{"CHARTS_URL": "https://charts.example.com/"}), map[string]string{"CHARTS_URL": "https://charts.example.com/", "DOMAIN": "dev.example.com"}},
+		"pull requests": {dev("delivery", map[string]any{"connectionArn": connection("111111111111"), "imageUpdates": "pullRequest"}), map[string]string{"IMAGE_UPDATE_BRANCH": "image-updates/dev", "GIT_BRANCH": "main"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			loaded, err := Load(context(t, c.edits))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := loaded.Environments["dev"].ClusterFacts(Deployed{VPCID: "vpc-1", HostedZoneID: "ZMADE"})
+			for variable, want := range c.want {
+				if got[variable] != want {
+					t.Errorf("%s is %q, want %q", variable, got[variable], want)
+				}
+			}
+		})
+	}
+}
+
+func TestLocalFacts(t *testing.T) {
+	want := map[string]string{
+		"PUBLIC_PORT": ":8443", "DATABASE_SSL": `{"ca":"-----BEGIN\nx\n"}`,
+		"IMAGE_REGISTRY": "registry.localhost", "IMAGE_REGISTRY_PROVIDER": "generic", "IMAGE_REGISTRY_INSECURE": "true",
+	}
+	if diff := cmp.Diff(want, LocalFacts(Machine{Port: 8443, Registry: "registry.localhost", CA: "-----BEGIN\nx\n"})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
