@@ -98,7 +98,7 @@ func TestNodes(t *testing.T) {
 			t.Errorf("%s: nodes %s", env.Name, text(nodes))
 		}
 		for id, r := range stack.ofType("AWS::IAM::Role") {
-			if strings.HasPrefix(id, "NodeRole") && strings.Contains(text(r), "AmazonEKS_CNI_Policy") {
+			if strings.HasPrefix(id, "NodesRole") && strings.Contains(text(r), "AmazonEKS_CNI_Policy") {
 				t.Errorf("%s: nodes may manage network interfaces", env.Name)
 			}
 		}
@@ -110,7 +110,7 @@ func TestBootstrapOrder(t *testing.T) {
 	templates := sampleApp(t)
 	for _, env := range environments(t, sample(t), "") {
 		stack := templates[env.StackName("cluster")]
-		root := byPrefix(t, stack, "FluxKustomization")
+		root := stepID(t, stack, "FluxKustomization")
 		before := reachable(stack, root)
 		for _, want := range slices.Concat(slices.Collect(maps.Keys(stack.ofType("AWS::EKS::PodIdentityAssociation"))), slices.Collect(maps.Keys(stack.ofType("AWS::EKS::Nodegroup"))), slices.Collect(maps.Keys(stack.ofType("AWS::CertificateManager::Certificate")))) {
 			if !before[want] {
@@ -122,31 +122,31 @@ func TestBootstrapOrder(t *testing.T) {
 			t.Errorf("%s: %d associations, want %d", env.Name, len(associations), want)
 		}
 		for id := range associations { // Flux's own controllers, too, start with their roles
-			if !reachable(stack, byPrefix(t, stack, "FluxInstance"))[id] {
+			if !reachable(stack, stepID(t, stack, "FluxInstance"))[id] {
 				t.Errorf("%s: the FluxInstance does not depend on %s", env.Name, id)
 			}
 		}
-		order := []string{"FluxKustomization", "FluxSource", "FluxRunning", "FluxInstance", "ClusterchartFluxOperator", "FluxNamespace"}
+		order := []string{"FluxKustomization", "FluxSource", "FluxRunning", "FluxInstance", "FluxOperator", "FluxNamespace"}
 		for i, later := range order[:len(order)-1] {
-			if !reachable(stack, byPrefix(t, stack, later))[byPrefix(t, stack, order[i+1])] {
+			if !reachable(stack, stepID(t, stack, later))[stepID(t, stack, order[i+1])] {
 				t.Errorf("%s: %s does not depend on %s", env.Name, later, order[i+1])
 			}
 		}
-		if !before[byPrefix(t, stack, "ClusterFacts")] {
+		if !before[stepID(t, stack, "ClusterFacts")] {
 			t.Errorf("%s: the root Kustomization does not depend on the facts", env.Name)
 		}
 	}
 }
 
-// byPrefix is the logical id of the one custom resource whose id starts so.
-func byPrefix(t *testing.T, parsed template, prefix string) string {
+// stepID returns the logical id of a step of the bootstrap, by the beginning of its construct's id.
+func stepID(t *testing.T, parsed template, step string) string {
 	t.Helper()
 	for id, r := range parsed.Resources {
-		if strings.HasPrefix(id, prefix) && strings.HasPrefix(r.Type, "Custom::") {
+		if strings.HasPrefix(id, "Bootstrap"+step) && strings.HasPrefix(r.Type, "Custom::") {
 			return id
 		}
 	}
-	t.Fatalf("no custom resource %s…", prefix)
+	t.Fatalf("the bootstrap has no step %s", step)
 	return ""
 }
 

@@ -1,13 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"k8s-plus-aws-gitops/config"
 )
@@ -24,10 +26,13 @@ func rights(env config.Environment) map[string][]string {
 	assume := func(kind string) string {
 		return "sts:AssumeRole arn:aws:iam::" + env.Account + ":role/cdk-hnb659fds-" + kind + "-role-" + env.Account + "-" + env.Region
 	}
-	images := []string{"ecr:GetAuthorizationToken *"}
-	for _, action := range []string{"BatchCheckLayerAvailability", "BatchGetImage", "CompleteLayerUpload", "DescribeImageScanFindings", "DescribeImages", "InitiateLayerUpload", "PutImage", "UploadLayerPart"} {
-		images = append(images, "ecr:"+action+" arn:aws:ecr:$:repository/"+env.Name+"/ghost")
+	images := func(actions ...string) []string {
+		for i, action := range actions {
+			actions[i] = "ecr:" + action + " arn:aws:ecr:$:repository/" + env.Name + "/ghost"
+		}
+		return actions
 	}
+	push := append(images("BatchCheckLayerAvailability", "BatchGetImage", "CompleteLayerUpload", "DescribeImages", "InitiateLayerUpload", "PutImage", "UploadLayerPart"), "ecr:GetAuthorizationToken *")
 	connection := []string{"codeconnections:UseConnection " + env.Delivery.ConnectionARN, "codestar-connections:UseConnection " + env.Delivery.ConnectionARN}
 	pipeline := func(more ...string) []string {
 		return append(slices.Concat(connection, []string{
@@ -45,14 +50,18 @@ func rights(env config.Environment) map[string][]string {
 		}
 		return all
 	}
-	deployments := start("test", "deploy")
+	deployments := start("plan", "test", "deploy")
 	all := map[string][]string{
-		"test":          build("test"),
-		"deploy":        build("deploy", assume("deploy"), assume("file-publishing"), assume("image-publishing"), assume("lookup")),
-		"image-arm64":   build("image-arm64", images...),
-		"image-amd64":   build("image-amd64", images...),
-		"image-publish": build("image-publish", images...),
-		"review":        build("review", append([]string{assume("lookup"), "secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/review-token-??????"}, connection...)...),
+		"plan": build("plan", append([]string{
+			"cloudformation:DescribeStacks arn:aws:cloudformation:$:stack/" + env.Name + "-*/*", "cloudformation:GetTemplate arn:aws:cloudformation:$:stack/" + env.Name + "-*/*",
+			"s3:PutObject BUCKET/*", "kms:GenerateDataKey KEY",
+		}, connection...)...),
+		"test":          build("test", connection...),
+		"deploy":        build("deploy", append([]string{assume("deploy"), assume("file-publishing"), assume("lookup")}, connection...)...),
+		"image-arm64":   build("image-arm64", push...),
+		"image-amd64":   build("image-amd64", push...),
+		"image-publish": build("image-publish", images("BatchGetImage", "DescribeImageScanFindings", "PutImage")...),
+		"review":        build("review", append([]string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/review-token-??????"}, connection...)...),
 		"services": build("services", append([]string{
 			"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/manifests-token-??????",
 			"s3:ListBucket arn:aws:s3:::" + env.AssetsBucket() + " if s3:prefix services/*",
@@ -62,11 +71,15 @@ func rights(env config.Environment) map[string][]string {
 		"pipeline-dockerbuild": pipeline(start("image-arm64", "image-amd64", "image-publish")...),
 		"pipeline-review":      pipeline(start("review")...),
 	}
-	if env.Delivery.Approval {
-		all["diff"] = build("diff", assume("lookup"))
-		deployments = append(start("test", "deploy", "diff"), "sns:Publish TOPIC")
+	if env.Gated() {
+		all["release"] = build("release", append([]string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/release-token-??????"}, connection...)...)
+		all["verify"] = build("verify", append(inVPC(env), "eks:DescribeCluster arn:aws:eks:$:cluster/"+env.ClusterName())...)
+		deployments = append(deployments, start("release", "verify")...)
 	}
-	all["pipeline-infrastructure"], all["pipeline-app-resources"] = pipeline(deployments...), pipeline(deployments...)
+	if env.Delivery.Approval {
+		deployments = append(deployments, "sns:Publish TOPIC")
+	}
+	all["pipeline-deploy"] = pipeline(deployments...)
 	for name := range all {
 		for i := range all[name] {
 			all[name][i] = strings.ReplaceAll(all[name][i], "$", env.Region+":"+env.Account)
@@ -76,18 +89,23 @@ func rights(env config.Environment) map[string][]string {
 	return all
 }
 
-// resourceName is a resource of a statement, with the stack's own by a word.
+// ownResources are the stack's own resources in the statements of its roles, by logical id without hash, and a word for each.
+var ownResources = map[string]string{"DeliveryStoreArtifacts.Arn": "BUCKET", "DeliveryStoreKey.Arn": "KEY"}
+
+// privateSubnet is the id of a private subnet, from the network's stack.
+var privateSubnet = regexp.MustCompile(`import [a-z]+-network:ExportsOutputRefNetworkVPCprivateSubnet\d\w+`)
+
+// resourceName returns a resource of a statement, with the stack's own by a word.
 func resourceName(resource any) string {
-	name := text(resource)
-	for id, word := range map[string]string{`{"Fn::GetAtt":["Artifacts82DD59A1","Arn"]}`: "BUCKET", `{"Fn::GetAtt":["Key961B73FD","Arn"]}`: "KEY", `{"Ref":"TopicBFC7AF6E"}`: "TOPIC"} {
-		if name == id {
-			return word
-		}
-		if name == `{"Fn::Join":["",[`+id+`,"/*"]]}` {
-			return word + "/*"
-		}
+	if ref, ok := get(resource, "Ref").(string); ok && idHash.ReplaceAllString(ref, "") == "DeliveryNotificationsTopic" {
+		return "TOPIC"
 	}
-	return strings.Trim(name, `"`)
+	name := privateSubnet.ReplaceAllString(plain(resource), "PRIVATE")
+	own, rest, _ := strings.Cut(name, "/")
+	if word, ok := ownResources[own]; ok {
+		return strings.TrimSuffix(word+"/"+rest, "/")
+	}
+	return name
 }
 
 // Every role of every delivery stack may do exactly what it needs.
@@ -112,7 +130,7 @@ func TestDeliveryRoles(t *testing.T) {
 				}
 			}
 		}
-		if diff := cmp.Diff(rights(env), got); diff != "" {
+		if diff := gocmp.Diff(rights(env), got); diff != "" {
 			t.Errorf("%s: rights (-wanted +template):\n%s", env.Name, diff)
 		}
 	}
@@ -129,6 +147,14 @@ func rightsOf(t *testing.T, statements any) []string {
 		condition := ""
 		if prefix := get(s, "Condition", "StringLike", "s3:prefix"); prefix != nil {
 			condition = fmt.Sprint(" if s3:prefix ", prefix)
+		} else if equal := get(s, "Condition", "StringEquals"); get(equal, "ec2:AuthorizedService") != nil {
+			subnets := asList(get(equal, "ec2:Subnet"))
+			for _, subnet := range subnets {
+				if !strings.HasSuffix(resourceName(subnet), ":subnet/PRIVATE") {
+					t.Errorf("a build beside the private subnets: %s", text(subnet))
+				}
+			}
+			condition = fmt.Sprintf(" if of %v in %d subnets", get(equal, "ec2:AuthorizedService"), len(subnets))
 		} else if get(s, "Condition") != nil {
 			t.Errorf("an unusual condition: %s", text(s))
 		}
@@ -147,7 +173,7 @@ func TestPipelines(t *testing.T) {
 	for _, env := range environments(t, sample(t), "") {
 		stack := sampleApp(t)[env.StackName("delivery")]
 		paths := env.Repository.Paths
-		want := map[string][]string{"infrastructure": paths.Infrastructure, "app-resources": paths.AppResources, "dockerbuild": paths.Dockerbuild, "review": nil, "services": nil}
+		want := map[string][]string{"deploy": append(slices.Clone(paths.Deploy), config.ManifestPaths), "dockerbuild": paths.Dockerbuild, "review": nil, "services": nil}
 		for id, p := range stack.ofType("AWS::CodePipeline::Pipeline") {
 			name := strings.TrimPrefix(p.Properties["Name"].(string), env.Name+"-")
 			patterns, known := want[name]
@@ -164,10 +190,13 @@ func TestPipelines(t *testing.T) {
 				t.Errorf("%s %s: type %v, mode %v", env.Name, id, p.Properties["PipelineType"], p.Properties["ExecutionMode"])
 			}
 			source := get(p.Properties, "Stages", 0, "Actions", 0, "Configuration")
+			// A clone, because the archive has neither tags nor other commits.
+			if cloned := get(source, "OutputArtifactFormat") == "CODEBUILD_CLONE_REF"; cloned != (name != "dockerbuild") {
+				t.Errorf("%s %s: source %s", env.Name, id, text(source))
+			}
 			if name == "services" {
-				// A clone, because the archive has no tags.
-				if text(trigger) != `{"Tags":{"Includes":["*/v*"]}}` || get(source, "OutputArtifactFormat") != "CODEBUILD_CLONE_REF" {
-					t.Errorf("%s %s: trigger %s, source %s", env.Name, id, text(trigger), text(source))
+				if text(trigger) != `{"Tags":{"Includes":["*/v*"]}}` {
+					t.Errorf("%s %s: trigger %s", env.Name, id, text(trigger))
 				}
 			} else if text(get(trigger, "Branches", "Includes")) != `["`+env.Branch+`"]` || len(asList(get(trigger, "FilePaths", "Includes"))) > 8 {
 				t.Errorf("%s %s: trigger %s", env.Name, id, text(trigger))
@@ -178,7 +207,7 @@ func TestPipelines(t *testing.T) {
 			if get(source, "DetectChanges") != false || get(source, "ConnectionArn") != env.Delivery.ConnectionARN {
 				t.Errorf("%s %s: source %s", env.Name, id, text(source))
 			}
-			if diff := cmp.Diff(stagesOf(name, env.Delivery.Approval), actionsOf(p)); diff != "" {
+			if diff := gocmp.Diff(stagesOf(name, env), actionsOf(p)); diff != "" {
 				t.Errorf("%s %s: actions (-want +got):\n%s", env.Name, id, diff)
 			}
 		}
@@ -189,19 +218,27 @@ func TestPipelines(t *testing.T) {
 }
 
 // stagesOf are a pipeline's actions after the source, "stage/action order".
-func stagesOf(pipeline string, approval bool) []string {
-	switch {
-	case pipeline == "dockerbuild":
+func stagesOf(pipeline string, env config.Environment) []string {
+	switch pipeline {
+	case "dockerbuild":
 		return []string{"Build/arm64 1", "Build/amd64 1", "Publish/Publish 1"}
-	case pipeline == "services":
+	case "services":
 		return []string{"Publish/Publish 1"}
-	case pipeline == "review":
+	case "review":
 		return []string{"Review/Review 1"}
-	case approval:
-		return []string{"Test/Test 1", "Approve/Diff 1", "Approve/Approve 2", "Deploy/Deploy 1"}
-	default:
-		return []string{"Test/Test 1", "Deploy/Deploy 1"}
 	}
+	stages := []string{"Plan/Plan 1", "Test/Test 1"}
+	if env.Delivery.Approval {
+		stages = append(stages, "Approve/Approve 1")
+	}
+	if env.Gated() {
+		stages = append(stages, "KubernetesFirst/Release 1", "KubernetesFirst/Verify 2")
+	}
+	stages = append(stages, "Network/Deploy 1", "Applications/Deploy 1", "Cluster/Deploy 1", "Delivery/Deploy 1")
+	if env.Gated() {
+		stages = append(stages, "Release/Release 1", "Verify/Verify 1")
+	}
+	return stages
 }
 
 // actionsOf lists a pipeline's actions after the source.
@@ -215,38 +252,80 @@ func actionsOf(pipeline resource) []string {
 	return list
 }
 
-// What is deployed: the pipelines themselves last; each stack by exactly one pipeline.
-func TestDeployedStacks(t *testing.T) {
+// One pipeline deploys, each stack once and after the stacks that the assembly says it depends on, the pipeline itself last:
+// a change of it ends the execution that makes it. Two pipelines would deploy the stacks of one commit in any order, so
+// that a stack can miss what the same commit adds for it in another.
+func TestDeployedInOrder(t *testing.T) {
 	for _, env := range environments(t, sample(t), "") {
-		var deployed []string
-		for _, p := range sampleApp(t)[env.StackName("delivery")].ofType("AWS::CodePipeline::Pipeline") {
-			for _, stage := range asList(p.Properties["Stages"]) {
-				for _, action := range asList(get(stage, "Actions")) {
-					variables, _ := get(action, "Configuration", "EnvironmentVariables").(string)
-					if get(action, "Name") != "Deploy" {
-						continue
+		delivery := env.StackName("delivery")
+		deployed := deploymentsOf(sampleApp(t)[delivery])
+		if len(deployed) != 1 {
+			t.Errorf("%s: %v deploy side by side, each in its own order; deploy by the ordered stages of one (infrastructure/delivery/deployment.go)", env.Name, slices.Sorted(maps.Keys(deployed)))
+			continue
+		}
+		for pipeline, builds := range deployed {
+			place := map[string]int{}
+			for i, build := range builds {
+				for _, stack := range build {
+					if _, twice := place[env.StackName(stack)]; twice {
+						t.Errorf("%s deploys %s twice", pipeline, stack)
 					}
-					_, rest, _ := strings.Cut(variables, `"name":"STACKS","type":"PLAINTEXT","value":"`)
-					stacks, _, _ := strings.Cut(rest, `"`)
-					if strings.Contains(stacks, "delivery") && !strings.HasSuffix(stacks, " delivery") {
-						t.Errorf("%s: %q: a change of the pipelines ends the execution that makes it, so it comes last", env.Name, stacks)
+					place[env.StackName(stack)] = i
+				}
+			}
+			if place[delivery] != len(builds)-1 || len(builds[len(builds)-1]) != 1 {
+				t.Errorf("%s: the last build deploys %v, want %s alone: a change of the pipeline ends the execution", pipeline, builds[len(builds)-1], delivery)
+			}
+			all := sampleArtifacts[env.Name]
+			for id, a := range all {
+				if a.Type != "aws:cloudformation:stack" {
+					continue
+				}
+				at, ok := place[a.Properties.StackName]
+				if !ok {
+					t.Errorf("%s never deploys %s; name it in a stage (infrastructure/delivery/deployment.go)", pipeline, a.Properties.StackName)
+				}
+				for _, dependency := range stacksOf(all, all[id].Dependencies) {
+					// Within one build the CDK CLI keeps the order.
+					if needed := all[dependency].Properties.StackName; ok && place[needed] > at {
+						t.Errorf("%s deploys %s before %s, which it depends on; put its stage after that one", pipeline, a.Properties.StackName, needed)
 					}
-					deployed = append(deployed, strings.Fields(stacks)...)
 				}
 			}
 		}
-		slices.Sort(deployed)
-		if diff := cmp.Diff([]string{"cluster", "delivery", "ghost", "network"}, deployed); diff != "" {
-			t.Errorf("%s: deployed stacks (-want +got):\n%s", env.Name, diff)
+	}
+}
+
+// deploymentsOf lists what the builds that run the deployment's buildspec deploy: by pipeline, in the order in which they run.
+func deploymentsOf(stack template) map[string][][]string {
+	deployed := map[string][][]string{}
+	for _, p := range stack.ofType("AWS::CodePipeline::Pipeline") {
+		name := p.Properties["Name"].(string)
+		for _, stage := range asList(p.Properties["Stages"]) {
+			actions := slices.Clone(asList(get(stage, "Actions")))
+			slices.SortStableFunc(actions, func(a, b any) int {
+				return cmp.Compare(get(a, "RunOrder").(float64), get(b, "RunOrder").(float64))
+			})
+			for _, action := range actions {
+				project, _ := get(action, "Configuration", "ProjectName", "Ref").(string)
+				if get(stack.Resources[project].Properties, "Source", "BuildSpec") != "buildspec.yml" {
+					continue
+				}
+				variables, _ := get(action, "Configuration", "EnvironmentVariables").(string)
+				_, rest, _ := strings.Cut(variables, `"name":"STACKS","type":"PLAINTEXT","value":"`)
+				stacks, _, _ := strings.Cut(rest, `"`)
+				deployed[name] = append(deployed[name], strings.Fields(stacks))
+			}
 		}
 	}
+	return deployed
 }
 
 // Sources, logs and notifications are encrypted and do not stay forever; only docker runs privileged.
 func TestDeliveryStore(t *testing.T) {
 	for _, env := range environments(t, sample(t), "") {
 		stack := sampleApp(t)[env.StackName("delivery")]
-		bucket, assets := stack.Resources["Artifacts82DD59A1"].Properties, named(t, stack, env.AssetsBucket())
+		bucket, assets := bucketNamed(t, stack, nil), bucketNamed(t, stack, env.AssetsBucket())
 		if get(assets, "VersioningConfiguration", "Status") != "Enabled" || get(assets, "PublicAccessBlockConfiguration", "BlockPublicPolicy") != true ||
 			get(assets, "BucketEncryption", "ServerSideEncryptionConfiguration", 0, "ServerSideEncryptionByDefault", "SSEAlgorithm") != "AES256" ||
 			get(assets, "LifecycleConfiguration", "Rules", 0, "NoncurrentVersionExpiration", "NoncurrentDays") != 90.0 {
@@ -277,23 +356,26 @@ func TestDeliveryStore(t *testing.T) {
 				t.Errorf("%s %s: %s", env.Name, id, text(alarm.Properties))
 			}
 		}
-		if got := len(stack.ofType("AWS::CloudWatch::Alarm")); got != 4 {
+		if got := len(stack.ofType("AWS::CloudWatch::Alarm")); got != 3 {
 			t.Errorf("%s: %d alarms, want one per deploying pipeline", env.Name, got)
 		}
 	}
 }
 
-// named is the bucket of a name, of two in the stack.
-func named(t *testing.T, stack template, name string) map[string]any {
+// bucketNamed returns the bucket called name, or with nil the one that CloudFormation names; the stack must have exactly one.
+func bucketNamed(t *testing.T, stack template, name any) map[string]any {
 	t.Helper()
+	var found []map[string]any
 	buckets := stack.ofType("AWS::S3::Bucket")
 	for _, b := range buckets {
-		if b.Properties["BucketName"] == name && len(buckets) == 2 {
-			return b.Properties
+		if b.Properties["BucketName"] == name {
+			found = append(found, b.Properties)
 		}
 	}
-	t.Errorf("no bucket %s, or others: %v", name, slices.Sorted(maps.Keys(buckets)))
-	return nil
+	if len(found) != 1 {
+		t.Fatalf("got %d buckets called %v, want 1 of %v", len(found), name, slices.Sorted(maps.Keys(buckets)))
+	}
+	return found[0]
 }
 
 // Without a connection there is no delivery stack.

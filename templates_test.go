@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"sync"
 	"testing"
 
@@ -14,11 +13,14 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/infrastructure"
+	"k8s-plus-aws-gitops/internal/cdktest"
+	"k8s-plus-aws-gitops/internal/fixture"
 	"k8s-plus-aws-gitops/internal/golden"
 	"k8s-plus-aws-gitops/internal/nag"
 )
 
-// All tests of templates are in this package: a process has one jsii kernel, and starting one costs more than a synthesis.
+// All tests of whole stacks are in this package: a process has one jsii kernel, and starting one costs more than a synthesis.
 func TestMain(m *testing.M) {
 	// The node of package.json, if it is installed: the system's may be too old for jsii.
 	if bin, err := filepath.Abs(filepath.Join("node_modules", ".bin")); err == nil {
@@ -97,14 +99,10 @@ func text(value any) string {
 	return string(b)
 }
 
-// sample is the context of this repository's cdk.json.
+// sample is the fixture's context, with the feature flags of cdk.json.
 func sample(t testing.TB) map[string]any {
 	t.Helper()
-	context, err := config.Context(func(string) (string, bool) { return "", false })
-	if err != nil {
-		t.Fatal(err)
-	}
-	return context
+	return fixture.Context(t)
 }
 
 // environments validates a context and selects environments.
@@ -122,7 +120,7 @@ func environments(t testing.TB, context map[string]any, selection string) []conf
 }
 
 // synthesize builds the app, with cdk-nag or not, and returns the assembly's folder. A panic of jsii fails the test and not
-// the whole package. The kubectl layer is an empty stand-in: its asset hash does not depend on its content.
+// the whole package.
 func synthesize(t testing.TB, context map[string]any, selected []config.Environment, check bool) string {
 	t.Helper()
 	defer func() {
@@ -130,16 +128,17 @@ func synthesize(t testing.TB, context map[string]any, selected []config.Environm
 			t.Fatal(firstLine(fmt.Sprint(problem)))
 		}
 	}()
-	layer := filepath.Join(t.TempDir(), "layer.zip")
-	if err := os.WriteFile(layer, []byte("PK\x05\x06"+strings.Repeat("\x00", 18)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	layer := cdktest.KubectlLayer(t)
 	dir, err := os.MkdirTemp("", "assembly-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	app, stages := newApp(awscdk.AppProps{Context: &context, Outdir: jsii.String(dir)}, selected, layer)
+	manifests, err := infrastructure.ReadSecretsController(entered(t, selected), selected)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, stages := newApp(awscdk.AppProps{Context: &context, Outdir: jsii.String(dir)}, selected, inputs{kubectlLayer: layer, secretsController: manifests})
 	if check {
 		for i, stage := range stages {
 			nag.Check(stage, selected[i])
@@ -147,6 +146,22 @@ func synthesize(t testing.TB, context map[string]any, selected []config.Environm
 	}
 	app.Synth(nil)
 	return dir
+}
+
+// entered is the fixture's tree with an entry point of Flux for each environment, which make generate would write.
+func entered(t testing.TB, selected []config.Environment) string {
+	t.Helper()
+	tree := fixture.Tree(t)
+	clusters := filepath.Join(tree, "k8s", "clusters")
+	for _, env := range selected {
+		if _, err := os.Stat(filepath.Join(clusters, env.Name)); err == nil {
+			continue
+		}
+		if err := os.CopyFS(filepath.Join(clusters, env.Name), os.DirFS(filepath.Join(clusters, "dev"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return tree
 }
 
 // read reads the templates of an assembly by stack name.
@@ -162,18 +177,24 @@ func read(t testing.TB, dir string) map[string]template {
 			if a.Type != "aws:cloudformation:stack" {
 				continue
 			}
-			content, err := os.ReadFile(filepath.Join(filepath.Dir(name), a.Properties.TemplateFile))
-			if err != nil {
-				t.Fatal(err)
-			}
-			parsed := template{raw: content}
-			if err := json.Unmarshal(content, &parsed); err != nil {
-				t.Fatal(err)
-			}
-			templates[a.Properties.StackName] = parsed
+			templates[a.Properties.StackName] = readTemplate(t, filepath.Join(filepath.Dir(name), a.Properties.TemplateFile))
 		}
 	}
 	return templates
+}
+
+// readTemplate reads a template of an assembly.
+func readTemplate(t testing.TB, name string) template {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed := template{raw: content}
+	if err := json.Unmarshal(content, &parsed); err != nil {
+		t.Fatal(err)
+	}
+	return parsed
 }
 
 // artifact is what the tests need of a cloud assembly's artifact.

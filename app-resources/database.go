@@ -7,10 +7,12 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsroute53"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/construct"
 	"k8s-plus-aws-gitops/internal/retention"
 )
 
@@ -23,67 +25,91 @@ type Network struct {
 	Workloads awsec2.ISecurityGroup
 	// Key encrypts databases and secrets.
 	Key awskms.IKey
+	// Zone holds the environment's domain.
+	Zone awsroute53.IHostedZone
 }
 
 // mysqlPort is where MySQL listens.
 const mysqlPort = 3306
 
-// NewMySQL makes an RDS for MySQL 8.4 database for an app: encrypted, reachable only from pods and only over TLS, with
-// its credentials at /<environment>/<app>/database (engine, host, port, dbname, username, password). Database, user and
-// app have one name.
-func NewMySQL(scope constructs.Construct, env config.Environment, network Network, app string, size config.Database) awsrds.DatabaseInstance {
-	keep := retention.Policy{Protected: env.DeletionProtection}
-	identifier := env.RoleName(app)
-	secret := awsrds.NewDatabaseSecret(scope, jsii.String("DatabaseSecret"), &awsrds.DatabaseSecretProps{
-		SecretName:    jsii.String(env.SecretName(app, "database")),
-		Username:      jsii.String(app),
-		Dbname:        jsii.String(app),
-		EncryptionKey: network.Key,
+// MySQLProps says whose database it is and how large.
+type MySQLProps struct {
+	Env     config.Environment
+	Network Network
+	// App has one name with its database and the user: a letter, then letters and digits, at most 16, which is RDS's limit
+	// for the user. The instance is <environment>-<app>, the secret /<environment>/<app>/database.
+	App string
+	// Size is the instance's class, its storage in GiB, and for how many days backups and logs are kept.
+	Size config.Database
+}
+
+// MySQL is an RDS for MySQL 8.4 database.
+type MySQL struct {
+	constructs.Construct
+	construct.Part
+	Database awsrds.DatabaseInstance
+	// Secret holds engine, host, port, dbname, username and password.
+	Secret awsrds.DatabaseSecret
+}
+
+// NewMySQL makes a database that is encrypted, and reachable only from pods and only over TLS. Its name is agreed and
+// stays, so CloudFormation cannot replace it behind anybody's back: the new one would need the name of the old one.
+func NewMySQL(scope constructs.Construct, id string, props *MySQLProps) *MySQL {
+	m, env, size := &MySQL{}, props.Env, props.Size
+	construct.Init(m, scope, id)
+	m.Secret = awsrds.NewDatabaseSecret(m, jsii.String("Secret"), &awsrds.DatabaseSecretProps{
+		SecretName:    jsii.String(env.SecretName(props.App, "database")),
+		Username:      jsii.String(props.App),
+		Dbname:        jsii.String(props.App),
+		EncryptionKey: props.Network.Key,
 	})
-	group := awsec2.NewSecurityGroup(scope, jsii.String("DatabaseAccess"), &awsec2.SecurityGroupProps{
-		Vpc:              network.VPC,
-		Description:      jsii.String("Database of " + app + " in " + env.Name),
-		AllowAllOutbound: jsii.Bool(false),
-	})
-	group.AddIngressRule(network.Workloads, awsec2.Port_Tcp(jsii.Number(mysqlPort)), jsii.String("MySQL from pods"), nil)
-	logs := databaseLogs(scope, keep, identifier, size.LogDays)
+	logs := databaseLogs(m, props)
 	engine := awsrds.DatabaseInstanceEngine_Mysql(&awsrds.MySqlInstanceEngineProps{Version: awsrds.MysqlEngineVersion_VER_8_4_10()})
-	database := awsrds.NewDatabaseInstance(scope, jsii.String("Database"), &awsrds.DatabaseInstanceProps{
-		// The name is agreed and stays, so CloudFormation cannot replace the database behind anybody's back: the new one
-		// would need the name of the old one.
-		InstanceIdentifier:      jsii.String(identifier),
-		DatabaseName:            jsii.String(app),
+	m.Database = awsrds.NewDatabaseInstance(m, jsii.String("Database"), &awsrds.DatabaseInstanceProps{
+		InstanceIdentifier:      jsii.String(env.DatabaseIdentifier(props.App)),
+		DatabaseName:            jsii.String(props.App),
 		Engine:                  engine,
-		Credentials:             awsrds.Credentials_FromSecret(secret, jsii.String(app)),
+		Credentials:             awsrds.Credentials_FromSecret(m.Secret, jsii.String(props.App)),
 		InstanceType:            awsec2.NewInstanceType(jsii.String(strings.TrimPrefix(size.InstanceClass, "db."))),
-		Vpc:                     network.VPC,
-		VpcSubnets:              &awsec2.SubnetSelection{SubnetGroupName: jsii.String(network.DatabaseSubnets)},
-		SecurityGroups:          &[]awsec2.ISecurityGroup{group},
+		Vpc:                     props.Network.VPC,
+		VpcSubnets:              &awsec2.SubnetSelection{SubnetGroupName: jsii.String(props.Network.DatabaseSubnets)},
+		SecurityGroups:          &[]awsec2.ISecurityGroup{databaseAccess(m, props)},
 		PubliclyAccessible:      jsii.Bool(false),
 		MultiAz:                 jsii.Bool(size.MultiAZ),
 		StorageType:             awsrds.StorageType_GP3,
 		AllocatedStorage:        jsii.Number(size.StorageGiB),
 		MaxAllocatedStorage:     jsii.Number(size.MaxStorageGiB),
 		StorageEncrypted:        jsii.Bool(true),
-		StorageEncryptionKey:    network.Key,
+		StorageEncryptionKey:    props.Network.Key,
 		BackupRetention:         awscdk.Duration_Days(jsii.Number(size.BackupDays)),
 		DeleteAutomatedBackups:  jsii.Bool(!env.DeletionProtection),
 		CopyTagsToSnapshot:      jsii.Bool(true),
 		DeletionProtection:      jsii.Bool(env.DeletionProtection),
-		RemovalPolicy:           keep.Database(),
+		RemovalPolicy:           retention.Of(env).Database(),
 		AutoMinorVersionUpgrade: jsii.Bool(true),
-		CloudwatchLogsExports:   jsii.Strings("error", "slowquery"),
-		ParameterGroup:          parameters(scope, engine, app, env),
+		CloudwatchLogsExports:   jsii.Strings(exportedLogs...),
+		ParameterGroup:          databaseParameters(m, props, engine),
 	})
-	database.Node().AddDependency(logs...)
-	return database
+	construct.After(m.Database, logs...)
+	return m
 }
 
-// parameters refuses connections without TLS, and logs statements that take longer than two seconds.
-func parameters(scope constructs.Construct, engine awsrds.IInstanceEngine, app string, env config.Environment) awsrds.IParameterGroup {
-	return awsrds.NewParameterGroup(scope, jsii.String("DatabaseParameters"), &awsrds.ParameterGroupProps{
+// databaseAccess admits pods to MySQL's port, and nobody else to anything.
+func databaseAccess(scope constructs.Construct, props *MySQLProps) awsec2.ISecurityGroup {
+	group := awsec2.NewSecurityGroup(scope, jsii.String("Access"), &awsec2.SecurityGroupProps{
+		Vpc:              props.Network.VPC,
+		Description:      jsii.String("Database of " + props.App + " in " + props.Env.Name),
+		AllowAllOutbound: jsii.Bool(false),
+	})
+	group.AddIngressRule(props.Network.Workloads, awsec2.Port_Tcp(jsii.Number(mysqlPort)), jsii.String("MySQL from pods"), nil)
+	return group
+}
+
+// databaseParameters refuse connections without TLS, and log statements that take longer than two seconds.
+func databaseParameters(scope constructs.Construct, props *MySQLProps, engine awsrds.IInstanceEngine) awsrds.IParameterGroup {
+	return awsrds.NewParameterGroup(scope, jsii.String("Parameters"), &awsrds.ParameterGroupProps{
 		Engine:      engine,
-		Description: jsii.String("Database of " + app + " in " + env.Name),
+		Description: jsii.String("Database of " + props.App + " in " + props.Env.Name),
 		Parameters: &map[string]*string{
 			"require_secure_transport": jsii.String("1"),
 			"slow_query_log":           jsii.String("1"),
@@ -92,12 +118,16 @@ func parameters(scope constructs.Construct, engine awsrds.IInstanceEngine, app s
 	})
 }
 
+// exportedLogs are MySQL's logs that RDS sends to CloudWatch.
+var exportedLogs = []string{"error", "slowquery"}
+
 // databaseLogs makes the log groups before RDS would make them without a retention period. (CDK's own option for the
 // period is a custom resource with a function in every stack.)
-func databaseLogs(scope constructs.Construct, keep retention.Policy, identifier string, days int) []constructs.IDependable {
-	groups := make([]constructs.IDependable, 0, 2)
-	for _, name := range []string{"error", "slowquery"} {
-		groups = append(groups, keep.LogGroup(scope, "DatabaseLog-"+name, "/aws/rds/instance/"+identifier+"/"+name, days))
+func databaseLogs(scope constructs.Construct, props *MySQLProps) []constructs.IConstruct {
+	groups := make([]constructs.IConstruct, len(exportedLogs))
+	for i, name := range exportedLogs {
+		path := "/aws/rds/instance/" + props.Env.DatabaseIdentifier(props.App) + "/" + name
+		groups[i] = retention.Of(props.Env).LogGroup(scope, "Log-"+name, path, props.Size.LogDays, props.Network.Key)
 	}
 	return groups
 }

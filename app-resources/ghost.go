@@ -3,13 +3,12 @@
 package appresources
 
 import (
-	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/construct"
 	"k8s-plus-aws-gitops/internal/podidentity"
+	"k8s-plus-aws-gitops/internal/policy"
 )
 
 // Names of Ghost on the Kubernetes side.
@@ -19,9 +18,17 @@ const (
 	ghost               = "ghost"
 )
 
-// Ghost is the stack <environment>-ghost: database, secret, content bucket, image repository, and the role of its pods.
+// GhostProps says where Ghost runs. All its names are the environment's.
+type GhostProps struct {
+	Env     config.Environment
+	Network Network
+}
+
+// Ghost is what Ghost needs from AWS: database, secret, content bucket, image repository, mail where ghost.mail.transport
+// is ses, and the role of its pods.
 type Ghost struct {
-	Stack awscdk.Stack
+	constructs.Construct
+	construct.Part
 	// RoleARN is the role that the pods assume; its name is agreed, so this is plain text.
 	RoleARN string
 	// Name of the application and, after the environment, of its stack.
@@ -30,43 +37,31 @@ type Ghost struct {
 	Images string
 }
 
-// NewGhost makes Ghost's stack in the environment's stage. It knows no cluster: it is there before the first pod asks for
-// it, and outlives the cluster when that is replaced.
-func NewGhost(stage constructs.Construct, env config.Environment, network Network) Ghost {
-	stack := awscdk.NewStack(stage, jsii.String(ghost), &awscdk.StackProps{
-		StackName:             jsii.String(env.StackName(ghost)),
-		Description:           jsii.String("What Ghost in " + env.Name + " needs from AWS"),
-		TerminationProtection: jsii.Bool(env.DeletionProtection),
-	})
-	NewMySQL(stack, env, network, ghost, env.Ghost.Database)
-	bucket := NewBucket(stack, env, ghost, "content")
-	NewImageRepository(stack, env, ghost, env.Ghost.KeepImages)
-	awsiam.NewRole(stack, jsii.String("Role"), &awsiam.RoleProps{
-		RoleName:    jsii.String(env.RoleName(ghost)),
-		Description: jsii.String("Ghost's pods in cluster " + env.ClusterName()),
-		AssumedBy:   podidentity.Principal(env, GhostNamespace, GhostServiceAccount),
-		InlinePolicies: &map[string]awsiam.PolicyDocument{
-			"content": contentPolicy(*bucket.BucketArn()),
-		},
-	})
-	return Ghost{
-		Stack:   stack,
-		Name:    ghost,
-		Images:  env.RepositoryName(ghost),
-		RoleARN: "arn:" + env.Partition() + ":iam::" + env.Account + ":role/" + env.RoleName(ghost),
+// NewGhost makes all of it. It knows no cluster: it is there before the first pod asks for it, and outlives the cluster when
+// that is replaced.
+func NewGhost(scope constructs.Construct, id string, props *GhostProps) *Ghost {
+	env := props.Env
+	g := &Ghost{Name: ghost, Images: env.RepositoryName(ghost), RoleARN: env.ARN("iam", "role/"+env.RoleName(ghost))}
+	construct.Init(g, scope, id)
+	NewMySQL(g, "MySQL", &MySQLProps{Env: env, Network: props.Network, App: ghost, Size: env.Ghost.Database})
+	content := NewBucket(g, "Content", &BucketProps{Env: env, App: ghost, Thing: "content"})
+	NewImageRepository(g, "Images", &ImageRepositoryProps{Env: env, App: ghost, KeepImages: env.Ghost.KeepImages})
+	rights := map[string]policy.Document{"content": contentRights(*content.BucketArn())}
+	if env.Ghost.Mail.Transport == config.MailSES {
+		rights["mail"] = NewMail(g, "Mail", &MailProps{Env: env, Zone: props.Network.Zone, From: env.Ghost.Mail.From}).Rights
 	}
+	podidentity.NewRole(g, "Role", &podidentity.RoleProps{
+		Env: env, Namespace: GhostNamespace, ServiceAccount: GhostServiceAccount,
+		Name: env.RoleName(ghost), Description: "Ghost's pods in cluster " + env.ClusterName(), Policies: rights,
+	})
+	return g
 }
 
-// contentPolicy is what Ghost's S3 storage adapter does: read, write and delete objects, and look whether one exists.
-func contentPolicy(bucketARN string) awsiam.PolicyDocument {
-	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
-		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions:   jsii.Strings("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
-			Resources: jsii.Strings(bucketARN + "/*"),
-		}),
-		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions:   jsii.Strings("s3:ListBucket"),
-			Resources: jsii.Strings(bucketARN),
-		}),
-	}})
+// contentRights are what Ghost's S3 storage adapter does: read, write and delete objects, and look whether one exists.
+func contentRights(bucket string) policy.Document {
+	return policy.Of(
+		policy.Allow("", policy.List{bucket + "/*"},
+			"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
+		policy.Allow("", policy.List{bucket}, "s3:ListBucket"),
+	)
 }

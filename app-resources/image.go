@@ -12,19 +12,26 @@ import (
 // entriesPerImage is what ECR counts for one image: the index that has the tag, and the image of each architecture.
 const entriesPerImage = 3
 
-// NewImageRepository makes the ECR repository <environment>/<app>: tags that never move, a scan at each push, and the
-// newest images only, so that what a manifest names is what runs.
-func NewImageRepository(scope constructs.Construct, env config.Environment, app string, keepImages int) awsecr.Repository {
-	keep := retention.Policy{Protected: env.DeletionProtection}
-	return awsecr.NewRepository(scope, jsii.String("Images"), &awsecr.RepositoryProps{
-		RepositoryName:     jsii.String(env.RepositoryName(app)),
+// ImageRepositoryProps says whose images it holds. Its agreed name is <environment>/<app>.
+type ImageRepositoryProps struct {
+	Env config.Environment
+	App string
+	// KeepImages is how many of the newest images are kept, at least 1.
+	KeepImages int
+}
+
+// NewImageRepository makes an ECR repository: tags that never move, a scan at each push, and the newest images only, so
+// that what a manifest names is what runs.
+func NewImageRepository(scope constructs.Construct, id string, props *ImageRepositoryProps) awsecr.Repository {
+	return awsecr.NewRepository(scope, jsii.String(id), &awsecr.RepositoryProps{
+		RepositoryName:     jsii.String(props.Env.RepositoryName(props.App)),
 		ImageTagMutability: awsecr.TagMutability_IMMUTABLE,
 		ImageScanOnPush:    jsii.Bool(true),
-		RemovalPolicy:      keep.Data(),
-		EmptyOnDelete:      jsii.Bool(!env.DeletionProtection), // by ECR itself, without a function
+		RemovalPolicy:      retention.Of(props.Env).Data(),
+		EmptyOnDelete:      jsii.Bool(!props.Env.DeletionProtection), // by ECR itself, without a function
 		LifecycleRules: &[]*awsecr.LifecycleRule{{
 			Description:   jsii.String("Keep the newest images"),
-			MaxImageCount: jsii.Number(keepImages * entriesPerImage),
+			MaxImageCount: jsii.Number(props.KeepImages * entriesPerImage),
 		}},
 	})
 }

@@ -2,129 +2,146 @@ package infrastructure
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awseksv2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsroute53"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/infrastructure/addons"
+	"k8s-plus-aws-gitops/internal/construct"
+	"k8s-plus-aws-gitops/internal/podidentity"
 )
 
 // Versions of what CloudFormation installs in the cluster. Flux is pinned to a minor; the operator carries the manifests
 // of the newest patch that it knew, so a patch arrives with a reviewed change of the operator's version and never alone.
 const (
-	FluxOperatorVersion = "0.58.1"
-	FluxVersion         = "2.9.x"
-	fluxNamespace       = "flux-system"
+	// renovate: datasource=docker depName=ghcr.io/controlplaneio-fluxcd/charts/flux-operator
+	FluxOperatorVersion = "0.61.0"
+	// renovate: datasource=github-releases depName=fluxcd/flux2 versioning=npm extractVersion=^v(?<version>.+)$
+	FluxVersion   = "2.9.x"
+	fluxNamespace = "flux-system"
 )
 
-// bootstrap brings Flux into the cluster and ends there: a failed Helm release in CloudFormation blocks its stack, so
-// everything that Flux can install is in k8s/ and not here. The steps are, and their removal reverses them:
+// Identity ties an application's IAM role to a Kubernetes ServiceAccount through EKS Pod Identity.
+type Identity struct {
+	Namespace      string
+	ServiceAccount string
+	RoleARN        string
+}
+
+// BootstrapProps is the cluster that gets Flux, and what Flux and the controllers need to know.
+type BootstrapProps struct {
+	Env config.Environment
+	// Cluster has a kubectl provider. It needs no nodes of this package: see PodsNeed.
+	Cluster awseksv2.ICluster
+	// ClusterName is the cluster's name as plain text, for the trust of roles; the agreed one of the environment by default.
+	ClusterName string
+	// VPC and Zone, the environment's domain, are among the facts; external-dns writes the zone.
+	VPC  awsec2.IVpc
+	Zone awsroute53.IHostedZone
+	// Key is that of the environment's secrets, which external-secrets reads.
+	Key awskms.IKey
+	// Images are the applications' image repositories, by name, whose tags Flux follows.
+	Images []string
+	// Identities are the applications' roles; the controllers' own are added to them.
+	Identities []Identity
+	// SecretsController is what ReadSecretsController returns for the environment; it is used where the Git repository is private.
+	SecretsController string
+	// PodsNeed is what must exist before the first pod can run: nodes, DNS.
+	PodsNeed []constructs.IConstruct
+	// ApplicationsNeed is what must exist before the applications, and as long as they do: the certificate of their load
+	// balancers, the webhook's token.
+	ApplicationsNeed []constructs.IConstruct
+}
+
+// Bootstrap is Flux in a cluster, which follows the environment's branch.
+type Bootstrap struct {
+	constructs.Construct
+	construct.Part
+	// Revision is version and digest of the Flux that runs; a CDK token.
+	Revision *string
+}
+
+// NewBootstrap brings Flux into a cluster, with the roles of the controllers that Flux installs, and ends there: a failed
+// Helm release in CloudFormation blocks its stack, so everything that Flux can install is in k8s/ and not here. A cluster has
+// one. The steps are, and their removal reverses them:
 //
-//	namespace → facts, operator → FluxInstance → Flux is running → GitRepository → Kustomization
+//	namespace → facts, operator → FluxInstance → Flux is running → credentials → GitRepository → it was read → Kustomization
+//
+// The credentials are those of a private repository (credentials.go), and "it was read" fails the stack when it was not
+// (gate.go).
 //
 // Flux, one of whose controllers has a role, and the Kustomization also wait for every Pod Identity association, because a
-// pod that starts before its association runs without credentials until somebody restarts it. On removal it goes first and waits until Flux has removed everything
-// that it applied, while controllers and their rights still exist; the certificate, too, can only be deleted after the
-// load balancers that use it.
-func bootstrap(c *Cluster, identities []Identity, certificate constructs.IConstruct) {
-	associations := c.identities(identities)
-	ready := append(slices.Clone(associations), webhookToken(c), certificate)
+// pod that starts before its association runs without credentials until somebody restarts it. On removal the Kustomization
+// goes first and waits until Flux has removed everything that it applied, while controllers and their rights still exist;
+// the certificate, too, can only be deleted after the load balancers that use it.
+func NewBootstrap(scope constructs.Construct, id string, props *BootstrapProps) *Bootstrap {
+	b, env, cluster := &Bootstrap{}, props.Env, *props
+	construct.Init(b, scope, id)
+	if cluster.ClusterName == "" {
+		cluster.ClusterName = env.ClusterName()
+	}
+	k := kubectl{b, props.Cluster}
+	associations := b.identities(&cluster)
+	namespace := k.apply("FluxNamespace", props.PodsNeed, object("v1", "Namespace", "", fluxNamespace, nil))
+	if env.Gated() {
+		k.apply("Readers", after(namespace), fluxReaders()...)
+	}
+	applied := k.apply("ClusterFacts", after(namespace), clusterFacts(&cluster))
+	operator := b.operator(props.Cluster, namespace)
+	instance := k.apply("FluxInstance", append(after(operator), associations...), fluxInstance(env))
+	running := k.wait("FluxRunning", after(instance), awaited{"fluxinstances.fluxcd.controlplane.io", fluxNamespace, "flux", ".status.lastAppliedRevision"}, 10)
+	gate := k.apply("FluxGate", after(running), gateObjects(env)...)
+	before := after(gate)
+	if env.GitCredentials != config.CredentialsNone {
+		credentials := NewGitCredentials(b, "GitCredentials", &GitCredentialsProps{
+			Env: env, Cluster: props.Cluster, Controller: props.SecretsController, Facts: facts(&cluster), After: after(running),
+		})
+		before = append(before, credentials.Tried)
+	}
+	source := k.apply("FluxSource", before, gitRepository(env))
+	read := k.reported(env, source)
+	k.apply("FluxKustomization", slices.Concat(after(read, applied), associations, props.ApplicationsNeed), kustomization(env))
+	b.Revision = running.Value()
+	return b
+}
 
-	namespace := c.manifest("FluxNamespace", c.ready, object("v1", "Namespace", "", fluxNamespace, nil))
-	facts := c.manifest("ClusterFacts", after(namespace), c.facts())
-	operator := c.EKS.AddHelmChart(jsii.String("FluxOperator"), &awseksv2.HelmChartOptions{
+// operator installs flux-operator.
+func (b *Bootstrap) operator(cluster awseksv2.ICluster, namespace constructs.IConstruct) constructs.IConstruct {
+	operator := awseksv2.NewHelmChart(b, jsii.String("FluxOperator"), &awseksv2.HelmChartProps{
+		Cluster:         cluster,
 		Chart:           jsii.String("flux-operator"),
 		Release:         jsii.String("flux-operator"),
-		Repository:      jsii.String("oci://" + c.registry("controlplaneio-fluxcd/charts/flux-operator")),
+		Repository:      jsii.String("oci://ghcr.io/controlplaneio-fluxcd/charts/flux-operator"),
 		Version:         jsii.String(FluxOperatorVersion),
 		Namespace:       jsii.String(fluxNamespace),
 		CreateNamespace: jsii.Bool(false), // made above, so that it is also removed
 		Wait:            jsii.Bool(true),
 		Timeout:         awscdk.Duration_Minutes(jsii.Number(10)),
-		Values:          c.operatorValues(),
 	})
-	operator.Node().AddDependency(namespace)
-	instance := c.manifest("FluxInstance", append(after(operator), associations...), c.fluxInstance())
-	running := awseksv2.NewKubernetesObjectValue(c.Stack, jsii.String("FluxRunning"), &awseksv2.KubernetesObjectValueProps{
-		Cluster:         c.EKS,
-		ObjectType:      jsii.String("fluxinstances.fluxcd.controlplane.io"),
-		ObjectName:      jsii.String("flux"),
-		ObjectNamespace: jsii.String(fluxNamespace),
-		JsonPath:        jsii.String(".status.lastAppliedRevision"),
-		Timeout:         awscdk.Duration_Minutes(jsii.Number(10)),
-	})
-	running.Node().AddDependency(instance)
-	source := c.manifest("FluxSource", after(running), c.gitRepository())
-	c.manifest("FluxKustomization", append(after(source, facts), ready...), c.kustomization())
-	awscdk.NewCfnOutput(c.Stack, jsii.String("FluxRevision"), &awscdk.CfnOutputProps{
-		Description: jsii.String("Version and digest of the Flux that runs"),
-		Value:       running.Value(),
-	})
+	construct.After(operator, namespace)
+	return operator
 }
-
-// after lists constructs.
-func after(list ...constructs.IConstruct) []constructs.IConstruct { return list }
 
 // identities makes the controllers' roles, and the associations of theirs and the applications' roles.
-func (c *Cluster) identities(apps []Identity) []constructs.IConstruct {
-	all := make([]Identity, 0, len(apps)+3)
-	resources := addons.Resources{HostedZoneID: *c.network.Zone.HostedZoneId(), KeyARN: *c.network.Key.KeyArn(), Images: c.images}
-	for _, a := range addons.All(c.env, resources) {
-		role := awsiam.NewRole(c.Stack, jsii.String("Role-"+a.Name), &awsiam.RoleProps{
-			Description: jsii.String(strings.TrimSpace(a.Name+" "+a.ChartVersion) + " in cluster " + c.env.ClusterName()),
-			AssumedBy:   podIdentityPrincipal(c.env, a.Namespace, a.ServiceAccount),
-			InlinePolicies: &map[string]awsiam.PolicyDocument{
-				a.Name: awsiam.PolicyDocument_FromJson(map[string]any(a.Policy)),
-			},
+func (b *Bootstrap) identities(props *BootstrapProps) []constructs.IConstruct {
+	var made []constructs.IConstruct
+	resources := addons.Resources{HostedZoneID: *props.Zone.HostedZoneId(), KeyARN: *props.Key.KeyArn(), Images: props.Images}
+	for _, rights := range addons.All(props.Env, resources) {
+		controller := addons.NewController(b, rights.Name, &addons.ControllerProps{
+			Env: props.Env, Cluster: props.Cluster, ClusterName: props.ClusterName, Rights: rights,
 		})
-		all = append(all, Identity{Namespace: a.Namespace, ServiceAccount: a.ServiceAccount, RoleARN: *role.RoleArn()})
+		made = append(made, controller.Association)
 	}
-	all = append(all, apps...)
-	made := make([]constructs.IConstruct, len(all))
-	for i, identity := range all {
-		made[i] = c.associate(identity)
+	for _, i := range props.Identities {
+		made = append(made, podidentity.NewAssociation(b, "Identity-"+i.Namespace+"-"+i.ServiceAccount, &podidentity.AssociationProps{
+			Cluster: props.Cluster, Namespace: i.Namespace, ServiceAccount: i.ServiceAccount, RoleARN: i.RoleARN,
+		}))
 	}
 	return made
-}
-
-// webhookToken makes the secret that GitHub and Flux's Receiver share: /<environment>/flux/webhook-token, key token.
-func webhookToken(c *Cluster) awssecretsmanager.Secret {
-	return awssecretsmanager.NewSecret(c.Stack, jsii.String("WebhookToken"), &awssecretsmanager.SecretProps{
-		SecretName:    jsii.String(c.env.SecretName("flux", "webhook-token")),
-		Description:   jsii.String("Signs the webhook that announces pushes to Flux"),
-		EncryptionKey: c.network.Key,
-		RemovalPolicy: c.keep.Derived(),
-		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{
-			SecretStringTemplate: jsii.String("{}"),
-			GenerateStringKey:    jsii.String("token"),
-			PasswordLength:       jsii.Number(48),
-			ExcludePunctuation:   jsii.Bool(true),
-		},
-	})
-}
-
-// manifest applies one object through the kubectl provider, after the given constructs.
-func (c *Cluster) manifest(id string, dependencies []constructs.IConstruct, manifest map[string]any) awseksv2.KubernetesManifest {
-	m := awseksv2.NewKubernetesManifest(c.Stack, jsii.String(id), &awseksv2.KubernetesManifestProps{
-		Cluster:  c.EKS,
-		Manifest: &[]*map[string]any{&manifest},
-		// Apply instead of create: a creation that was cut short leaves the object behind, and the next try must not fail on it.
-		Overwrite: jsii.Bool(true),
-	})
-	m.Node().AddDependency(widen(dependencies)...)
-	return m
-}
-
-// widen converts for variadic parameters.
-func widen(list []constructs.IConstruct) []constructs.IDependable {
-	wide := make([]constructs.IDependable, len(list))
-	for i, c := range list {
-		wide[i] = c
-	}
-	return wide
 }

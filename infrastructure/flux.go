@@ -8,9 +8,6 @@ import (
 	"k8s-plus-aws-gitops/infrastructure/addons"
 )
 
-// gitSecret is the Secret in flux-system that holds the Git credentials, if the repository needs any.
-const gitSecret = "flux-git"
-
 // object makes a Kubernetes object; spec goes under its key, if any.
 func object(apiVersion, kind, namespace, name string, spec map[string]any) map[string]any {
 	metadata := map[string]any{"name": name}
@@ -24,58 +21,32 @@ func object(apiVersion, kind, namespace, name string, spec map[string]any) map[s
 	return o
 }
 
-// registry is where a repository of ghcr.io is pulled from: there, or in the environment's mirror.
-func (c *Cluster) registry(repository string) string {
-	host := c.env.Network.Mirror
-	if host == "" {
-		host = "ghcr.io"
-	}
-	return host + "/" + repository
+// facts are the variables of the manifests, of which CDK knows the deployed ones as tokens.
+func facts(props *BootstrapProps) map[string]string {
+	all := props.Env.ClusterFacts(config.Deployed{VPCID: *props.VPC.VpcId(), HostedZoneID: *props.Zone.HostedZoneId()})
+	all["CLUSTER_NAME"] = props.ClusterName
+	return all
 }
 
-// operatorValues are the chart's values: its defaults, and the mirror's image if there is a mirror.
-func (c *Cluster) operatorValues() *map[string]any {
-	if c.env.Network.Mirror == "" {
-		return nil
-	}
-	return &map[string]any{"image": map[string]any{"repository": c.registry("controlplaneio-fluxcd/flux-operator")}}
-}
-
-// facts is the ConfigMap through which everything that CDK knows and manifests need reaches Flux, which substitutes
+// clusterFacts is the ConfigMap through which everything that CDK knows and manifests need reaches Flux, which substitutes
 // ${DOMAIN} and the like. Its label makes Flux apply a change at once.
-func (c *Cluster) facts() map[string]any {
-	o := object("v1", "ConfigMap", fluxNamespace, "cluster-facts", nil)
+func clusterFacts(props *BootstrapProps) map[string]any {
+	o := object("v1", "ConfigMap", fluxNamespace, config.ClusterFactsName, nil)
 	o["metadata"].(map[string]any)["labels"] = map[string]any{"reconcile.fluxcd.io/watch": "Enabled"}
-	o["data"] = map[string]any{
-		"ENVIRONMENT":    c.env.Name,
-		"DOMAIN":         c.env.Domain,
-		"CLUSTER_NAME":   c.env.ClusterName(),
-		"AWS_REGION":     c.env.Region,
-		"AWS_ACCOUNT_ID": c.env.Account,
-		"AWS_PARTITION":  c.env.Partition(),
-		"VPC_ID":         *c.network.VPC.VpcId(),
-		"VPC_CIDR":       c.env.Network.CIDR,
-		"HOSTED_ZONE_ID": *c.network.Zone.HostedZoneId(),
-		"GIT_URL":        c.env.RepositoryURL,
-		"GIT_BRANCH":     c.env.Branch,
-		"IMAGE_REGISTRY": c.env.Registry(),
-		// Where and how Flux writes image tags.
-		"IMAGE_UPDATE_BRANCH": c.env.ImageUpdateBranch(),
-		"GIT_PROVIDER":        c.gitProvider(),
-	}
+	o["data"] = facts(props)
 	return o
 }
 
 // fluxInstance asks the operator for Flux: https://fluxoperator.dev/docs/crd/fluxinstance/.
 // It has no sync section: the source and the root Kustomization are resources of their own, which on removal go before
 // Flux does and wait for what Flux has applied.
-func (c *Cluster) fluxInstance() map[string]any {
+func fluxInstance(env config.Environment) map[string]any {
 	components := []any{"source-controller", "kustomize-controller", "helm-controller", "notification-controller"}
-	if c.env.UpdatesImages() {
+	if env.UpdatesImages() {
 		components = append(components, addons.ImageReflectorName, "image-automation-controller")
 	}
 	return object("fluxcd.controlplane.io/v1", "FluxInstance", fluxNamespace, "flux", map[string]any{
-		"distribution": map[string]any{"version": FluxVersion, "registry": c.registry("fluxcd")},
+		"distribution": map[string]any{"version": FluxVersion, "registry": "ghcr.io/fluxcd"},
 		"components":   components,
 		// The operator's medium size gives the controllers that a fleet keeps busy two processors instead of one (it is a
 		// limit, not a request), and looks again at a dependency that is not ready after 5 s instead of 30: a push goes
@@ -115,48 +86,55 @@ func argument(controller, value string) map[string]any {
 
 // gitRepository is the source of everything that Flux applies. The webhook announces pushes; the interval is the net
 // under it.
-func (c *Cluster) gitRepository() map[string]any {
+func gitRepository(env config.Environment) map[string]any {
 	spec := map[string]any{
 		"interval": "5m",
 		"timeout":  "1m",
-		"url":      c.env.RepositoryURL,
-		"ref":      map[string]any{"branch": c.env.Branch},
-		"ignore":   c.ignored(),
+		"url":      env.RepositoryURL,
+		"ref":      map[string]any{"branch": env.FluxBranch()},
+		"ignore":   ignored(env),
 	}
-	if c.env.GitCredentials != config.CredentialsNone {
+	if env.GitCredentials != config.CredentialsNone {
 		spec["secretRef"] = map[string]any{"name": gitSecret}
 	}
-	if c.env.GitCredentials == config.CredentialsGitHubApp {
-		spec["provider"] = c.gitProvider()
+	if env.GitCredentials == config.CredentialsGitHubApp {
+		spec["provider"] = env.GitProvider()
 	}
 	return object("source.toolkit.fluxcd.io/v1", "GitRepository", fluxNamespace, fluxNamespace, spec)
 }
 
-// ignored leaves the manifests of this environment: each Kustomization unpacks all of the artifact, and in a large fleet
-// the services of the other environments would be most of it.
-func (c *Cluster) ignored() string {
-	const services, fleet = "/k8s/services", "/k8s/services/fleet"
-	return strings.Join([]string{"/*", "!/k8s", services + "/*", "!" + fleet, fleet + "/*", "!" + fleet + "/base", "!" + fleet + "/" + c.env.Name, ""}, "\n")
+// ignored leaves what is applied in this environment: each Kustomization unpacks all of the artifact, and in a large fleet
+// the services' own files and the fleets of the other environments would be most of it.
+func ignored(env config.Environment) string {
+	const fleet = "/k8s/fleet"
+	return strings.Join([]string{"/*", "!/k8s", "/k8s/services", fleet + "/*", "!" + fleet + "/base", "!" + fleet + "/" + env.Name, ""}, "\n")
 }
 
-// gitProvider is how Flux treats the credentials: those of a GitHub App are exchanged for a token.
-func (c *Cluster) gitProvider() string {
-	if c.env.GitCredentials == config.CredentialsGitHubApp {
-		return "github"
+// layers are the Kustomizations of k8s/clusters/base. The root is healthy when they are. What an environment adds, image
+// automation for one, may wait for credentials or for a first image for as long as it likes.
+var layers = []string{"platform-controllers", "platform-configs", "apps", "services"}
+
+// kustomization is the root of everything in the cluster: k8s/clusters/<environment>. Its annotation makes a change of the
+// source one of the Kustomization's, too, which the gate then holds against the source's state.
+func kustomization(env config.Environment) map[string]any {
+	checks := make([]any, len(layers))
+	for i, name := range layers {
+		checks[i] = map[string]any{
+			"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization", "namespace": fluxNamespace, "name": name,
+		}
 	}
-	return "generic"
-}
-
-// kustomization is the root of everything in the cluster: k8s/clusters/<environment>.
-func (c *Cluster) kustomization() map[string]any {
-	return object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", fluxNamespace, fluxNamespace, map[string]any{
+	o := object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", fluxNamespace, fluxNamespace, map[string]any{
 		"interval":       "10m",
 		"retryInterval":  "30s",
 		"timeout":        "10m",
-		"path":           "./k8s/clusters/" + c.env.Name,
+		"path":           "./k8s/clusters/" + env.Name,
 		"prune":          true,
-		"wait":           true,
+		"healthChecks":   checks,
 		"deletionPolicy": "WaitForTermination",
 		"sourceRef":      map[string]any{"kind": "GitRepository", "name": fluxNamespace},
+		// The facts also choose what an environment runs, not only its values: k8s/clusters/base/apps.yaml.
+		"postBuild": map[string]any{"substituteFrom": []any{map[string]any{"kind": "ConfigMap", "name": config.ClusterFactsName}}},
 	})
+	o["metadata"].(map[string]any)["annotations"] = map[string]any{sourceAnnotation: sourceName(env)}
+	return o
 }

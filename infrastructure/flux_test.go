@@ -6,14 +6,19 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"k8s-plus-aws-gitops/config"
 )
 
 // gates of a Deployment, as the FluxInstance's patches set them.
 func gates(t *testing.T, deployment string) map[string]string {
 	t.Helper()
-	raw, err := json.Marshal((&Cluster{}).fluxInstance())
+	raw, err := json.Marshal(fluxInstance(config.Environment{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,17 +83,18 @@ func TestFeatureGates(t *testing.T) {
 	}
 }
 
-// defaults reads the feature gates of the version that the local system builds; nil while its module is not in the cache.
+// defaults reads the feature gates of the version whose schemas the manifests are checked with; nil while its module is not in the cache.
 func defaults(t *testing.T, cache, controller string) map[string]string {
 	t.Helper()
 	module := "github.com/fluxcd/" + controller
-	content, err := os.ReadFile(filepath.Join("..", "local", "programs", controller, "go.mod"))
+	const pins = "internal/manifests/modules/go.mod"
+	content, err := os.ReadFile(filepath.Join("..", pins))
 	if err != nil {
 		t.Fatal(err)
 	}
 	match := regexp.MustCompile(regexp.QuoteMeta(module) + ` (v[0-9.]+)`).FindSubmatch(content)
 	if match == nil {
-		t.Fatalf("local/programs/%s/go.mod does not require %s", controller, module)
+		t.Fatalf("%s does not require %s", pins, module)
 	}
 	source, err := os.ReadFile(filepath.Join(cache, module+"@"+string(match[1]), "internal", "features", "features.go"))
 	if err != nil {
@@ -100,4 +106,31 @@ func defaults(t *testing.T, cache, controller string) map[string]string {
 		known[string(line[1])] = string(line[2])
 	}
 	return known
+}
+
+// The root waits for what every environment must have, and for nothing that an environment adds: with wait: true it would
+// never be ready while image automation has no credentials.
+func TestRootHealth(t *testing.T) {
+	content, err := os.ReadFile("../k8s/clusters/base/kustomization.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var base struct{ Resources []string }
+	if err := yaml.Unmarshal(content, &base); err != nil {
+		t.Fatal(err)
+	}
+	spec := kustomization(config.Environment{Name: "dev"})["spec"].(map[string]any)
+	if spec["wait"] == true {
+		t.Error("the root Kustomization has wait: true: it waits for image automation, which nothing may wait for; give it healthChecks")
+	}
+	checks, _ := spec["healthChecks"].([]any)
+	var names []string
+	for _, check := range checks {
+		names = append(names, check.(map[string]any)["name"].(string)+".yaml")
+	}
+	slices.Sort(names)
+	slices.Sort(base.Resources)
+	if !slices.Equal(names, base.Resources) {
+		t.Errorf("the root Kustomization checks the health of %v, k8s/clusters/base has %v: change layers in infrastructure/flux.go", names, base.Resources)
+	}
 }

@@ -2,94 +2,46 @@ package main
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/spf13/cobra"
+	"k8s-plus-aws-gitops/internal/cli/clitest"
 )
 
-// checkout makes a directory that looks like the repository and changes into it.
-func checkout(t *testing.T) {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "gc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.MkdirAll(filepath.Join(dir, "k8s", "clusters"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "cdk.json"), []byte("{}"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Chdir(dir)
-}
-
 func TestExitCodes(t *testing.T) {
-	checkout(t)
-	for name, c := range map[string]struct {
-		args []string
-		code int
-		says string
-	}{
+	t.Chdir(clitest.Checkout(t))
+	clitest.Run(t, run, map[string]clitest.Case{
 		"help":            {[]string{"--help"}, 0, "Exit codes"},
 		"version":         {[]string{"version"}, 0, "gitops "},
 		"unknown command": {[]string{"locale"}, 2, "unknown command"},
-		"unknown verb":    {[]string{"local", "upp"}, 2, "unknown command"},
-		"unknown flag":    {[]string{"local", "up", "--nope"}, 2, "unknown flag"},
-		"extra argument":  {[]string{"local", "up", "now"}, 2, "gitops local up"},
-		"bad output":      {[]string{"local", "status", "-o", "xml"}, 2, `"xml"`},
-		"no system":       {[]string{"local", "status"}, 1, "gitops local up"},
-		"no logs":         {[]string{"local", "logs"}, 1, "gitops local up"},
-		"push, no system": {[]string{"local", "push"}, 1, "gitops local up"},
-		"down, no system": {[]string{"local", "down"}, 0, "Nothing runs"},
-		"reset foreign":   {[]string{"local", "reset", "--yes", "--state", "k8s"}, 1, "not a gitops state directory"},
-		"state too long":  {[]string{"local", "status", "--state", strings.Repeat("x", 120)}, 1, "--state"},
+		"unknown verb":    {[]string{"service", "upp"}, 2, "unknown command"},
+		"unknown flag":    {[]string{"generate", "--nope"}, 2, "unknown flag"},
 		"no environments": {[]string{"environment", "add", "jane"}, 1, "context"},
 		"nothing removed": {[]string{"environment", "remove", "jane"}, 1, "context"},
 		"two names":       {[]string{"environment", "add", "jane", "joe"}, 2, "gitops environment add"},
-		"no promotion":    {[]string{"promote", "integration", "production"}, 1, "context.gitops: is missing"},
-		"half promotion":  {[]string{"promote", "integration"}, 2, "gitops promote"},
-		"unknown daemon":  {[]string{"local", "run", "nothing"}, 1, "procnode"},
+		"no promotion":    {[]string{"promotion", "integration", "production"}, 1, "context.gitops: is missing"},
+		"half promotion":  {[]string{"promotion", "integration"}, 2, "gitops promotion"},
+		"plan of nothing": {[]string{"plan"}, 2, "gitops plan"},
+		"a stage alone":   {[]string{"plan", "dev", "--stage", "=network"}, 2, "NAME=STACK,STACK"},
+		"plan's help":     {[]string{"plan", "--help"}, 0, "3 it is refused"},
+		"no release":      {[]string{"release", "dev"}, 1, "context.gitops: is missing"},
+		"two releases":    {[]string{"release", "dev", "production"}, 2, "gitops release"},
+		"release's help":  {[]string{"release", "--help"}, 0, "only goes forward"},
+		"status as XML":   {[]string{"status", "dev", "-o", "xml"}, 2, `"xml"`},
+		"half a status":   {[]string{"status", "dev", "--only", "aws"}, 2, `"aws"`},
+		"status's help":   {[]string{"status", "--help"}, 0, "3 not there yet"},
 		"review as XML":   {[]string{"review", "-o", "xml"}, 2, `"xml"`},
 		"review of PR -1": {[]string{"review", "--pull-request", "-1"}, 2, "--pull-request -1"},
 		"review, no git":  {[]string{"review"}, 2, "not a git repository"},
-		"state is a file": {[]string{"local", "status", "--state", "cdk.json"}, 1, "--state"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var out, errs bytes.Buffer
-			code := run(t.Context(), c.args, &out, &errs)
-			if text := out.String() + errs.String(); code != c.code || !strings.Contains(text, c.says) {
-				t.Errorf("code %d, want %d; says %q, want %q", code, c.code, text, c.says)
-			}
-		})
-	}
+	})
 }
 
 func TestOutsideACheckout(t *testing.T) {
 	t.Chdir(t.TempDir())
 	var out, errs bytes.Buffer
-	if code := run(t.Context(), []string{"local", "status"}, &out, &errs); code != 1 || !strings.Contains(errs.String(), "not inside a checkout") {
+	if code := run(t.Context(), []string{"manifests", "validate"}, &out, &errs); code != 1 || !strings.Contains(errs.String(), "not inside a checkout") {
 		t.Errorf("code %d: %s", code, errs.String())
 	}
 }
 
-func TestEveryCommandIsDocumented(t *testing.T) {
-	var walk func(*cobra.Command)
-	walk = func(c *cobra.Command) {
-		if c.Short == "" || c.Long == "" || c.Example == "" || !strings.HasSuffix(c.Short, ".") {
-			t.Errorf("%s lacks Short, Long or Example", c.CommandPath())
-		}
-		for _, line := range strings.Split(c.Long+"\n"+c.Example, "\n") {
-			if n := len([]rune(line)); n > 84 {
-				t.Errorf("%s: %d columns: %s", c.CommandPath(), n, line)
-			}
-		}
-		for _, sub := range c.Commands() {
-			walk(sub)
-		}
-	}
-	walk(newRoot())
-}
+func TestEveryCommandIsDocumented(t *testing.T) { clitest.Documented(t, newRoot()) }

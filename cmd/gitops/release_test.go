@@ -9,26 +9,19 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"k8s-plus-aws-gitops/local/cloud/moto/mototest"
-	"k8s-plus-aws-gitops/local/stack/deploy"
+	"k8s-plus-aws-gitops/internal/services/assets/s3test"
 )
 
-// account makes an AWS account with a bucket for the environment's static files, and points this process at it.
-func account(t *testing.T, bucket string) *s3.Client {
+// bucketOf makes an AWS account with a bucket for the environment's static files, and points this process at it.
+func bucketOf(t *testing.T, bucket string) *s3.Client {
 	t.Helper()
-	url := mototest.New(t).URL
+	url, client := s3test.New(t, bucket)
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": deploy.Region, "AWS_PROFILE": "",
+		"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "eu-west-1", "AWS_PROFILE": "",
 		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
 	} {
 		t.Setenv(name, value)
-	}
-	client := s3.NewFromConfig(deploy.Config(url))
-	where := &types.CreateBucketConfiguration{LocationConstraint: deploy.Region}
-	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket, CreateBucketConfiguration: where}); err != nil {
-		t.Fatal(err)
 	}
 	return client
 }
@@ -55,7 +48,7 @@ func keys(t *testing.T, client *s3.Client, bucket string, seen *[]string) []stri
 // TestRelease goes the way of a release: tags, static files before manifests, another environment's proposal.
 func TestRelease(t *testing.T) {
 	const bucket = "local-services-assets-000000000000-eu-west-1"
-	client := account(t, bucket)
+	client := bucketOf(t, bucket)
 	dir, remote, app := fleetCheckout(t)
 	release := func(code int, args ...string) string {
 		t.Helper()
@@ -72,8 +65,8 @@ func TestRelease(t *testing.T) {
 	var seen []string
 	gitops(t, 0, "service", "add", "npm", "--image", "ghcr.io/nodezoo/npm:1.0.0")
 	gitops(t, 0, "service", "add", "info", "--image", "ghcr.io/nodezoo/info:1.0.0")
-	put(t, dir, "k8s/services/services/npm/assets/app.css", "p {}")
-	put(t, dir, "k8s/services/services/npm/assets/img/a.svg", "<svg/>")
+	put(t, dir, "k8s/services/npm/assets/app.css", "p {}")
+	put(t, dir, "k8s/services/npm/assets/img/a.svg", "<svg/>")
 	commit()
 	if says := release(0); !strings.Contains(says, "nothing to release") || gitIn(t, remote, "for-each-ref") != "" {
 		t.Errorf("without a tag: %s", says)
@@ -96,7 +89,7 @@ func TestRelease(t *testing.T) {
 		t.Errorf("again: %s", says)
 	}
 	// A proposal changes nothing that is live.
-	put(t, dir, "k8s/services/services/npm/assets/app.css", "p {color: red}")
+	put(t, dir, "k8s/services/npm/assets/app.css", "p {color: red}")
 	commit("npm/v1.1.0", "info/v2.0.0")
 	if says := release(0, "--propose"); !strings.Contains(says, "merge proposals/local/npm into local/npm") || !strings.Contains(says, "Releasing info/v2.0.0 to local") {
 		t.Errorf("a proposal: %s", says)
@@ -119,14 +112,14 @@ func TestRelease(t *testing.T) {
 func releaseRefusals(t *testing.T, dir string, commit func(...string), release func(int, ...string) string) {
 	t.Helper()
 	gitIn(t, dir, "checkout", "-q", "-B", "bad")
-	for tag, want := range map[string]string{"npm/v1.2": `tag "npm/v1.2": is not <service>/v<major>`, "web/v1.0.0": `tag web/v1.0.0: there is no service "web" at this commit`} {
+	for tag, want := range map[string]string{"npm/v1.2": `tag "npm/v1.2": must be <service>/v<major>`, "web/v1.0.0": `tag web/v1.0.0: there is no service "web" at this commit`} {
 		commit(tag)
 		if says := release(1); !strings.Contains(says, want) {
 			t.Errorf("%s: %s", tag, says)
 		}
 	}
-	put(t, dir, "k8s/services/services/info.yaml", "image: ghcr.io/nodezoo/info:1.0.0\nport: 8080\nenvironments: {local: {enabled: false}}\n")
-	gitops(t, 0, "service", "generate")
+	put(t, dir, "k8s/services/info.yaml", "image: ghcr.io/nodezoo/info:1.0.0\nport: 8080\nenvironments: {local: {enabled: false}}\n")
+	gitops(t, 0, "generate")
 	commit("info/v3.0.0")
 	if says := release(0); !strings.Contains(says, "info/v3.0.0 is not in local, as its file says") {
 		t.Errorf("a service that is not in the environment: %s", says)

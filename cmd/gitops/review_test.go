@@ -2,17 +2,16 @@ package main
 
 import (
 	"bytes"
-	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"k8s-plus-aws-gitops/internal/forge/forgetest"
 	"k8s-plus-aws-gitops/internal/review"
 	"k8s-plus-aws-gitops/internal/review/render"
+	"k8s-plus-aws-gitops/internal/review/risk"
 )
 
 // sample is a checkout's cdk.json.
@@ -43,8 +42,17 @@ func TestPullRequestNumber(t *testing.T) {
 	}
 }
 
-// reviewIn reports an empty review in a checkout with the environment's variables.
-func reviewIn(t *testing.T, f *reviewFlags) (out, errs string, err error) {
+// reviewOf is a review of a commit in which so many changes are forbidden.
+func reviewOf(commit string, forbidden int) *review.Review {
+	r := &review.Review{Base: review.Side{Name: "origin/main"}, Head: review.Side{Name: "working tree", Commit: commit}}
+	if forbidden > 0 {
+		r.Environments = []review.Environment{{Name: "dev", Findings: slices.Repeat([]risk.Finding{{Verdict: risk.Forbidden}}, forbidden)}}
+	}
+	return r
+}
+
+// reportIn reports a review in a checkout with the environment's variables.
+func reportIn(t *testing.T, f *reviewFlags, r *review.Review) (out, errs string, err error) {
 	t.Helper()
 	f.Root = t.TempDir()
 	if err := os.WriteFile(filepath.Join(f.Root, "cdk.json"), []byte(sample), 0o600); err != nil {
@@ -55,53 +63,60 @@ func reviewIn(t *testing.T, f *reviewFlags) (out, errs string, err error) {
 	cmd.SetOut(&o)
 	cmd.SetErr(&e)
 	cmd.SetContext(t.Context())
-	err = f.report(cmd, &review.Review{Base: review.Side{Name: "origin/main"}, Head: review.Side{Name: "working tree"}})
+	err = f.report(cmd, r)
 	return o.String(), e.String(), err
 }
 
 func TestReportComments(t *testing.T) {
-	t.Setenv("GITOPS_REVIEW_TOKEN", "ghp_secret")
-	posted := ""
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.URL.Path == "/user":
-			fmt.Fprint(w, `{"login": "me"}`)
-		case r.Method == http.MethodGet:
-			fmt.Fprint(w, `[]`)
-		default:
-			body, _ := io.ReadAll(r.Body)
-			posted = r.URL.Path + " " + string(body)
-			fmt.Fprint(w, `{"html_url": "https://github.com/me/platform/pull/7#issuecomment-1"}`)
-		}
-	}))
-	defer server.Close()
-	file := filepath.Join(t.TempDir(), "review.md")
-	out, errs, err := reviewIn(t, &reviewFlags{comment: true, pullRequest: 7, api: server.URL, markdown: file})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasPrefix(posted, "/repos/me/platform/issues/7/comments ") || !strings.Contains(posted, "gitops-review") {
-		t.Errorf("posted %q", posted)
-	}
-	if !strings.Contains(errs, "issuecomment-1") || !strings.Contains(out, "Nothing changes") || strings.Contains(out+errs, "ghp_") {
-		t.Errorf("out %q, errors %q", out, errs)
-	}
-	if content, err := os.ReadFile(file); err != nil || !strings.HasPrefix(string(content), render.Marker) {
-		t.Errorf("file %q, %v", content, err)
+	t.Setenv("GITOPS_REVIEW_TOKEN", forgetest.Token)
+	commit := strings.Repeat("a", 40)
+	for name, c := range map[string]struct {
+		commit    string
+		forbidden int
+		lacks     []string
+		state     any // of the commit; nil: it has no status
+		says      string
+	}{
+		"nothing forbidden":  {commit, 0, nil, "success", ""},
+		"forbidden":          {commit, 2, nil, "failure", ""},
+		"uncommitted":        {"", 0, nil, nil, "No commit status was written: the working tree has changes of its own"},
+		"a token to comment": {commit, 0, []string{"Commit statuses: write"}, nil, "No commit status was written: GitHub POST /repos/me/platform/statuses/" + commit + ": 403"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := forgetest.New(t)
+			s.Lacks = c.lacks
+			file := filepath.Join(t.TempDir(), "review.md")
+			_, errs, err := reportIn(t, &reviewFlags{comment: true, pullRequest: 7, api: s.URL, markdown: file}, reviewOf(c.commit, c.forbidden))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(s.Comments) != 1 || !strings.Contains(s.Comments[0]["body"].(string), "gitops-review") || !strings.Contains(errs, "issuecomment-") {
+				t.Errorf("comments %v, errors %q", s.Comments, errs)
+			}
+			if !strings.Contains(errs, c.says) || strings.Contains(errs, "ghp_") {
+				t.Errorf("errors %q", errs)
+			}
+			if content, err := os.ReadFile(file); err != nil || !strings.HasPrefix(string(content), render.Marker) {
+				t.Errorf("file %q, %v", content, err)
+			}
+			if (c.state == nil) != (len(s.Statuses) == 0) || c.state != nil && (s.Statuses[0]["state"] != c.state || s.Statuses[0]["context"] != "gitops/review" || s.Statuses[0]["target_url"] != s.Comments[0]["html_url"]) {
+				t.Errorf("statuses %v", s.Statuses)
+			}
+		})
 	}
 }
 
 func TestReportWithoutToken(t *testing.T) {
 	t.Setenv("GITOPS_REVIEW_TOKEN", "")
 	t.Setenv("GITHUB_TOKEN", "")
-	out, errs, err := reviewIn(t, &reviewFlags{comment: true, pullRequest: 7, api: "http://127.0.0.1:1"})
+	out, errs, err := reportIn(t, &reviewFlags{comment: true, pullRequest: 7, api: "http://127.0.0.1:1"}, reviewOf("", 0))
 	if err != nil || !strings.HasPrefix(out, render.Marker) || !strings.Contains(errs, "No comment was written: there is no token") {
 		t.Errorf("out %q, errors %q, %v", out, errs, err)
 	}
 }
 
 func TestReportJSON(t *testing.T) {
-	out, _, err := reviewIn(t, &reviewFlags{output: "json"})
+	out, _, err := reportIn(t, &reviewFlags{output: "json"}, reviewOf("", 0))
 	if err != nil || !strings.Contains(out, `"exitCode": 0`) {
 		t.Errorf("%q, %v", out, err)
 	}
@@ -111,7 +126,7 @@ func TestReportOfUncommittedWork(t *testing.T) {
 	t.Setenv("GITOPS_REVIEW_TOKEN", "ghp_secret")
 	t.Setenv("PULL_REQUEST", "")
 	t.Setenv("CODEBUILD_WEBHOOK_TRIGGER", "")
-	_, _, err := reviewIn(t, &reviewFlags{comment: true, api: "http://127.0.0.1:1"})
+	_, _, err := reportIn(t, &reviewFlags{comment: true, api: "http://127.0.0.1:1"}, reviewOf("", 0))
 	if err == nil || !strings.Contains(err.Error(), "which pull request?") {
 		t.Error(err)
 	}

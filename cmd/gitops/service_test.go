@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"k8s-plus-aws-gitops/internal/fixture"
 )
 
 // fakeApp stands for the cdk8s app: it answers each service with a ConfigMap that holds its image.
@@ -25,24 +27,16 @@ func fleetCheckout(t *testing.T) (dir, remote, app string) {
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("python3 is not on the PATH")
 	}
-	wd, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Setenv("GIT_CONFIG_GLOBAL", "/dev/null")
 	dir, remote = t.TempDir(), filepath.Join(t.TempDir(), "manifests.git")
 	app = filepath.Join(t.TempDir(), "services")
 	if err := os.WriteFile(app, []byte(fakeApp), 0o700); err != nil { //nolint:gosec // a program
 		t.Fatal(err)
 	}
-	for _, name := range []string{"cdk.json", "k8s/services/fleet.yaml"} {
-		content, err := os.ReadFile(filepath.Join(wd, "../..", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		put(t, dir, name, string(content))
+	fixture.Write(t, dir)
+	if err := os.RemoveAll(filepath.Join(dir, "k8s/services")); err != nil {
+		t.Fatal(err)
 	}
-	put(t, dir, "k8s/clusters/README", "")
 	t.Chdir(dir)
 	gitIn(t, dir, "init", "-q")
 	gitIn(t, dir, "init", "-q", "--bare", remote)
@@ -102,7 +96,7 @@ func TestServiceLife(t *testing.T) {
 		t.Error(says)
 	}
 
-	put(t, dir, "k8s/services/services/npm.yaml", "image: ghcr.io/nodezoo/npm:1.0.1\nport: 8080\n")
+	put(t, dir, "k8s/services/npm.yaml", "image: ghcr.io/nodezoo/npm:1.0.1\nport: 8080\n")
 	if says := gitops(t, 1, publish("npm", "-e", "dev")...); !strings.Contains(says, "npm.yaml is not committed") {
 		t.Error(says)
 	}
@@ -148,10 +142,9 @@ func TestServiceRefusals(t *testing.T) {
 		"no app":              {1, []string{"render", "-e", "dev", "--app", "nowhere"}, "make bin/services"},
 		"bad output":          {2, []string{"publish", "-e", "dev", "-o", "xml"}, `"xml"`},
 		"added twice":         {1, []string{"add", "npm", "--image", "other:1"}, "is there already"},
-		"bad name":            {1, []string{"add", "Npm", "--image", "a:1"}, "no name for a service"},
-		"host taken":          {1, []string{"add", "web", "--image", "a:1", "--host", "info"}, "is that of info"},
+		"bad name":            {1, []string{"add", "Npm", "--image", "a:1"}, "must be named by lower case letters"},
+		"host taken":          {1, []string{"add", "web", "--image", "a:1", "--host", "info"}, "that of info in environment dev"},
 		"no image":            {2, []string{"add", "web"}, "--image"},
-		"local, no system":    {1, []string{"publish", "-e", "local", "--remote", ""}, "gitops local up"},
 		"removed twice":       {1, []string{"remove", "web"}, `there is no service "web"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -167,11 +160,11 @@ func TestServiceRefusals(t *testing.T) {
 			}
 		})
 	}
-	if _, err := os.Stat(filepath.Join(dir, "k8s/services/services/web.yaml")); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, "k8s/services/web.yaml")); err == nil {
 		t.Error("a refused service was left behind")
 	}
 	// One bad file of two: nothing is published.
-	put(t, dir, "k8s/services/services/npm.yaml", "image: ghcr.io/nodezoo/npm\nport: 80\n")
+	put(t, dir, "k8s/services/npm.yaml", "image: ghcr.io/nodezoo/npm\nport: 80\n")
 	gitIn(t, dir, "commit", "-qam", "bad")
 	says := gitops(t, 1, append([]string{"service", "publish", "-e", "dev"}, to...)...)
 	if !strings.Contains(says, "npm.yaml:1:") || !strings.Contains(says, "npm.yaml:2:") {

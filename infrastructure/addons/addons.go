@@ -2,19 +2,16 @@
 // namespace, ServiceAccount and policy. The charts are installed by Flux; a test ties the versions of the two halves
 // together.
 //
-// Policies are plain values, so that they can be read and tested without CDK.
+// Rights are plain values, so that they can be read and tested without CDK; NewController makes them in a cluster.
 package addons
 
 import (
-	"encoding/json"
-	"fmt"
-	"slices"
-
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/policy"
 )
 
-// Controller is a controller's identity and its rights.
-type Controller struct {
+// Rights are who a controller is in a cluster, and what it may do in AWS.
+type Rights struct {
 	// Name of the controller, its chart and its role.
 	Name string
 	// Namespace and ServiceAccount in which its chart runs.
@@ -22,7 +19,7 @@ type Controller struct {
 	// ChartVersion is the chart that the policy was made for; a part of Flux has none.
 	ChartVersion string
 	// Policy is its IAM policy document.
-	Policy Document
+	Policy policy.Document
 }
 
 // Resources are the identifiers of what the controllers work on; they may be CDK tokens.
@@ -34,8 +31,8 @@ type Resources struct {
 }
 
 // All lists the platform's controllers.
-func All(env config.Environment, r Resources) []Controller {
-	all := []Controller{
+func All(env config.Environment, r Resources) []Rights {
+	all := []Rights{
 		LoadBalancerController(env),
 		ExternalDNS(env, r.HostedZoneID),
 		ExternalSecrets(env, r.KeyARN),
@@ -44,65 +41,4 @@ func All(env config.Environment, r Resources) []Controller {
 		all = append(all, ImageReflector(env, r.Images))
 	}
 	return all
-}
-
-// Document is an IAM policy document.
-type Document map[string]any
-
-// Permissions flattens the policy into sorted lines "effect action resource condition". Two policies mean the same if
-// their lines are the same, however their statements are cut; CDK cuts them anew.
-func (d Document) Permissions() []string {
-	var lines []string
-	for _, entry := range list(d["Statement"]) {
-		s, _ := entry.(map[string]any)
-		condition, err := json.Marshal(s["Condition"])
-		if err != nil {
-			panic(err) //nolint:forbidigo // decoded from JSON, or a literal of this package
-		}
-		for _, action := range list(s["Action"]) {
-			for _, resource := range list(s["Resource"]) {
-				lines = append(lines, fmt.Sprintf("%v %v %v %s", s["Effect"], action, resource, condition))
-			}
-		}
-	}
-	slices.Sort(lines)
-	return slices.Compact(lines)
-}
-
-// list is a value that a policy may write alone or as a list.
-func list(value any) []any {
-	if many, ok := value.([]any); ok {
-		return many
-	}
-	return []any{value}
-}
-
-// statement makes an Allow statement.
-func statement(sid string, actions []string, resource string, condition map[string]any) map[string]any {
-	s := map[string]any{"Effect": "Allow", "Action": anySlice(actions), "Resource": resource}
-	if sid != "" {
-		s["Sid"] = sid
-	}
-	if condition != nil {
-		s["Condition"] = condition
-	}
-	return s
-}
-
-// document makes a policy of statements.
-func document(statements ...map[string]any) Document {
-	list := make([]any, len(statements))
-	for i, s := range statements {
-		list[i] = s
-	}
-	return Document{"Version": "2012-10-17", "Statement": list}
-}
-
-// anySlice widens strings, as encoding/json would deliver them.
-func anySlice(list []string) []any {
-	wide := make([]any, len(list))
-	for i, s := range list {
-		wide[i] = s
-	}
-	return wide
 }

@@ -1,22 +1,23 @@
 package addons
 
-import "k8s-plus-aws-gitops/config"
+import (
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/policy"
+)
 
 // ImageReflectorName is the name of Flux's controller that lists image tags, and of its ServiceAccount.
 const ImageReflectorName = "image-reflector-controller"
 
 // ImageReflector lists the tags of the given ECR repositories. AWS's managed policy for it reads every repository of the
 // account: https://fluxcd.io/flux/integrations/aws/#for-amazon-elastic-container-registry
-func ImageReflector(env config.Environment, repositories []string) Controller {
-	statements := make([]map[string]any, 0, len(repositories)+1)
+func ImageReflector(env config.Environment, repositories []string) Rights {
 	// The login has no resource level.
-	statements = append(statements, statement("LogInToTheRegistry", []string{"ecr:GetAuthorizationToken"}, "*", nil))
+	statements := []policy.Statement{policy.Allow("LogInToTheRegistry", policy.List{"*"}, "ecr:GetAuthorizationToken")}
 	for _, repository := range repositories {
-		arn := "arn:" + env.Partition() + ":ecr:" + env.Region + ":" + env.Account + ":repository/" + repository
-		statements = append(statements, statement("", []string{"ecr:ListImages"}, arn, nil))
+		statements = append(statements, policy.Allow("", policy.List{env.ARN("ecr", "repository/"+repository)}, "ecr:ListImages"))
 	}
-	return Controller{
+	return Rights{
 		Name: ImageReflectorName, Namespace: "flux-system", ServiceAccount: ImageReflectorName,
-		Policy: document(statements...),
+		Policy: policy.Of(statements...),
 	}
 }

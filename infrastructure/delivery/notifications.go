@@ -3,122 +3,119 @@ package delivery
 import (
 	"strconv"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/construct"
+	"k8s-plus-aws-gitops/internal/logicalid"
+	"k8s-plus-aws-gitops/internal/retention"
 )
 
 // failedMetric is 1 when an execution failed and 0 when one succeeded, by pipeline.
 const failedMetric = "Failed"
 
-// notifications tells of a failure once, and of the success after it: an alarm per pipeline, which holds its state until
-// the next execution ends. Its metric comes from the pipelines' events, which go to a log group: a history of all
+// metricNamespace is that of the environment's pipelines.
+func metricNamespace(env config.Environment) string { return env.Name + "/delivery" }
+
+// NotificationsProps says what is told, and to whom. The addresses are those of delivery.notify; each must confirm its
+// subscription.
+type NotificationsProps struct {
+	Env config.Environment
+	// Key encrypts the topic and the events.
+	Key awskms.Key
+	// Pipelines whose executions count, by their names after the environment.
+	Pipelines []string
+}
+
+// Notifications tell of a failure once, and of the success after it: an alarm per pipeline (NewAlarm), which holds its state
+// until the next execution ends.
+type Notifications struct {
+	constructs.Construct
+	construct.Part
+	// Topic is <environment>-delivery.
+	Topic awssns.Topic
+}
+
+// NewNotifications makes the topic with its subscriptions, and the metric of the alarms. The metric comes from the pipelines'
+// events, which go to the log group /aws/events/<environment>-delivery and stay there for delivery.logDays: a history of all
 // executions, and no function to keep a state in. A rule that publishes each event would report every success.
-func (d *Delivery) notifications() {
-	d.topic = awssns.NewTopic(d.Stack, jsii.String("Topic"), &awssns.TopicProps{
-		TopicName:   jsii.String(d.env.StackName("delivery")),
-		DisplayName: jsii.String("Pipelines of " + d.env.Name),
-		MasterKey:   d.key,
+func NewNotifications(scope constructs.Construct, id string, props *NotificationsProps) *Notifications {
+	n, env := &Notifications{}, props.Env
+	construct.Init(n, scope, id)
+	n.Topic = awssns.NewTopic(n, jsii.String("Topic"), &awssns.TopicProps{
+		TopicName:   jsii.String(env.StackName("delivery")),
+		DisplayName: jsii.String("Pipelines of " + env.Name),
+		MasterKey:   props.Key,
 		EnforceSSL:  jsii.Bool(true),
 	})
-	account := map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": d.env.Account}}
+	account := map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": env.Account}}
 	alarms := awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), &awsiam.ServicePrincipalOpts{Conditions: &account})
-	d.topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	n.Topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid: jsii.String("Alarms"), Principals: &[]awsiam.IPrincipal{alarms},
-		Actions: jsii.Strings("sns:Publish"), Resources: jsii.Strings(*d.topic.TopicArn()),
+		Actions: jsii.Strings("sns:Publish"), Resources: jsii.Strings(*n.Topic.TopicArn()),
 	}))
-	encryptFor(d.key, alarms)
-	for i, address := range d.env.Delivery.Notify {
-		awssns.NewSubscription(d.Stack, jsii.String(numbered("Notify", i)), &awssns.SubscriptionProps{
-			Topic: d.topic, Protocol: awssns.SubscriptionProtocol_EMAIL, Endpoint: jsii.String(address),
+	props.Key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String("PublishNotifications"), Principals: &[]awsiam.IPrincipal{alarms},
+		Actions: jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"), Resources: jsii.Strings("*"), // in a key's policy, the key itself
+	}), nil)
+	for _, address := range env.Delivery.Notify {
+		awssns.NewSubscription(n, jsii.String(logicalid.Of("Notify", address)), &awssns.SubscriptionProps{
+			Topic: n.Topic, Protocol: awssns.SubscriptionProtocol_EMAIL, Endpoint: jsii.String(address),
 		})
 	}
-	d.events()
+	newMetric(n, props, newHistory(n, props))
+	return n
 }
 
-// encryptFor lets a service publish to the encrypted topic. In a key's policy "*" is the key itself.
-func encryptFor(key awskms.Key, service awsiam.IPrincipal) {
-	key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid: jsii.String("PublishNotifications"), Principals: &[]awsiam.IPrincipal{service},
-		Actions: jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"), Resources: jsii.Strings("*"),
-	}), nil)
-}
-
-// numbered makes an id: Notify, Notify2, …
-func numbered(id string, i int) string {
-	if i == 0 {
-		return id
-	}
-	return id + string(rune('1'+i))
-}
-
-// events sends the ends of the environment's executions to a log group, and makes the metric of them.
-func (d *Delivery) events() {
-	name := "/aws/events/" + d.env.StackName("delivery")
-	group := d.keep.LogGroup(d.Stack, "Events", name, d.env.Delivery.LogDays)
-	allowed := awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
-		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+// newHistory sends the ends of the pipelines' executions to a log group.
+func newHistory(scope constructs.Construct, props *NotificationsProps) awslogs.LogGroup {
+	env, name := props.Env, "/aws/events/"+props.Env.StackName("delivery")
+	group := retention.Of(env).LogGroup(scope, "Events", name, env.Delivery.LogDays, props.Key)
+	policy := awslogs.NewResourcePolicy(scope, jsii.String("EventsPolicy"), &awslogs.ResourcePolicyProps{
+		ResourcePolicyName: jsii.String(env.StackName("delivery-events")),
+		PolicyStatements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid: jsii.String("Events"),
 			Principals: &[]awsiam.IPrincipal{
 				awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil),
 				awsiam.NewServicePrincipal(jsii.String("delivery.logs.amazonaws.com"), nil),
 			},
 			Actions:   jsii.Strings("logs:CreateLogStream", "logs:PutLogEvents"),
-			Resources: jsii.Strings(d.arn("logs", "log-group:"+name+":*")),
-		}),
-	}})
-	policy := awslogs.NewCfnResourcePolicy(d.Stack, jsii.String("EventsPolicy"), &awslogs.CfnResourcePolicyProps{
-		PolicyName: jsii.String(d.env.StackName("delivery-events")), PolicyDocument: d.Stack.ToJsonString(allowed.ToJSON(), nil),
+			Resources: jsii.Strings(env.ARN("logs", "log-group:"+name+":*")),
+		})},
 	})
-	pipelines := []*string{}
-	for _, pipeline := range []string{infrastructurePipeline, appResourcesPipeline, dockerbuildPipeline, servicesPipeline} {
-		pipelines = append(pipelines, jsii.String(d.env.StackName(pipeline)))
+	names := make([]*string, len(props.Pipelines))
+	for i, pipeline := range props.Pipelines {
+		names[i] = jsii.String(env.StackName(pipeline))
 	}
-	rule := awsevents.NewCfnRule(d.Stack, jsii.String("ExecutionEnds"), &awsevents.CfnRuleProps{
-		Description: jsii.String("Ends of executions of the pipelines of " + d.env.Name),
+	// The L2's target for log groups writes the policy above by a function of its own.
+	rule := awsevents.NewCfnRule(scope, jsii.String("ExecutionEnds"), &awsevents.CfnRuleProps{
+		Description: jsii.String("Ends of executions of the pipelines of " + env.Name),
 		EventPattern: map[string]any{
 			"source": []any{"aws.codepipeline"}, "detail-type": []any{"CodePipeline Pipeline Execution State Change"},
-			"detail": map[string]any{"pipeline": pipelines, "state": []any{"FAILED", "SUCCEEDED"}},
+			"detail": map[string]any{"pipeline": names, "state": []any{"FAILED", "SUCCEEDED"}},
 		},
-		Targets: []any{&awsevents.CfnRule_TargetProperty{Id: jsii.String("log"), Arn: jsii.String(d.arn("logs", "log-group:"+name))}},
+		Targets: []any{&awsevents.CfnRule_TargetProperty{Id: jsii.String("log"), Arn: jsii.String(env.ARN("logs", "log-group:"+name))}},
 	})
-	rule.Node().AddDependency(policy, group)
-	for value, state := range []string{"SUCCEEDED", "FAILED"} {
-		awslogs.NewCfnMetricFilter(d.Stack, jsii.String("Metric-"+state), &awslogs.CfnMetricFilterProps{
-			LogGroupName:  group.LogGroupName(),
-			FilterPattern: jsii.String(`{ $.detail.state = "` + state + `" }`),
-			MetricTransformations: []any{&awslogs.CfnMetricFilter_MetricTransformationProperty{
-				MetricNamespace: jsii.String(d.metricNamespace()), MetricName: jsii.String(failedMetric), MetricValue: jsii.String(strconv.Itoa(value)),
-				Dimensions: []any{&awslogs.CfnMetricFilter_DimensionProperty{Key: jsii.String("Pipeline"), Value: jsii.String("$.detail.pipeline")}},
-			}},
-		})
-	}
+	construct.After(rule, policy, group)
+	return group
 }
 
-// metricNamespace of the environment's pipelines.
-func (d *Delivery) metricNamespace() string { return d.env.Name + "/delivery" }
-
-// alarm watches one pipeline: in alarm from a failure until a success.
-func (d *Delivery) alarm(pipeline string) {
-	name := d.env.StackName(pipeline)
-	topic := []any{d.topic.TopicArn()}
-	awscloudwatch.NewCfnAlarm(d.Stack, jsii.String("Alarm-"+pipeline), &awscloudwatch.CfnAlarmProps{
-		AlarmName:          jsii.String(name + "-failed"),
-		AlarmDescription:   jsii.String("The last execution of pipeline " + name + " failed: https://" + d.env.Region + ".console.aws.amazon.com/codesuite/codepipeline/pipelines/" + name + "/view"),
-		Namespace:          jsii.String(d.metricNamespace()),
-		MetricName:         jsii.String(failedMetric),
-		Dimensions:         []any{&awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String("Pipeline"), Value: jsii.String(name)}},
-		Statistic:          jsii.String("Maximum"),
-		Period:             jsii.Number(60),
-		EvaluationPeriods:  jsii.Number(1),
-		Threshold:          jsii.Number(1),
-		ComparisonOperator: jsii.String("GreaterThanOrEqualToThreshold"),
-		TreatMissingData:   jsii.String("ignore"), // between two executions nothing changes
-		AlarmActions:       &topic,
-		OkActions:          &topic,
-	})
+// newMetric counts the ends of executions: 1 for a failure, 0 for a success.
+func newMetric(scope constructs.Construct, props *NotificationsProps, history awslogs.LogGroup) {
+	for value, state := range []string{"SUCCEEDED", "FAILED"} {
+		awslogs.NewMetricFilter(scope, jsii.String("Metric-"+state), &awslogs.MetricFilterProps{
+			LogGroup:        history,
+			FilterPattern:   awslogs.FilterPattern_StringValue(jsii.String("$.detail.state"), jsii.String("="), jsii.String(state)),
+			MetricNamespace: jsii.String(metricNamespace(props.Env)),
+			MetricName:      jsii.String(failedMetric),
+			MetricValue:     jsii.String(strconv.Itoa(value)),
+			Dimensions:      &map[string]*string{"Pipeline": jsii.String("$.detail.pipeline")},
+		})
+	}
 }

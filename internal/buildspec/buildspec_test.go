@@ -26,6 +26,11 @@ phases:
       - |
         make test
     finally: [make report]
+artifacts:
+  files: ['**/*', ./plan/]
+  base-directory: cdk.out
+  exclude-paths: ['**/*.zip']
+  discard-paths: yes
 cache: {paths: ["/tmp/cache/**/*"]}
 `))
 	if err != nil {
@@ -37,10 +42,35 @@ cache: {paths: ["/tmp/cache/**/*"]}
 			{Name: "install", Runtimes: map[string]string{"golang": "1.26", "nodejs": "24"}, Commands: []string{"make tools"}},
 			{Name: "build", Commands: []string{"make check", "make test\n"}, Finally: []string{"make report"}, Continue: true},
 		},
-		Cache: []string{"/tmp/cache/**/*"},
+		Artifacts:          &Artifacts{Files: []string{"**/*", "plan"}, Exclude: []string{"**/*.zip"}, BaseDirectory: "cdk.out", DiscardPaths: true},
+		SecondaryArtifacts: map[string]*Artifacts{},
+		Cache:              []string{"/tmp/cache/**/*"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A build may make one artifact, several by their names, or both.
+func TestParseArtifacts(t *testing.T) {
+	one := func(file string) *Artifacts { return &Artifacts{Files: []string{file}, BaseDirectory: "."} }
+	for _, c := range []struct {
+		name, section string
+		one           *Artifacts
+		several       map[string]*Artifacts
+	}{
+		{"none", "", nil, nil},
+		{"one", "artifacts: {files: [a]}", one("a"), map[string]*Artifacts{}},
+		{"several", "artifacts: {secondary-artifacts: {Plan: {files: [b]}, Test: {files: [c]}}}", nil, map[string]*Artifacts{"Plan": one("b"), "Test": one("c")}},
+		{"both", "artifacts: {files: [a], secondary-artifacts: {Plan: {files: [b]}}}", one("a"), map[string]*Artifacts{"Plan": one("b")}},
+	} {
+		got, err := Parse([]byte("version: 0.2\nphases: {build: {commands: [make]}}\n" + c.section))
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if diff := cmp.Diff(c.one, got.Artifacts) + cmp.Diff(c.several, got.SecondaryArtifacts); diff != "" {
+			t.Errorf("%s: (-want +got):\n%s", c.name, diff)
+		}
 	}
 }
 
@@ -64,6 +94,14 @@ func TestParseRefuses(t *testing.T) {
 		{"secrets of another store", good + "env: {parameter-store: {A: /a}}", "env.parameter-store: is not a known key; use one of variables, secrets-manager, exported-variables, git-credential-helper, shell"},
 		{"a variable that is a list", good + "env: {variables: {A: [1]}}", "env.variables.A: is no text; write text in quotes"},
 		{"a name that is none", good + "env: {exported-variables: [A-B]}", "env.exported-variables[0]: \"A-B\" is no name of a variable; use letters, digits and _"},
+		{"artifacts without files", good + "artifacts: {base-directory: a}", "artifacts.files: is missing; list them, or '**/*' for all"},
+		{"a secondary artifact without files", good + "artifacts: {secondary-artifacts: {Plan: {}}}", "artifacts.secondary-artifacts.Plan.files: is missing; list them, or '**/*' for all"},
+		{"secondary artifacts that are a list", good + "artifacts: {secondary-artifacts: [Plan]}", "artifacts.secondary-artifacts: is no mapping; write a mapping of names to artifacts"},
+		{"an artifact's name", good + "artifacts: {files: [a], name: x}", "artifacts.name: is not a known key; use one of secondary-artifacts, files, base-directory, exclude-paths, discard-paths"},
+		{"files elsewhere", good + "artifacts: {files: [/tmp/a]}", "artifacts.files[0]: \"/tmp/a\" leads elsewhere; write a path below the source, without variables"},
+		{"files above", good + "artifacts: {files: [a], exclude-paths: [../b]}", "artifacts.exclude-paths[0]: \"../b\" leads elsewhere; write a path below the source, without variables"},
+		{"a variable as base", good + "artifacts: {files: [a], base-directory: $HOME}", "artifacts.base-directory: \"$HOME\" leads elsewhere; write a path below the source, without variables"},
+		{"paths that are kept or not", good + "artifacts: {files: [a], discard-paths: maybe}", "artifacts.discard-paths: is maybe; write yes or no"},
 		{"another shell", good + "env: {shell: powershell.exe}", "env.shell: is powershell.exe; write bash, or leave it out"},
 	} {
 		_, err := Parse([]byte(c.text))

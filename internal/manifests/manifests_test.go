@@ -9,8 +9,8 @@ import (
 
 // fakeCharts finds charts in a folder of the test tree.
 func fakeCharts(root string) Charts {
-	return func(chart string) (string, error) {
-		dir := filepath.Join(root, "charts", chart)
+	return func(wanted Chart) (string, error) {
+		dir := filepath.Join(root, "charts", wanted.Name)
 		_, err := os.Stat(dir)
 		return dir, err
 	}
@@ -62,7 +62,7 @@ func TestBadTrees(t *testing.T) {
 			config + ": ConfigMap shop/shop: data.url: got number, want string"},
 		"file that is not there": {"k8s/apps/kustomization.yaml", "- configmap.yaml", "- configmaps.yaml", "k8s/apps: kustomize: accumulating resources"},
 		"broken YAML":            {app, "spec:\n  replicas", "spec\n  replicas", "k8s/apps: kustomize: accumulating resources"},
-		"range of versions":      {release, "version: 1.2.3", `version: ">=1.0.0"`, release + `: HelmRelease demo/demo: spec.chart.spec.version ">=1.0.0" is no exact version`},
+		"range of versions":      {release, "version: 1.2.3", `version: ">=1.0.0"`, release + `: HelmRelease demo/demo: spec.chart.spec.version must be one version, got ">=1.0.0"`},
 		"chart that is not there": {release, "chart: demo", "chart: demonstration",
 			release + ": HelmRelease demo/demo: stat "},
 		"unknown source": {release, "kind: HelmRepository\n        name: demo", "kind: HelmRepository\n        name: other", release + ": HelmRelease demo/demo: spec.chart.spec.sourceRef: there is no HelmRepository/demo/other"},

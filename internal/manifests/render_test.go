@@ -61,6 +61,19 @@ func TestRenderProblems(t *testing.T) {
 	}
 }
 
+// The base of a review may be older than a rule that refuses its cdk.json today. Its manifests are rendered; a check says it.
+func TestRenderOlderThanARule(t *testing.T) {
+	root := tree(t)
+	edit(t, filepath.Join(root, "cdk.json"), `"branch": "main"}`, `"branch": "main", "mirror": "x"}`)
+	rendered, err := Render(t.Context(), Options{Root: root, Charts: fakeCharts(root)}, "dev")
+	if err != nil || len(rendered.Problems) > 0 || len(rendered.Kustomizations) != 3 {
+		t.Errorf("%d Kustomizations, %v, %v", len(rendered.Kustomizations), rendered.Problems, err)
+	}
+	if _, err := Check(t.Context(), Options{Root: root, Charts: fakeCharts(root)}); err == nil || !strings.Contains(err.Error(), "dev.mirror: is not a known key") {
+		t.Errorf("%v", err)
+	}
+}
+
 // part declares a Flux Kustomization of this repository in a file.
 func part(t *testing.T, file, name, path, source string) {
 	t.Helper()

@@ -1,16 +1,17 @@
 package manifests
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 
-	"helm.sh/helm/v3/pkg/chart/loader"
-
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/fixture"
+	"k8s-plus-aws-gitops/internal/manifests/pinned"
 	"k8s-plus-aws-gitops/internal/manifests/schemas"
 )
 
@@ -22,16 +23,17 @@ func cachedCharts(t *testing.T) Charts {
 	t.Helper()
 	t.Setenv("GOPROXY", "off")
 	charts := ModuleCharts(root)
-	for chart := range modules {
-		if _, err := charts(chart); err != nil {
+	for _, chart := range pinned.Charts() {
+		if _, err := charts(Chart{Name: chart}); err != nil {
 			t.Skipf("%s is not in the module cache (%v); `make check` fetches it", chart, err)
 		}
 	}
 	return charts
 }
 
+// The product's manifests are valid in the environments of the fixture; `make check` holds those of cdk.json to the same.
 func TestRepository(t *testing.T) {
-	problems, err := Check(t.Context(), Options{Root: root, Charts: cachedCharts(t)})
+	problems, err := Check(t.Context(), Options{Root: fixture.Tree(t), Charts: cachedCharts(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,13 +42,17 @@ func TestRepository(t *testing.T) {
 	}
 }
 
-// releases returns the HelmReleases of an environment by chart name.
+// releases returns the HelmReleases of an environment by chart name: those of production, or of the local overlay.
 func releases(t *testing.T, environment string) map[string]release {
 	t.Helper()
-	found := map[string]release{}
-	for _, o := range objects(t, environment, "k8s/platform/controllers") {
+	path := "k8s/platform/controllers"
+	if environment == "local" {
+		path = "k8s/platform/controllers-local"
+	}
+	all, found := objects(t, environment, path), map[string]release{}
+	for _, o := range all {
 		if key(o) == helmRelease {
-			read, err := readRelease(o)
+			read, err := readRelease(o, sources(all))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,81 +83,51 @@ func TestReleasesRetry(t *testing.T) {
 }
 
 // objects builds a folder with the facts of an environment.
-func objects(t *testing.T, environment, path string) []object {
+func objects(t *testing.T, environment, path string, components ...any) []object {
 	t.Helper()
-	facts, err := LoadFacts(root, environment)
+	tree := fixture.Tree(t)
+	c, err := config.LoadDir(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	facts, err := factsOf(c, environment)
 	if err != nil {
 		t.Fatal(err)
 	}
 	variables := map[string]string{}
-	for _, name := range []string{ClusterFacts, LocalFacts} {
+	for _, name := range []string{config.ClusterFactsName, config.LocalFactsName} {
 		for variable, value := range facts[name] {
 			variables[variable] = value
 		}
 	}
-	run := &check{ctx: t.Context(), root: root, environment: environment}
+	run := &check{ctx: t.Context(), root: tree, environment: environment}
 	run.enter(path)
-	found := run.folder(path, variables)
+	found := run.folder(path, overlay{Components: components}, variables)
 	for _, problem := range run.problems {
 		t.Error(problem)
 	}
 	return found
 }
 
-// TestVersions ties what must move together: the chart that a HelmRelease pins, the module that the local
-// program is built from, and the IAM policy of the AWS half.
-func TestVersions(t *testing.T) {
-	cases := []struct {
-		chart string
-		// Go file and constant that name the chart version which the policy was written for.
-		policy, constant string
-		// image is the program's version; the HelmRelease says it explicitly.
-		image string
-		// exception is why the chart in the module has another version than the HelmRelease, and that version.
-		exception, moduleChart string
-	}{
-		{chart: "aws-load-balancer-controller", policy: "loadbalancercontroller.go", constant: "LoadBalancerControllerVersion", image: "v3.2.2"},
-		{chart: "external-dns", policy: "externaldns.go", constant: "ExternalDNSChartVersion", image: "v0.22.0"},
-		{
-			chart: "external-secrets", policy: "externalsecrets.go", constant: "ExternalSecretsChartVersion", image: "v0.20.4",
-			exception:   "the project raises the chart's version after it tags the program: the chart at tag v0.20.4 still says 0.20.3",
-			moduleChart: "0.20.3",
-		},
+// k8s/clusters/base names the folder of the fleet by the fact ENVIRONMENT.
+func TestEachEnvironmentHasItsFleet(t *testing.T) {
+	tree := fixture.Tree(t)
+	environments, err := Environments(tree)
+	if err != nil {
+		t.Fatal(err)
 	}
-	found := releases(t, "production")
-	if len(found) != len(cases) {
-		t.Errorf("%d releases in k8s/platform/controllers, %d in this test: add the new one with its policy", len(found), len(cases))
-	}
-	charts := cachedCharts(t)
-	for _, c := range cases {
-		t.Run(c.chart, func(t *testing.T) {
-			wanted := found[c.chart]
-			version := wanted.Spec.Chart.Spec.Version
-			if tag := text(wanted.Spec.Values, "image", "tag"); tag != c.image {
-				t.Errorf("the HelmRelease runs image %s, local/programs builds %s", tag, c.image)
-			}
-			pinned, err := PinnedVersion(root, modules[c.chart])
-			if err != nil {
-				t.Fatal(err)
-			}
-			if pinned != c.image && !strings.HasPrefix(pinned, "v0.0.0-") {
-				t.Errorf("local/programs/%s/go.mod pins %s, the HelmRelease's image is %s", modules[c.chart].Program, pinned, c.image)
-			}
-			dir, err := charts(c.chart)
-			if err != nil {
-				t.Fatal(err)
-			}
-			loaded, err := loader.LoadDir(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if carried := loaded.Metadata.Version; carried != orDefault(c.moduleChart, version) {
-				t.Errorf("the module carries chart %s, the HelmRelease pins %s (%s)", carried, version, orDefault(c.exception, "no exception"))
-			}
-			if policy := constant(t, filepath.Join(root, "infrastructure", "addons", c.policy), c.constant); policy != version {
-				t.Errorf("infrastructure/addons/%s is written for %s, the HelmRelease pins %s", c.policy, policy, version)
-			}
-		})
+	for _, environment := range environments {
+		rendered, err := Render(t.Context(), Options{Root: tree}, environment)
+		if err != nil || len(rendered.Problems) > 0 {
+			t.Fatal(err, rendered.Problems)
+		}
+		paths := map[string]string{}
+		for _, k := range rendered.Kustomizations {
+			paths[k.Name] = k.Path
+		}
+		if want := "k8s/fleet/" + environment; paths["services"] != want {
+			t.Errorf("%s: services are of %q, want %q", environment, paths["services"], want)
+		}
 	}
 }
 
@@ -169,58 +145,32 @@ func constant(t *testing.T, path, name string) string {
 	return string(match[1])
 }
 
-// TestSchemaSources ties the schemas to the versions that run.
+// TestSchemaSources ties the schemas to the pins of the modules that they are made from. TestReleased compares them with
+// the versions of production.
 func TestSchemaSources(t *testing.T) {
 	content, err := schemas.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	programs := map[string]string{
-		"k8s.io/kubernetes":                             "controlplane",
-		"github.com/fluxcd/source-controller":           "source-controller",
-		"github.com/fluxcd/kustomize-controller":        "kustomize-controller",
-		"github.com/fluxcd/helm-controller":             "helm-controller",
-		"github.com/fluxcd/notification-controller":     "notification-controller",
-		"github.com/fluxcd/image-reflector-controller":  "image-reflector-controller",
-		"github.com/fluxcd/image-automation-controller": "image-automation-controller",
-		"github.com/external-secrets/external-secrets":  "external-secrets",
-		"sigs.k8s.io/aws-load-balancer-controller":      "aws-load-balancer-controller",
+	pins, err := pinned.Versions(root)
+	if err != nil {
+		t.Fatal(err)
 	}
 	for module, version := range content.Sources {
-		pinned, err := PinnedVersion(root, Module{Program: programs[module], Path: module})
+		if pins[module] != version {
+			t.Errorf("schemas.json is of %s %s, %s/go.mod pins %s; run go generate ./internal/manifests/schemas", module, version, pinned.Dir, pins[module])
+		}
+		delete(pins, module)
+	}
+	for _, chart := range pinned.Charts() {
+		source, err := pinned.Chart(chart)
 		if err != nil {
-			t.Error(err)
-			continue
+			t.Fatal(err)
 		}
-		if pinned != version {
-			t.Errorf("schemas.json is of %s %s, local/programs/%s pins %s; change internal/manifests/cmd/schemas and run go generate ./internal/manifests/schemas",
-				module, version, programs[module], pinned)
-		}
+		delete(pins, source.Module)
 	}
-}
-
-// TestFactsAreWritten compares the keys of this package with those that the AWS half writes.
-func TestFactsAreWritten(t *testing.T) {
-	content, err := os.ReadFile(filepath.Join(root, "infrastructure", "flux.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	written := map[string]bool{}
-	for _, match := range regexp.MustCompile(`"([A-Z][A-Z_]+)":`).FindAllSubmatch(content, -1) {
-		written[string(match[1])] = true
-	}
-	facts, err := LoadFacts(root, "production")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name := range facts[ClusterFacts] {
-		if !written[name] {
-			t.Errorf("infrastructure/flux.go does not write %s", name)
-		}
-		delete(written, name)
-	}
-	for name := range written {
-		t.Errorf("infrastructure/flux.go writes %s; add it to LoadFacts", name)
+	for module := range pins {
+		t.Errorf("%s/go.mod pins %s, which has neither schemas nor a chart; remove it", pinned.Dir, module)
 	}
 }
 
@@ -254,7 +204,7 @@ func TestIdentities(t *testing.T) {
 		}
 		found := false
 		for _, o := range rendered {
-			if o.kind() == "ServiceAccount" && o.name() == chart && orDefault(o.namespace(), read.Metadata.Namespace) == read.Metadata.Namespace {
+			if o.kind() == "ServiceAccount" && o.name() == chart && cmp.Or(o.namespace(), read.Metadata.Namespace) == read.Metadata.Namespace {
 				found = true
 				for name := range asMap(value(o, "metadata", "annotations")) {
 					t.Errorf("ServiceAccount %s has annotation %s: its role comes by Pod Identity", chart, name)
@@ -303,7 +253,7 @@ func TestImageUpdates(t *testing.T) {
 			"k8s/platform/image-automation", "333333333333.dkr.ecr.eu-west-1.amazonaws.com/production/ghost", "aws",
 			"image-updates/production", "flux-git-write", false, 1,
 		},
-		"local": {"k8s/clusters/local/image-automation", "registry.localhost/local/ghost", "generic", "main", "", true, 0},
+		"local": {"k8s/platform/image-automation", "registry.localhost/local/ghost", "generic", "main", "flux-git-write", true, 1},
 	} {
 		t.Run(environment, func(t *testing.T) {
 			found := map[string]object{}

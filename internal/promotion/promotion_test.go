@@ -2,7 +2,6 @@ package promotion
 
 import (
 	"bytes"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"testing"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/fixture"
 	"k8s-plus-aws-gitops/internal/golden"
 )
 
@@ -33,7 +33,8 @@ func clone(t *testing.T) (string, config.Config) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"cdk.json", "dockerbuild/Dockerfile", "k8s/platform/controllers/external-dns.yaml", "k8s/clusters/production/images.yaml", "k8s/clusters/integration/images.yaml"} {
+	fixture.Write(t, root)
+	for _, name := range []string{"dockerbuild/Dockerfile", "k8s/platform/controllers/external-dns.yaml"} {
 		content, err := os.ReadFile(filepath.Join("../..", name))
 		if err != nil {
 			t.Fatal(err)
@@ -60,11 +61,7 @@ func clone(t *testing.T) (string, config.Config) {
 	replace("k8s/platform/controllers/external-dns.yaml", `version: 1\.\d+\.\d+`, "version: 1.99.0")
 	replace("k8s/clusters/integration/images.yaml", `GHOST_IMAGE: \S+`, "GHOST_IMAGE: registry/integration/ghost:20261120113000-0123456789ab")
 	git("commit", "--quiet", "-am", "Upgrade external-dns")
-	var file struct{ Context map[string]any }
-	if err := json.Unmarshal([]byte(read("cdk.json")), &file); err != nil {
-		t.Fatal(err)
-	}
-	c, err := config.Load(file.Context)
+	c, err := config.LoadDir(root)
 	if err != nil {
 		t.Fatal(err)
 	}

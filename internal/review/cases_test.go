@@ -2,8 +2,8 @@ package review_test
 
 import (
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/assembly"
 	"k8s-plus-aws-gitops/internal/review"
-	"k8s-plus-aws-gitops/internal/review/assembly"
 )
 
 // Resource types of the cases.
@@ -14,7 +14,7 @@ const (
 )
 
 // databaseID is the database's logical id in the golden templates.
-const databaseID = "DatabaseB269D8BB"
+const databaseID = "GhostMySQLDatabaseE30388B3"
 
 // cases are changes, the exit code of their review, and what it must and must not say beside the golden files.
 var cases = []struct {
@@ -35,6 +35,14 @@ var cases = []struct {
 		},
 		says:  []string{"MultiAZ: true", "+  replicas: 2", "[dev, production]", "RDS db.t4g.small, Multi-AZ"},
 		never: []string{"FORBIDDEN", "REPLACED"},
+	},
+	{
+		name: "Kubernetes skips a version", code: review.ExitForbidden,
+		change: func(w *world) {
+			w.properties("dev", "cluster", cluster)["Version"] = "1.38"
+			w.properties("dev", "cluster", "AWS::EKS::Nodegroup")["ScalingConfig"] = map[string]any{"MinSize": 3, "DesiredSize": 3, "MaxSize": 9}
+		},
+		says: []string{"FORBIDDEN refused by AWS", "raise cluster.version by one at a time", "is set to 3 nodes"},
 	},
 	{
 		name: "database replacement", code: review.ExitForbidden,
@@ -59,10 +67,10 @@ var cases = []struct {
 			w.properties("production", "ghost", database)["DBName"] = "blog"
 			w.c.Allowances["production"] = []config.Allowance{
 				{Resource: "production/production-ghost/" + databaseID, Until: "2026-11-19", Reason: "restored from the snapshot"},
-				{Resource: "production/cluster/ClusterEB0386A7", Until: "2027-01-01", Reason: "left behind by a change"},
+				{Resource: "production/cluster/ClusterEKSFCDEA5C5", Until: "2027-01-01", Reason: "left behind by a change"},
 			}
 		},
-		says: []string{"expired on 2026-11-19", "no change needs the entry for production/cluster/ClusterEB0386A7"},
+		says: []string{"expired on 2026-11-19", "no change needs the entry for production/cluster/ClusterEKSFCDEA5C5"},
 	},
 	{
 		name: "database that may be replaced", code: review.ExitForbidden,
@@ -88,13 +96,13 @@ var cases = []struct {
 			w.remove("dev", "cluster", cluster)
 			w.remove("production", "ghost", "AWS::ECR::Repository")
 		},
-		says: []string{"FORBIDDEN deletion: dev/cluster/ClusterEB0386A7", "FORBIDDEN deletion: production/ghost/Images", "leaves the stack and stays in AWS"},
+		says: []string{"FORBIDDEN deletion: dev/cluster/ClusterEKSFCDEA5C5", "FORBIDDEN deletion: production/ghost/GhostImages", "leaves the stack and stays in AWS"},
 	},
 	{
 		name: "IAM widening", code: review.ExitChanged, change: widenIAM,
 		says: []string{
-			"may now: s3:* on ${BucketcontentF3E444E4.Arn}/*",
-			"may now: sts:AssumeRole, sts:TagSession on ${Role1ABCC5F0.Arn} by Service:pods.eks.amazonaws.com",
+			"may now: s3:* on ${GhostContentD17EF938.Arn}/*",
+			"may now: sts:AssumeRole, sts:TagSession on ${GhostRoleBA30D4CC.Arn} by Service:pods.eks.amazonaws.com",
 			"gets the managed policy arn:aws:iam::aws:policy/ReadOnlyAccess",
 			"opens the cluster to arn:aws:iam::111111111111:role/Intern with AmazonEKSClusterAdminPolicy",
 		},
@@ -124,16 +132,51 @@ var cases = []struct {
 		never: []string{"fixed: one", "fixed: two"},
 	},
 	{
+		name: "manifests that widen", code: review.ExitChanged,
+		change: func(w *world) {
+			w.properties("production", "ghost", database)["DeletionProtection"] = false
+			w.edit("k8s/apps/ghost/deployment.yaml", "allowPrivilegeEscalation: false", "privileged: true")
+			w.edit("k8s/apps/ghost/kustomization.yaml", "  - networkpolicy.yaml\n", "")
+			w.edit("k8s/apps/ghost/externalsecret.yaml", "/${ENVIRONMENT}/ghost/database", "/production/ghost/database")
+			w.edit("k8s/platform/configs/cluster-secret-store.yaml", "        - ghost\n", "        - ghost\n        - shop\n")
+		},
+		says: []string{
+			"more privilege: dev/Deployment/ghost/ghost, also in production", "is root on its node",
+			"wider network: dev/NetworkPolicy/ghost/ghost, also in production", "anybody in the network may connect",
+			"secrets of others: dev/ExternalSecret/ghost/ghost-database\n", `"/production/ghost/database", which is not of this environment`,
+			"may also be used in the namespace shop", "less protection: production/ghost/" + databaseID,
+		},
+		never: []string{"production/ExternalSecret", "FORBIDDEN"},
+	},
+	{
+		name: "namespace removed", code: review.ExitForbidden,
+		change: func(w *world) {
+			w.edit("k8s/apps/ghost/kustomization.yaml", "  - namespace.yaml\n", "")
+			w.c.Allowances["dev"] = []config.Allowance{{Resource: "dev/Namespace/ghost", Until: "2026-12-01", Reason: "the blog moves to another cluster"}}
+		},
+		says:  []string{"FORBIDDEN deletion: production/Namespace/ghost", "allowed deletion: dev/Namespace/ghost", `{"resource": "production/Namespace/ghost", "until": "2026-12-04"`},
+		never: []string{"wider network", "less protection"},
+	},
+	{
+		name: "values by environment", code: review.ExitChanged,
+		change: func(w *world) {
+			w.edit("k8s/clusters/dev/images.yaml", "6.65.0", "6.66.1")
+			w.edit("k8s/clusters/production/images.yaml", "6.65.0", "6.66.0")
+		},
+		says:  []string{"[dev, production]", "+        image: docker.io/library/ghost:6.66.1", "The same in production, but for these lines:\n  +        image: docker.io/library/ghost:6.66.0"},
+		never: []string{"[dev]", "[production]"},
+	},
+	{
 		name: "environments and stacks", code: review.ExitChanged,
 		change: func(w *world) {
 			w.c.Environments[0].Status = review.Removed
 			w.c.After["dev"] = nil
 			delete(w.c.Before["production"], "ghost")
 		},
-		says: []string{"is no longer in the app", "production/ghost\n      is new: 13 resources"},
+		says: []string{"is no longer in the app", "production/ghost\n      is new: 17 resources"},
 	},
 	{
-		name: "unknown prices", code: review.ExitChanged,
+		name: "unknown prices", code: review.ExitForbidden,
 		change: func(w *world) {
 			w.properties("dev", "ghost", database)["DBInstanceClass"] = "db.x9z.mega"
 			w.c.After["dev"]["ghost"].Template["Resources"].(map[string]any)["Queue"] = map[string]any{"Type": "AWS::AmazonMQ::Broker", "Properties": map[string]any{}}
@@ -158,7 +201,7 @@ func widenIAM(w *world) {
 	properties["ManagedPolicyArns"] = []any{"arn:aws:iam::aws:policy/ReadOnlyAccess"}
 	resources := w.c.After["dev"]["cluster"].Template["Resources"].(map[string]any)
 	resources["Intern"] = map[string]any{"Type": "AWS::EKS::AccessEntry", "Properties": map[string]any{
-		"ClusterName":    map[string]any{"Ref": "ClusterEB0386A7"},
+		"ClusterName":    map[string]any{"Ref": "ClusterEKSFCDEA5C5"},
 		"PrincipalArn":   "arn:aws:iam::111111111111:role/Intern",
 		"AccessPolicies": []any{map[string]any{"PolicyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"}},
 	}}

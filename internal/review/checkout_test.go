@@ -55,7 +55,7 @@ func commit(t *testing.T, root string) {
 
 // charts finds the charts of a side in its own tree.
 func charts(root string) manifests.Charts {
-	return func(chart string) (string, error) { return filepath.Join(root, "charts", chart), nil }
+	return func(wanted manifests.Chart) (string, error) { return filepath.Join(root, "charts", wanted.Name), nil }
 }
 
 // replicas changes the one Deployment.
@@ -130,7 +130,7 @@ func TestRunFails(t *testing.T) {
 		"option as a base":    {review.Options{Base: "--all"}, `there is no revision "--all"`},
 		"unknown head":        {review.Options{Base: "main", Head: "nope"}, `there is no revision "nope"; fetch it`},
 		"no common history":   {review.Options{Base: "main"}, "git fetch --unshallow"},
-		"unknown environment": {review.Options{Base: "stranger", Environments: []string{"prod"}}, "--environment prod: cdk.json has no such environment; use one of dev"},
+		"unknown environment": {review.Options{Base: "stranger", Environments: []string{"prod"}}, "--env prod: cdk.json has no such environment; use one of dev"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if name == "unknown environment" {

@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/assembly"
 	"k8s-plus-aws-gitops/internal/manifests"
-	"k8s-plus-aws-gitops/internal/review/assembly"
-	"k8s-plus-aws-gitops/internal/review/template"
+	"k8s-plus-aws-gitops/internal/review/cfndiff"
 )
 
 // Case is what a comparison reads, for tests that bring their own templates and manifests.
@@ -28,8 +28,8 @@ func (c Case) sides() sides {
 }
 
 // CompareAll reviews the cases with one run of the comparison, which takes longer to start than to compare.
-func CompareAll(ctx context.Context, node template.Node, cases []*Case) ([]*Review, error) {
-	var all []template.Pair
+func CompareAll(ctx context.Context, node cfndiff.Node, cases []*Case) ([]*Review, error) {
+	var all []cfndiff.Pair
 	for _, c := range cases {
 		_, pairs := c.sides().differing()
 		all = append(all, pairs...)

@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/assembly"
+	"k8s-plus-aws-gitops/internal/fixture"
 	"k8s-plus-aws-gitops/internal/golden"
 	"k8s-plus-aws-gitops/internal/manifests"
 	"k8s-plus-aws-gitops/internal/review"
-	"k8s-plus-aws-gitops/internal/review/assembly"
+	"k8s-plus-aws-gitops/internal/review/cfndiff"
 	"k8s-plus-aws-gitops/internal/review/render"
-	"k8s-plus-aws-gitops/internal/review/template"
 )
 
 // repository is the root of this repository.
@@ -27,7 +28,7 @@ type world struct {
 	trees [2]string
 }
 
-// newWorld reads the golden templates and the manifests of this repository.
+// newWorld reads the golden templates and the manifests, both of the fixture.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, c: &review.Case{
@@ -47,15 +48,7 @@ func newWorld(t *testing.T) *world {
 		w.c.Environments[0], w.c.Environments[1] = w.c.Environments[1], w.c.Environments[0]
 	}
 	for i := range w.trees {
-		w.trees[i] = t.TempDir()
-		copyTree(t, filepath.Join(repository, "k8s"), filepath.Join(w.trees[i], "k8s"))
-		content, err := os.ReadFile(filepath.Join(repository, "cdk.json"))
-		if err == nil {
-			err = os.WriteFile(filepath.Join(w.trees[i], "cdk.json"), content, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		w.trees[i] = fixture.Tree(t)
 	}
 	return w
 }
@@ -157,7 +150,7 @@ func (w *world) render() {
 	for _, e := range w.c.Environments {
 		var both [2]manifests.Rendered
 		for i, root := range w.trees {
-			charts := func(chart string) (string, error) { return filepath.Join(root, "charts", chart), nil }
+			charts := func(wanted manifests.Chart) (string, error) { return filepath.Join(root, "charts", wanted.Name), nil }
 			rendered, err := manifests.Render(w.t.Context(), manifests.Options{Root: root, Charts: charts}, e.Name)
 			if err != nil {
 				w.t.Fatal(err)
@@ -177,7 +170,7 @@ func TestReviews(t *testing.T) {
 		w.render()
 		all = append(all, w.c)
 	}
-	reviews, err := review.CompareAll(t.Context(), template.NodeOf(repository), all)
+	reviews, err := review.CompareAll(t.Context(), cfndiff.NodeOf(repository), all)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,14 +14,14 @@ import (
 func fleet(t *testing.T) string {
 	t.Helper()
 	root := project(t)
-	if err := errors.Join(os.MkdirAll(filepath.Join(root, "k8s", "services", "services"), 0o755), os.Mkdir(filepath.Join(root, "docs"), 0o755)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Join(root, "k8s", "services"), 0o755), os.Mkdir(filepath.Join(root, "k8s", "fleet"), 0o755), os.Mkdir(filepath.Join(root, "docs"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	write(t, root, "k8s/services/fleet.yaml", "url: https://example.com/manifests.git\nbranch: ${ENVIRONMENT}/${SERVICE}\ninterval: 30s\n")
-	write(t, root, "k8s/services/services/web.yaml", "image: example.com/web:1.0.0\nport: 8080\nhealth: {path: /healthz}\nresources: {cpu: 50m, memory: 128Mi}\n")
+	write(t, root, "k8s/fleet/fleet.yaml", "url: https://example.com/manifests.git\nbranch: ${ENVIRONMENT}/${SERVICE}\ninterval: 30s\n")
+	write(t, root, "k8s/services/web.yaml", "image: example.com/web:1.0.0\nport: 8080\nhealth: {path: /healthz}\nresources: {cpu: 50m, memory: 128Mi}\n")
 	write(t, root, "docs/renderer", `#!/bin/sh
 if [ -n "$AWS_SECRET_ACCESS_KEY" ]; then echo "credentials arrived" >&2; exit 1; fi
-image=$(sed -n 's/^image: //p' k8s/services/services/web.yaml)
+image=$(sed -n 's/^image: //p' k8s/services/web.yaml)
 printf '{"name": "web", "manifest": "apiVersion: v1\\nkind: ConfigMap\\nmetadata:\\n  name: web\\ndata:\\n  image: %s\\n"}\n' "$image"
 `)
 	if err := os.Chmod(filepath.Join(root, "docs", "renderer"), 0o755); err != nil {
@@ -42,11 +42,11 @@ func TestServices(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	root := fleet(t)
 	image := func(from, to string) {
-		content, err := os.ReadFile(filepath.Join(root, "k8s/services/services/web.yaml"))
+		content, err := os.ReadFile(filepath.Join(root, "k8s/services/web.yaml"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(t, root, "k8s/services/services/web.yaml", strings.Replace(string(content), from, to, 1))
+		write(t, root, "k8s/services/web.yaml", strings.Replace(string(content), from, to, 1))
 	}
 	look := func() *review.Review {
 		r, err := review.Run(t.Context(), review.Options{Root: root, Base: "main", Charts: charts})
@@ -67,7 +67,7 @@ func TestServices(t *testing.T) {
 	}
 
 	image("port: 8080", "port: none")
-	if r = look(); len(r.Environments[0].Notes) != 1 || !strings.Contains(r.Environments[0].Notes[0], "services: k8s/services/services/web.yaml") {
+	if r = look(); len(r.Environments[0].Notes) != 1 || !strings.Contains(r.Environments[0].Notes[0], "services: k8s/services/web.yaml") {
 		t.Errorf("a mistake: notes %q", r.Environments[0].Notes)
 	}
 

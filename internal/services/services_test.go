@@ -3,7 +3,6 @@ package services
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"os"
 	"path"
 	"path/filepath"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
+
+	"k8s-plus-aws-gitops/internal/fixture"
 )
 
 const root = "../.."
@@ -102,16 +103,16 @@ func plainValue(t *testing.T, value any) any {
 
 func compile(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
-	schema, err := jsonschema.NewCompiler().Compile(filepath.Join(root, Dir, name))
+	schema, err := jsonschema.NewCompiler().Compile(filepath.Join(root, AppDir, name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return schema
 }
 
-// TestRepository holds the committed files to the rules and to the schemas.
-func TestRepository(t *testing.T) {
-	f, err := Load(root)
+// TestFixture holds the fixture's files to the rules and to the schemas.
+func TestFixture(t *testing.T) {
+	f, err := Load(fixture.Dir(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +124,7 @@ func TestRepository(t *testing.T) {
 
 func conforms(t *testing.T, schema *jsonschema.Schema, file string) {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(root, file))
+	content, err := os.ReadFile(filepath.Join(fixture.Dir(t), file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +142,7 @@ func TestSchemaKnowsEveryKey(t *testing.T) {
 	for name, types := range map[string][2]any{
 		"service.schema.json": {document{}, Difference{}}, "fleet.schema.json": {Config{}, ConfigDifference{}},
 	} {
-		content, err := os.ReadFile(filepath.Join(root, Dir, name))
+		content, err := os.ReadFile(filepath.Join(root, AppDir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +193,7 @@ func compare(t *testing.T, what string, got, want []string) {
 func TestReservedNames(t *testing.T) {
 	namespace := regexp.MustCompile(`(?m)^kind: Namespace\nmetadata:\n(?:  [^n\n].*\n|   .*\n)*  name: (\S+)`)
 	host := regexp.MustCompile(`host: (\S+)\.\$\{DOMAIN\}`)
-	for _, dir := range []string{"k8s/apps", "k8s/platform", "k8s/services/fleet/base"} {
+	for _, dir := range []string{"k8s/apps", "k8s/platform", "k8s/fleet/base"} {
 		err := filepath.WalkDir(filepath.Join(root, dir), func(name string, entry os.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || filepath.Ext(name) != ".yaml" {
 				return err
@@ -240,16 +241,16 @@ environments:
 
 func TestConfig(t *testing.T) {
 	for content, says := range map[string]string{
-		"branch: ${SERVICE}\n":                                            "url is missing",
-		"url: git@github.com:a/b.git\n":                                   "no address",
-		"url: http://example.com/a.git\n":                                 "not encrypted",
-		"url: https://u:p@example.com/a.git\n":                            "holds credentials",
-		"url: https://example.com/a.git\nbranch: x\n":                     "does not name the service",
-		"url: https://example.com/a.git\nbranch: ${SERVICE}..\n":          "no name for a branch",
-		"url: https://example.com/a.git\ninterval: 1s\n":                  "out of range",
-		"url: https://example.com/a.git\ninterval: soon\n":                "out of range",
-		"url: https://example.com/a.git\nsecretRef: A_b\n":                "no name",
-		"url: https://example.com/a.git\nenvironments: {dev: {url: x}}\n": "no address",
+		"branch: ${SERVICE}\n":                                            "url: is missing",
+		"url: git@github.com:a/b.git\n":                                   "url: must be the address of a repository",
+		"url: http://example.com/a.git\n":                                 "must be encrypted",
+		"url: https://u:p@example.com/a.git\n":                            "must not hold credentials",
+		"url: https://example.com/a.git\nbranch: x\n":                     "must name the service",
+		"url: https://example.com/a.git\nbranch: ${SERVICE}..\n":          "must be the name of a branch",
+		"url: https://example.com/a.git\ninterval: 1s\n":                  "interval: must be from 10s to 24h",
+		"url: https://example.com/a.git\ninterval: soon\n":                "interval: must be from 10s to 24h",
+		"url: https://example.com/a.git\nsecretRef: A_b\n":                "must be the name of a Secret",
+		"url: https://example.com/a.git\nenvironments: {dev: {url: x}}\n": "url: must be the address of a repository",
 	} {
 		if _, problems := parseConfig(ConfigFile, []byte(content)); len(problems) != 1 || !strings.Contains(problems[0].String(), says) {
 			t.Errorf("%q: %v", content, problems)
@@ -304,12 +305,4 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
-}
-
-func TestProblemsIsAnError(t *testing.T) {
-	err := Problems{{File: "a", Line: 1, What: "b", Remedy: "c"}}.err()
-	var problems Problems
-	if !errors.As(err, &problems) || err.Error() != "a:1: b; c" {
-		t.Error(err)
-	}
 }

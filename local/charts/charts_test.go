@@ -9,8 +9,11 @@ import (
 
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/repo"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 
+	"k8s-plus-aws-gitops/internal/manifests/pinned"
 	"k8s-plus-aws-gitops/local/programs"
 )
 
@@ -54,13 +57,16 @@ func TestAdd(t *testing.T) {
 		"released": {release, "config/crds/bases", []string{"templates/cm.yaml", "values.yaml", ".helmignore", "Chart.yaml", "crds/example.com_things.yaml"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			chart := Chart{Name: "demo", Version: "1.0.0", AppVersion: "v1.0.0", module: "example.com/m", path: "charts/demo", crds: c.crds}
-			source := module(t, c.yaml)
+			source, folder := pinned.Source{Module: "example.com/m", Dir: "charts/demo", CRDs: c.crds}, module(t, c.yaml)
 			var archives [2][]byte
 			for i := range archives {
 				dir := t.TempDir()
 				index := repo.NewIndexFile()
-				if err := add(index, dir, source, chart); err != nil {
+				loaded, err := released(source, folder, "v1.0.0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := add(index, dir, loaded); err != nil {
 					t.Fatal(err)
 				}
 				file := filepath.Join(dir, "demo-1.0.0.tgz")
@@ -76,8 +82,7 @@ func TestAdd(t *testing.T) {
 				if entry.AppVersion != "v1.0.0" || len(entry.Digest) != 64 || entry.URLs[0] != "demo-1.0.0.tgz" || !entry.Created.Equal(timestamp) {
 					t.Errorf("index entry %+v", entry)
 				}
-				loaded, err := loader.LoadFile(file)
-				if err != nil {
+				if loaded, err = loader.LoadFile(file); err != nil {
 					t.Fatal(err)
 				}
 				var have []string
@@ -103,49 +108,49 @@ func TestAdd(t *testing.T) {
 	}
 }
 
-func TestAddRefuses(t *testing.T) {
+func TestReleasedRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
-		yaml  string
-		chart Chart
-		err   string
+		source pinned.Source
+		err    string
 	}{
-		"another version": {plain, Chart{Name: "demo", Version: "1.0.1", AppVersion: "v1.0.0", path: "charts/demo"}, "change the pins together"},
-		"another chart":   {plain, Chart{Name: "other", Version: "1.0.0", AppVersion: "v1.0.0", path: "charts/demo"}, "is demo"},
-		"no CRDs":         {release, Chart{Name: "demo", Version: "1.0.0", AppVersion: "v1.0.0", path: "charts/demo", crds: "config/none"}, "holds no CRDs"},
-		"no chart":        {plain, Chart{Name: "demo", path: "charts/none"}, "none"},
+		"no CRDs":  {pinned.Source{Dir: "charts/demo", CRDs: "config/none"}, "holds no CRDs"},
+		"no chart": {pinned.Source{Dir: "charts/none"}, "none"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := add(repo.NewIndexFile(), t.TempDir(), module(t, c.yaml), c.chart)
-			if err == nil || !strings.Contains(err.Error(), c.err) {
+			if _, err := released(c.source, module(t, release), "v1.0.0"); err == nil || !strings.Contains(err.Error(), c.err) {
 				t.Errorf("error %v, want %q", err, c.err)
 			}
 		})
 	}
 }
 
-func TestEveryChartHasItsProgram(t *testing.T) {
-	for _, c := range Charts() {
-		tag, err := programs.Tag(c.Name)
-		if err != nil {
-			t.Errorf("%s: %v", c.Name, err)
-		}
-		// external-dns releases its chart between two releases of the program; the values name the tag.
-		if tag != c.AppVersion && c.Name != "external-dns" {
-			t.Errorf("%s: the chart runs %s, the program is %s", c.Name, c.AppVersion, tag)
-		}
+func TestUnknownChart(t *testing.T) {
+	if err := Publish(t.Context(), root, t.TempDir(), "nginx"); err == nil || !strings.Contains(err.Error(), "external-dns") {
+		t.Errorf("got %v, want the charts that are known", err)
 	}
 }
 
-// The versions that Flux installs are the versions that are published and built here.
+const root = "../.."
+
+// The versions that Flux installs here are the versions that are published and built here. Modules are only read where
+// they have been downloaded, so that the test needs no network.
 func TestManifestsPinTheSameVersions(t *testing.T) {
-	for _, c := range Charts() {
-		t.Run(c.Name, func(t *testing.T) {
-			b, err := os.ReadFile(filepath.Join("..", "..", "k8s", "platform", "controllers", c.Name+".yaml"))
+	t.Setenv("GOPROXY", "off")
+	overlay := filepath.Join(root, "k8s", "platform", "controllers-local")
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), overlay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range pinned.Charts() {
+		t.Run(name, func(t *testing.T) {
+			published, err := Load(t.Context(), root, name)
+			if err != nil && strings.Contains(err.Error(), "GOPROXY=off") {
+				t.Skipf("%v; `make check` downloads it", err)
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			var release struct {
-				Kind string
+			var wanted struct {
 				Spec struct {
 					Chart struct {
 						Spec struct{ Chart, Version string }
@@ -153,19 +158,19 @@ func TestManifestsPinTheSameVersions(t *testing.T) {
 					Values struct{ Image struct{ Tag string } }
 				}
 			}
-			for _, doc := range strings.Split(string(b), "\n---") {
-				if !strings.Contains(doc, "kind: HelmRelease") {
+			for _, o := range built.Resources() {
+				if o.GetKind() != "HelmRelease" || o.GetName() != name {
 					continue
 				}
-				if err := yaml.Unmarshal([]byte(doc), &release); err != nil {
+				if err := yaml.Unmarshal([]byte(o.MustYaml()), &wanted); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if got := release.Spec.Chart.Spec; got.Chart != c.Name || got.Version != c.Version {
-				t.Errorf("the HelmRelease names chart %s %s, want %s", got.Chart, got.Version, c.Version)
+			if got := wanted.Spec.Chart.Spec; got.Chart != name || got.Version != published.Metadata.Version {
+				t.Errorf("k8s/platform/controllers-local names chart %s %s, %s is published", got.Chart, got.Version, published.Metadata.Version)
 			}
-			if tag, err := programs.Tag(c.Name); err != nil || release.Spec.Values.Image.Tag != tag {
-				t.Errorf("the HelmRelease names image tag %s, the program is %s, %v", release.Spec.Values.Image.Tag, tag, err)
+			if tag, err := programs.Tag(name); err != nil || wanted.Spec.Values.Image.Tag != tag {
+				t.Errorf("k8s/platform/controllers-local names image tag %s, the program is %s, %v", wanted.Spec.Values.Image.Tag, tag, err)
 			}
 		})
 	}

@@ -16,11 +16,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
-	"k8s-plus-aws-gitops/internal/freeport"
+	"k8s-plus-aws-gitops/local/internal/freeport"
 )
 
 func TestConfigIsChecked(t *testing.T) {
-	good := Config{Listen: "127.0.0.1:0", Moto: "http://127.0.0.1:1", Account: "000000000000", Region: "eu-west-1", Dir: t.TempDir()}
+	good := Config{Listen: "127.0.0.1:0", Moto: "http://127.0.0.1:1", Account: "000000000000", Region: "eu-west-1", Dir: t.TempDir(), Mail: t.TempDir()}
 	for want, change := range map[string]func(*Config){
 		"Region is empty":            func(c *Config) { c.Region = "" },
 		"not on the loopback":        func(c *Config) { c.Listen = "0.0.0.0:80" },
@@ -42,7 +42,7 @@ func TestRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Run(ctx, Config{Listen: address, Moto: moto.URL, Account: "000000000000", Region: "eu-west-1", Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+		ended <- Run(ctx, Config{Listen: address, Moto: moto.URL, Account: "000000000000", Region: "eu-west-1", Dir: t.TempDir(), Mail: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	}()
 	if err := dialable(ctx, address); err != nil {
 		t.Fatal(err)

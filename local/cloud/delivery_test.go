@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
-	"k8s-plus-aws-gitops/internal/freeport"
 	"k8s-plus-aws-gitops/local/cloud/moto/mototest"
+	"k8s-plus-aws-gitops/local/internal/freeport"
 )
 
 // endpoint runs moto and the front before it, and returns the address. The test is skipped where moto cannot be had.
@@ -32,7 +32,7 @@ func endpoint(t *testing.T) string {
 	address := freeport.Address(t)
 	go func() {
 		defer close(ended)
-		if err := Run(ctx, Config{Listen: address, Moto: behind.URL, Account: "000000000000", Region: "eu-west-1", Dir: t.TempDir(), Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}); err != nil {
+		if err := Run(ctx, Config{Listen: address, Moto: behind.URL, Account: "000000000000", Region: "eu-west-1", Dir: t.TempDir(), Mail: t.TempDir(), Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}); err != nil {
 			t.Error(err)
 		}
 	}()
@@ -54,9 +54,9 @@ func soon(t *testing.T, what string, done func() bool) {
 }
 
 // change deploys a template by a change set, as the CDK CLI does, and waits.
-func change(t *testing.T, client *cloudformation.Client, kind cfntypes.ChangeSetType, template string) {
+func change(t *testing.T, client *cloudformation.Client, stack string, kind cfntypes.ChangeSetType, template string) {
 	t.Helper()
-	name, set := aws.String("local-delivery"), aws.String("set-"+strings.ToLower(string(kind)))
+	name, set := &stack, aws.String("set-"+strings.ToLower(string(kind)))
 	if _, err := client.CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{
 		StackName: name, ChangeSetName: set, ChangeSetType: kind, TemplateBody: &template,
 		Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam},
@@ -102,27 +102,32 @@ func quick(o *cloudformation.ChangeSetCreateCompleteWaiterOptions) {
 func TestDeliveryStack(t *testing.T) {
 	address := endpoint(t)
 	c := awsConfig(address, "eu-west-1")
-	content, err := os.ReadFile("../../testdata/templates/local-delivery.json")
-	if err != nil {
-		t.Fatal(err)
+	template := func(stack string) string {
+		content, err := os.ReadFile("../../testdata/templates/" + stack + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(content)
 	}
+	content := template("local-delivery")
 	if _, err := ssm.NewFromConfig(c).PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/cdk-bootstrap/hnb659fds/version"), Value: aws.String("30"), Type: ssmtypes.ParameterTypeString}); err != nil {
 		t.Fatal(err)
 	}
 	client := cloudformation.NewFromConfig(c)
-	change(t, client, cfntypes.ChangeSetTypeCreate, string(content))
+	change(t, client, "local-network", cfntypes.ChangeSetTypeCreate, template("local-network")) // a build runs in its VPC
+	change(t, client, "local-delivery", cfntypes.ChangeSetTypeCreate, content)
 	branch := func() string {
-		out, err := codepipeline.NewFromConfig(c).GetPipeline(t.Context(), &codepipeline.GetPipelineInput{Name: aws.String("local-app-resources")})
+		out, err := codepipeline.NewFromConfig(c).GetPipeline(t.Context(), &codepipeline.GetPipelineInput{Name: aws.String("local-deploy")})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return out.Pipeline.Triggers[0].GitConfiguration.Push[0].Branches.Includes[0] + " " + aws.ToString(out.Pipeline.Stages[2].Name)
+		return out.Pipeline.Triggers[0].GitConfiguration.Push[0].Branches.Includes[0] + " " + aws.ToString(out.Pipeline.Stages[4].Name)
 	}
-	if got := branch(); got != "main Deploy" {
+	if got := branch(); got != "main Network" {
 		t.Errorf("pipeline: %s", got)
 	}
-	change(t, client, cfntypes.ChangeSetTypeUpdate, strings.NewReplacer(`"main"`, `"trunk"`, `"Description": "cdk deploy"`, `"Description": "cdk deploy, changed"`).Replace(string(content)))
-	if got := branch(); got != "trunk Deploy" {
+	change(t, client, "local-delivery", cfntypes.ChangeSetTypeUpdate, strings.NewReplacer(`"main"`, `"trunk"`, `"Description": "cdk deploy"`, `"Description": "cdk deploy, changed"`).Replace(content))
+	if got := branch(); got != "trunk Network" {
 		t.Errorf("changed pipeline: %s", got)
 	}
 	if _, err := client.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("local-delivery")}); err != nil {

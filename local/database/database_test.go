@@ -22,7 +22,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
-	"k8s-plus-aws-gitops/internal/freeport"
+	"k8s-plus-aws-gitops/local/internal/freeport"
 )
 
 // certificate writes a self-signed certificate for 127.0.0.1.

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"k8s-plus-aws-gitops/internal/freeport"
+	"k8s-plus-aws-gitops/local/internal/freeport"
 )
 
 // system is a running server with one repository and a clone of it.
@@ -31,6 +31,7 @@ type system struct {
 
 	mu       sync.Mutex
 	received []Push
+	private  map[string][]Account
 }
 
 func (s *system) note(p Push) {
@@ -58,7 +59,7 @@ func start(t *testing.T, s *system, onPush func(context.Context, Push)) *system 
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(ctx, Config{Listen: address, Repositories: s.root, Charts: s.charts, OnReceive: func(p Push) { s.note(p) }, OnPush: onPush, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		done <- Run(ctx, Config{Listen: address, Repositories: s.root, Charts: s.charts, Private: s.private, OnReceive: func(p Push) { s.note(p) }, OnPush: onPush, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	}()
 	s.url = "http://" + address
 	s.stop = sync.OnceValue(func() error { cancel(); return <-done })

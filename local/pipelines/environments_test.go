@@ -10,6 +10,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"k8s-plus-aws-gitops/local/internal/httpbody"
 )
 
 // stacks serves CloudFormation with a pipeline of the stack's name in each
@@ -36,7 +38,7 @@ func stacks(t *testing.T, status map[string]string) aws.Config {
 		fmt.Fprintf(w, "<%sResponse><%sResult>%s</%sResult></%sResponse>", action, action, answer, action, action)
 	}))
 	t.Cleanup(s.Close)
-	return aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String(s.URL), Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
+	return aws.Config{HTTPClient: httpbody.Client(), Region: "eu-west-1", BaseEndpoint: aws.String(s.URL), Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
 }
 
 // The stacks of all environments count, but for those that are not whole: a

@@ -193,6 +193,38 @@ func TestAnUpdatedPipelineRunsAgain(t *testing.T) {
 	}
 }
 
+// A pipeline that was created runs once, for the end of its branch, and so does one that was removed and created again.
+func TestANewPipelineRunsOnce(t *testing.T) {
+	w := newWorld(t)
+	w.creates = true
+	deploy := w.project("x", spec(`echo "$CODEBUILD_RESOLVED_SOURCE_VERSION" >> "$OUT/deployed"`))
+	w.define("p", "QUEUED", "", stage("Deploy", deploy))
+	head := w.git(w.repo, "rev-parse", "HEAD")
+	w.start()
+	if e := w.wait("p", head, Succeeded); e.Trigger != "CreatePipeline" || e.Branch != "main" {
+		t.Errorf("%+v", e)
+	}
+	w.stop()
+	w.start()
+	pushed := w.push(map[string]string{"p/1": ""})
+	w.wait("p", pushed, Succeeded)
+	if want := head + "\n" + pushed; w.file("deployed") != want {
+		t.Errorf("after a restart of the runner %q is deployed, want %q", w.file("deployed"), want)
+	}
+	w.stop()
+	w.defs = &Definitions{Pipelines: map[string]*Pipeline{}, Projects: w.defs.Projects}
+	r, err := newRunner(w.config)
+	if err == nil {
+		_, err = r.reconcile(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.define("p", "QUEUED", "", stage("Deploy", deploy))
+	w.start()
+	w.until("deployed", head+"\n"+pushed+"\n"+pushed)
+}
+
 func TestStartByHand(t *testing.T) {
 	w := newWorld(t)
 	w.define("p", "QUEUED", "", stage("Deploy", w.project("x", spec("true"))))
@@ -220,12 +252,7 @@ func TestRefusals(t *testing.T) {
 		want  string
 	}{
 		"a type of action": {func(*world) Stage { return stage("S", lambda) }, "Hook: actions of type Invoke/AWS/Lambda are not run here"},
-		"conditions":       {func(*world) Stage { return Stage{Name: "S", OnFailure: map[string]any{"Result": "ROLLBACK"}} }, "stage S has conditions, which the local pipelines do not know"},
-		"artifacts": {func(w *world) Stage {
-			a := w.project("x", spec("true"))
-			a.OutputArtifacts = []struct{ Name string }{{"Built"}}
-			return stage("S", a)
-		}, "action x hands artifacts on"},
+		"a rollback":       {func(*world) Stage { return Stage{Name: "S", OnFailure: map[string]any{"Result": "ROLLBACK"}} }, `stage S has OnFailure {"Result":"ROLLBACK"}, which the local pipelines do not know`},
 		"an unknown project": {func(w *world) Stage {
 			a := w.project("x", "")
 			a.Configuration["ProjectName"] = "y"

@@ -16,21 +16,24 @@ func TestWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := []*Execution{
-		{ID: "11111111-", Pipeline: "local-infrastructure", Status: InProgress, Commit: "0123456789", Stage: "Approve", Started: now.Add(-90 * time.Second),
+		{ID: "11111111-", Pipeline: "local-deploy", Status: InProgress, Commit: "0123456789", Stage: "Approve", Started: now.Add(-90 * time.Second),
 			Actions: []*ActionState{{Name: "Approve", Status: Waiting, Reason: "Commit 0123456789", Link: "file:///diff.log"}}},
-		{ID: "22222222-", Pipeline: "local-app-resources", Status: Queued, Commit: "0123456789"},
-		{ID: "33333333-", Pipeline: "local-app-resources", Status: Failed, Commit: "abcdef", Stage: "Test", Started: now.Add(-2 * time.Minute), Ended: now.Add(-time.Minute), Reason: "Test: phase build",
+		{ID: "22222222-", Pipeline: "local-dockerbuild", Status: Queued, Commit: "0123456789"},
+		{ID: "33333333-", Pipeline: "local-dockerbuild", Status: Failed, Commit: "abcdef", Stage: "Test", Started: now.Add(-2 * time.Minute), Ended: now.Add(-time.Minute), Reason: "Test: phase build",
 			Actions: []*ActionState{{Name: "Test", Status: Failed, Log: log}}},
+		{ID: "44444444-", Pipeline: "local-deploy", Status: Succeeded, Commit: "abcdef", Stage: "Applications", Started: now.Add(-2 * time.Minute), Ended: now.Add(-time.Minute),
+			Stages: []*StageState{{Name: "Plan", Status: Succeeded}, {Name: "Network", Status: Skipped}, {Name: "Applications", Status: Succeeded}, {Name: "Cluster", Status: Skipped}}},
 	}
 	var b bytes.Buffer
 	Write(&b, all, now)
 	for _, want := range []string{
-		"PIPELINE               ID        STATUS              STAGE      COMMIT    STARTED         DURATION\n",
-		"local-infrastructure   11111111  WaitingForApproval  Approve    01234567  15:02:35        1m30s\n",
-		"local-app-resources    22222222  Queued              -          01234567  -               -\n",
-		"local-app-resources    33333333  Failed              Test       abcdef    15:02:05        1m0s\n",
-		"\nlocal-infrastructure 11111111 waits for `gitops local approve local-infrastructure` [--reject]\n  Commit 0123456789\n  file:///diff.log\n",
-		"\nlocal-app-resources 33333333 failed: Test: phase build\n" + log + ":\n  before\n",
+		"PIPELINE               ID        STATUS              STAGE         COMMIT    STARTED         DURATION  SKIPPED\n",
+		"local-deploy           11111111  WaitingForApproval  Approve       01234567  15:02:35        1m30s\n",
+		"local-dockerbuild      22222222  Queued              -             01234567  -               -\n",
+		"local-dockerbuild      33333333  Failed              Test          abcdef    15:02:05        1m0s\n",
+		"local-deploy           44444444  Succeeded           Applications  abcdef    15:02:05        1m0s      Network, Cluster\n",
+		"\nlocal-deploy 11111111 waits for `gitops local approve local-deploy` [--reject]\n  Commit 0123456789\n  file:///diff.log\n",
+		"\nlocal-dockerbuild 33333333 failed: Test: phase build\n" + log + ":\n  before\n",
 		"\n  it is wrong\n",
 	} {
 		if !strings.Contains(b.String(), want) {
@@ -40,7 +43,7 @@ func TestWrite(t *testing.T) {
 	if tails := WithTails(all); len(tails[0].LogTail) != 0 || len(tails[2].LogTail) != tailLines {
 		t.Errorf("tails: %+v", tails)
 	}
-	if got := Of(all, []string{"local-app-resources"}, 1); len(got) != 1 || got[0] != all[1] {
+	if got := Of(all, []string{"local-dockerbuild"}, 1); len(got) != 1 || got[0] != all[1] {
 		t.Errorf("of: %+v", got)
 	}
 	b.Reset()

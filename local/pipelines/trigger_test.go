@@ -79,6 +79,7 @@ func TestChangesOf(t *testing.T) {
 		{"refs/heads/x", false, false, []change{{Branch: "x", Files: files}, {Branch: "main", PullRequest: "UPDATED", Files: against}}},
 		{"refs/heads/x", false, true, []change{{Branch: "main", PullRequest: "CLOSED", Files: against}}},
 		{"refs/heads/main", false, true, nil},
+		{"refs/heads/released/dev", false, false, []change{{Branch: "released/dev", Files: files}}},
 		{"refs/tags/v1", true, false, []change{{Tag: "v1"}}},
 		{"refs/tags/v1", false, true, nil},
 		{"refs/notes/x", true, false, nil},

@@ -18,6 +18,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"k8s-plus-aws-gitops/local/internal/httpbody"
 )
 
 // world is a repository, a runner and its definitions.
@@ -31,7 +33,9 @@ type world struct {
 	defs *Definitions
 
 	config Config
-	stop   func()
+	// creates is set where the pipelines are new to the runner, and run.
+	creates bool
+	stop    func()
 }
 
 func newWorld(t *testing.T) *world {
@@ -52,7 +56,7 @@ func newWorld(t *testing.T) *world {
 	w.git(dir, "init", "-q", "-b", "main", w.repo)
 	w.config = Config{
 		Root: w.root, Repository: w.bare, GitURL: w.bare, Suffix: "-delivery", Account: "000000000000",
-		AWS:     aws.Config{Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")},
+		AWS:     aws.Config{HTTPClient: httpbody.Client(), Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")},
 		Environ: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "OUT=" + dir},
 		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
 		load: func(context.Context) (*Definitions, error) {
@@ -128,7 +132,7 @@ func (w *world) define(name, mode, text string, stages ...Stage) {
 	defer w.mu.Unlock()
 	source := Action{
 		Name: "Source", Namespace: "Source", ActionTypeID: ActionType{"Source", "AWS", "CodeStarSourceConnection", "1"},
-		Configuration: map[string]any{"BranchName": "main", "DetectChanges": false, "FullRepositoryId": "o/r"}, OutputArtifacts: []struct{ Name string }{{"Source"}},
+		Configuration: map[string]any{"BranchName": "main", "DetectChanges": false, "FullRepositoryId": "o/r"}, OutputArtifacts: []Artifact{{"Source"}},
 	}
 	defs := &Definitions{Pipelines: map[string]*Pipeline{}, Projects: w.defs.Projects}
 	for n, p := range w.defs.Pipelines {
@@ -150,10 +154,20 @@ func (w *world) project(name, buildspec string, variables ...Variable) Action {
 	p.Source.Type, p.Source.BuildSpec = "CODEPIPELINE", buildspec
 	p.Environment.EnvironmentVariables = variables
 	w.defs.Projects[name] = p
-	return Action{Name: name, ActionTypeID: ActionType{"Build", "AWS", "CodeBuild", "1"}, Configuration: map[string]any{"ProjectName": name}}
+	return Action{Name: name, Namespace: name, ActionTypeID: ActionType{"Build", "AWS", "CodeBuild", "1"}, Configuration: map[string]any{"ProjectName": name}, InputArtifacts: []Artifact{{"Source"}}}
 }
 
 func stage(name string, actions ...Action) Stage { return Stage{Name: name, Actions: actions} }
+
+// entry gives a stage an entry condition.
+func entry(s Stage, result string, rules ...Rule) Stage {
+	s.BeforeEntry = &EntryConditions{Conditions: []Condition{{Result: result, Rules: rules}}}
+	return s
+}
+
+func rule(variable, operator, value string) Rule {
+	return Rule{Name: "Check", RuleTypeID: ActionType{"Rule", "AWS", "VariableCheck", "1"}, Configuration: map[string]any{"Variable": variable, "Operator": operator, "Value": value}}
+}
 
 func approval(name string) Action {
 	return Action{Name: name, ActionTypeID: ActionType{"Approval", "AWS", "Manual", "1"}, Configuration: map[string]any{"CustomData": "Commit #{Source.CommitId}"}}
@@ -171,6 +185,9 @@ func spec(commands ...string) string {
 // start runs the runner until the test ends or stop is called.
 func (w *world) start() {
 	w.t.Helper()
+	if !w.creates {
+		w.known()
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- Run(ctx, w.config) }()
@@ -181,6 +198,26 @@ func (w *world) start() {
 		}
 	})
 	w.t.Cleanup(w.stop)
+}
+
+// known makes the defined pipelines ones that the runner has seen.
+func (w *world) known() {
+	w.t.Helper()
+	s, err := loadState(w.root)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for name, p := range w.defs.Pipelines {
+		if s.Definitions[name] == "" {
+			s.Definitions[name] = p.Digest
+		}
+	}
+	if err := os.MkdirAll(w.root, 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := s.save(w.root); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // wait waits until an execution of a pipeline for a commit has a status.

@@ -28,7 +28,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"k8s-plus-aws-gitops/internal/freeport"
+	"k8s-plus-aws-gitops/local/internal/freeport"
 )
 
 // cluster is a node of its own, in a process of its own, on the control plane that PROCNODE_KUBECONFIG names.

@@ -21,7 +21,7 @@ import (
 	discoverylisters "k8s.io/client-go/listers/discovery/v1"
 	"k8s.io/client-go/tools/cache"
 
-	"k8s-plus-aws-gitops/internal/freeport"
+	"k8s-plus-aws-gitops/local/internal/freeport"
 )
 
 func service(ns, name, ip string, ports ...corev1.ServicePort) *corev1.Service {

@@ -14,10 +14,10 @@ import (
 func repository(t *testing.T, source string) (cache string) {
 	t.Helper()
 	root := t.TempDir()
-	dir := filepath.Join(root, "local", "programs", "controlplane")
-	write(t, filepath.Join(dir, "go.mod"), "module example.com/controlplane\n\ngo 1.26\n")
+	dir := filepath.Join(root, "local", "programs", "set")
+	write(t, filepath.Join(dir, "go.mod"), "module "+setModule+"\n\ngo 1.26\n")
 	write(t, filepath.Join(dir, "go.sum"), "")
-	write(t, filepath.Join(dir, "main.go"), source)
+	write(t, filepath.Join(dir, "controlplane", "main.go"), source)
 	t.Chdir(root)
 	cache = filepath.Join(t.TempDir(), "cache")
 	t.Setenv("GITOPS_CACHE", cache)
@@ -50,7 +50,7 @@ func TestParallelCallersBuildOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if n := strings.Count(out.b.String(), "building from its Go module"); n != 1 {
+	if n := strings.Count(out.b.String(), "building"); n != 1 {
 		t.Errorf("built %d times:\n%s", n, out.b.String())
 	}
 	said, err := exec.Command(binaries[0]).CombinedOutput()
@@ -68,13 +68,41 @@ func TestParallelCallersBuildOnce(t *testing.T) {
 	}
 }
 
+// Each program gets its own name and variables, whatever its package is called, and is built when it is missing.
+func TestBuildAll(t *testing.T) {
+	repository(t, "package main\n\nvar VERSION string\n\nfunc main() { println(\"plane\" + VERSION) }\n")
+	write(t, filepath.Join("local", "programs", "set", "cmd", "operator", "main.go"), "package main\n\nvar VERSION string\n\nfunc main() { println(\"operator\" + VERSION) }\n")
+	before := table
+	t.Cleanup(func() { table = before })
+	table = []program{
+		{name: "controlplane", pkg: setModule + "/controlplane"},
+		{name: "flux-operator", pkg: setModule + "/cmd/operator", vars: []string{"main.VERSION=v2"}},
+	}
+	if _, err := Build(t.Context(), "flux-operator", nil); err != nil {
+		t.Fatal(err)
+	}
+	var out safeBuffer
+	paths, err := BuildAll(t.Context(), &out, Names()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out.b.String(), "flux-operator") {
+		t.Errorf("built again:\n%s", out.b.String())
+	}
+	for name, want := range map[string]string{"controlplane": "plane\n", "flux-operator": "operatorv2\n"} {
+		if said, err := exec.Command(paths[name]).CombinedOutput(); err != nil || string(said) != want || filepath.Base(paths[name]) != name {
+			t.Errorf("%s says %q, %v, want %q", paths[name], said, err, want)
+		}
+	}
+}
+
 func TestFailedBuildNamesTheLog(t *testing.T) {
 	cache := repository(t, "package main\n\nfunc main() { undefined() }\n")
 	_, err := Build(t.Context(), "controlplane", nil)
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"build controlplane:", "undefined", filepath.Join(cache, "controlplane.log")} {
+	for _, want := range []string{"build controlplane:", "undefined", filepath.Join(cache, "programs.log")} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q in it", err, want)
 		}
@@ -90,8 +118,8 @@ func TestFailedBuildNamesTheLog(t *testing.T) {
 
 func TestMissingSumIsRefused(t *testing.T) {
 	repository(t, "package main\n\nimport _ \"golang.org/x/mod/semver\"\n\nfunc main() {}\n")
-	gomod := filepath.Join("local", "programs", "controlplane", "go.mod")
-	write(t, gomod, "module example.com/controlplane\n\ngo 1.26\n\nrequire golang.org/x/mod v0.39.0\n")
+	gomod := filepath.Join("local", "programs", "set", "go.mod")
+	write(t, gomod, "module "+setModule+"\n\ngo 1.26\n\nrequire golang.org/x/mod v0.39.0\n")
 	t.Setenv("GOPROXY", "off")
 	if _, err := Build(t.Context(), "controlplane", nil); err == nil || !strings.Contains(err.Error(), "go.sum") {
 		t.Errorf("a dependency without a checksum: %v", err)

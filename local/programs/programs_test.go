@@ -1,94 +1,105 @@
 package programs
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/mod/modfile"
+
+	"k8s-plus-aws-gitops/internal/gomodule"
 )
 
-// gomods are the parsed go.mod files of all programs.
-func gomods(t *testing.T) map[string]*modfile.File {
-	t.Helper()
-	out := map[string]*modfile.File{}
-	for _, p := range table {
-		f, err := readGoMod(filepath.Join(p.name, "go.mod"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		out[p.name] = f
-	}
-	return out
-}
-
 func TestEveryProgramIsPinned(t *testing.T) {
-	mods := gomods(t)
-	for _, p := range table {
-		f := mods[p.name]
-		if want := "k8s-plus-aws-gitops/local/programs/" + p.name; f.Module.Mod.Path != want {
-			t.Errorf("%s: module %s, want %s", p.name, f.Module.Mod.Path, want)
-		}
-		if _, version, err := requirement(filepath.Join(p.name, "go.mod"), p.module); err != nil || version != p.version {
-			t.Errorf("%s: go.mod requires %s %s, table.go says %s (%v)", p.name, p.module, version, p.version, err)
-		}
-		if p.pkg != "" && !slices.ContainsFunc(f.Tool, func(tool *modfile.Tool) bool { return tool.Path == p.pkg }) {
-			t.Errorf("%s: go.mod has no line \"tool %s\"", p.name, p.pkg)
-		}
-		sum, err := os.ReadFile(filepath.Join(p.name, "go.sum"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(string(sum), p.module+" "+p.version+" h1:") {
-			t.Errorf("%s: go.sum has no checksum of %s %s", p.name, p.module, p.version)
-		}
-	}
-}
-
-func TestEveryDirectoryIsInTheTable(t *testing.T) {
-	found, err := filepath.Glob("*/go.mod")
+	f, err := readGoMod(filepath.Join("set", "go.mod"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range found {
-		if name := filepath.Dir(f); !slices.Contains(Names(), name) {
-			t.Errorf("%s has a go.mod but is not in table.go", name)
+	required, err := gomodule.Required("set")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, err := os.ReadFile(filepath.Join("set", "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Module.Mod.Path != setModule {
+		t.Errorf("set/go.mod is of module %s, want %s", f.Module.Mod.Path, setModule)
+	}
+	tools := map[string]bool{}
+	for _, tool := range f.Tool {
+		tools[tool.Path] = true
+	}
+	for _, p := range table {
+		if version := required[p.module].Version; version != p.version {
+			t.Errorf("%s: set/go.mod requires %s %s, table.go says %s", p.name, p.module, version, p.version)
 		}
+		if own := strings.HasPrefix(p.pkg, setModule+"/"); !own && !tools[p.pkg] {
+			t.Errorf("%s: set/go.mod has no line \"tool %s\"", p.name, p.pkg)
+		}
+		delete(tools, p.pkg)
+		if !strings.Contains(string(sum), p.module+" "+p.version+" h1:") {
+			t.Errorf("%s: set/go.sum has no checksum of %s %s: run go -C local generate ./programs", p.name, p.module, p.version)
+		}
+		for _, e := range p.edits {
+			if len(e.why) < 20 {
+				t.Errorf("%s: the edit of %s has no reason worth reading: %q", p.name, e.file, e.why)
+			}
+		}
+	}
+	for tool := range tools {
+		t.Errorf("%s is a tool of set/go.mod and not in table.go", tool)
 	}
 }
 
-func TestExceptionsAreTheDifferences(t *testing.T) {
-	type key struct{ program, what string }
-	differences := map[key]bool{}
-	mods := gomods(t)
-	for _, p := range table {
-		for _, r := range mods[p.name].Replace {
-			differences[key{p.name, r.Old.Path}] = true
-		}
-		for _, e := range p.edits {
-			differences[key{p.name, e.file}] = true
-		}
+// The go.mod of each release is only read where all have been downloaded, so that the test needs no network.
+func TestDifferencesAreListed(t *testing.T) {
+	t.Setenv("GOPROXY", "off")
+	want, err := differences(t.Context(), "set")
+	switch {
+	case err != nil && strings.Contains(err.Error(), "GOPROXY=off"):
+		t.Skip(err)
+	case err != nil:
+		t.Fatal(err)
 	}
-	listed := map[key]bool{}
-	for _, e := range Exceptions() {
-		k := key{e.Program, e.What}
-		switch {
-		case listed[k]:
-			t.Errorf("%v is listed twice", k)
-		case !differences[k]:
-			t.Errorf("%v is listed but is no difference", k)
-		case len(e.Reason) < 20:
-			t.Errorf("%v has no reason worth reading: %q", k, e.Reason)
-		}
-		listed[k] = true
+	if got, err := os.ReadFile(DifferencesFile); err != nil || string(got) != want {
+		t.Errorf("%s is not of table.go and set/go.mod: run go -C local generate ./programs (%v)", DifferencesFile, err)
 	}
-	for k := range differences {
-		if !listed[k] {
-			t.Errorf("%v differs from upstream and exceptions.go does not say why", k)
-		}
+}
+
+func TestSelected(t *testing.T) {
+	released, err := modfile.Parse("go.mod", []byte(`module m
+
+require (
+	example.com/same v1.0.0
+	example.com/moved v1.0.0
+	example.com/fork v1.0.0
+	example.com/m/api v1.0.0
+	k8s.io/api v0.0.0
+	example.com/unused v1.0.0
+)
+
+replace example.com/moved => example.com/moved v1.1.0
+
+replace example.com/fork => example.com/theirs v1.2.0
+
+replace example.com/m/api => ./api
+
+replace k8s.io/api => ./staging/src/k8s.io/api
+`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := map[string]string{"example.com/same": "", "example.com/moved": "", "example.com/fork": "", "example.com/m/api": "", "k8s.io/api": ""}
+	want := map[string]string{
+		"example.com/same": "v1.0.0", "example.com/moved": "v1.1.0", "example.com/fork": "example.com/theirs v1.2.0",
+		"example.com/m/api": "v1.36.3", "k8s.io/api": "v0.36.3",
+	}
+	if got := selected(released, "v1.36.3", here); !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
@@ -130,8 +141,8 @@ func TestFluxControllersAreTheDistribution(t *testing.T) {
 }
 
 func TestContentHash(t *testing.T) {
-	base := map[string]string{"go.mod": "module m\n", "go.sum": "", "main.go": "package main\n"}
-	prog := program{name: "p", pkg: "example.com/p", ldflags: []string{"-X", "a=b"}, edits: []edit{{file: "f", old: "a", new: "b"}}}
+	base := map[string]string{"go.mod": "module m\n", "go.sum": "", "p/main.go": "package main\n"}
+	prog := program{name: "p", pkg: setModule + "/p", vars: []string{"a=b"}, edits: []edit{{file: "f", old: "a", new: "b"}}}
 	tc := toolchain{"go1.26.8", "linux", "amd64"}
 	hash := func(t *testing.T, files map[string]string, p program, tc toolchain) string {
 		t.Helper()
@@ -146,19 +157,15 @@ func TestContentHash(t *testing.T) {
 		return h
 	}
 	with := func(name, content string) map[string]string {
-		out := map[string]string{name: content}
-		for k, v := range base {
-			if _, ok := out[k]; !ok {
-				out[k] = v
-			}
-		}
+		out := maps.Clone(base)
+		out[name] = content
 		return out
 	}
 	want := hash(t, base, prog, tc)
-	other := prog
+	other, reason, vars := prog, prog, prog
 	other.edits = []edit{{file: "f", old: "a", new: "c"}}
-	flags := prog
-	flags.ldflags = nil
+	reason.edits = []edit{{file: "f", old: "a", new: "b", why: "said better"}}
+	vars.vars = nil
 	for name, c := range map[string]struct {
 		files map[string]string
 		p     program
@@ -166,14 +173,16 @@ func TestContentHash(t *testing.T) {
 		same  bool
 	}{
 		"the same again":          {base, prog, tc, true},
-		"a test":                  {with("main_test.go", "package main\n"), prog, tc, true},
-		"a note":                  {with("README.md", "text"), prog, tc, true},
+		"a test":                  {with("p/main_test.go", "package main\n"), prog, tc, true},
+		"a note":                  {with("p/README.md", "text"), prog, tc, true},
+		"another program":         {with("q/main.go", "package main\n"), prog, tc, true},
 		"go.mod":                  {with("go.mod", "module m\n\ngo 1.26\n"), prog, tc, false},
 		"go.sum":                  {with("go.sum", "m v1 h1:x\n"), prog, tc, false},
-		"a source":                {with("main.go", "package main // changed\n"), prog, tc, false},
-		"a source in a directory": {with("sub/sub.go", "package sub\n"), prog, tc, false},
+		"a source":                {with("p/main.go", "package main // changed\n"), prog, tc, false},
+		"a source in a directory": {with("p/sub/sub.go", "package sub\n"), prog, tc, false},
 		"an edit":                 {base, other, tc, false},
-		"a linker flag":           {base, flags, tc, false},
+		"the reason of an edit":   {base, reason, tc, true},
+		"a variable":              {base, vars, tc, false},
 		"the toolchain":           {base, prog, toolchain{"go1.27.0", "linux", "amd64"}, false},
 		"the architecture":        {base, prog, toolchain{"go1.26.8", "linux", "arm64"}, false},
 	} {
@@ -195,10 +204,13 @@ func TestEdit(t *testing.T) {
 		want    string
 		err     string
 	}{
-		"replaced":    {"a\nb\n", edit{"f", "b\n", "c\n"}, "a\nc\n", ""},
-		"whole file":  {"a\n", edit{"f", "", "z\n"}, "z\n", ""},
-		"not there":   {"a\n", edit{"f", "b", "c"}, "", "0 times"},
-		"there twice": {"b b\n", edit{"f", "b", "c"}, "", "2 times"},
+		"replaced":    {"a\nb\n", edit{file: "f", old: "b\n", new: "c\n"}, "a\nc\n", ""},
+		"whole file":  {"a\n", edit{file: "f", new: "z\n"}, "z\n", ""},
+		"not there":   {"a\n", edit{file: "f", old: "b", new: "c"}, "", "0 times"},
+		"there twice": {"b b\n", edit{file: "f", old: "b", new: "c"}, "", "2 times"},
+		"removed":     {"a1\nb\na2\n", edit{file: "f", pattern: `(?m)^a.*\n`}, "b\n", ""},
+		"rewritten":   {"f(x); f(y)\n", edit{file: "f", pattern: `f\((\w)\)`, new: "g($1, 0)"}, "g(x, 0); g(y, 0)\n", ""},
+		"no match":    {"a\n", edit{file: "f", pattern: "b"}, "", "nothing that matches"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
@@ -257,6 +269,15 @@ func TestProgressAndExplain(t *testing.T) {
 	if p.downloaded != 2 || p.compiled != 2 {
 		t.Errorf("%d downloaded, %d compiled, want 2 and 2", p.downloaded, p.compiled)
 	}
+	if got := p.String(); got != "2 modules downloaded" {
+		t.Errorf("before the packages are known: %q", got)
+	}
+	made := t.TempDir()
+	write(t, filepath.Join(made, "program"), "")
+	p.expect(8, 2, made)
+	if got := p.String(); !strings.HasPrefix(got, "2 of about 8 packages compiled, 1 of 2 programs linked, about ") {
+		t.Errorf("half way: %q", got)
+	}
 	if err := explain(p.errors()); err.Error() != "a.go:1:2: undefined: x" {
 		t.Errorf("explain: %v", err)
 	}
@@ -271,22 +292,6 @@ func TestProgressAndExplain(t *testing.T) {
 	} {
 		if err := explain(output); !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("explain(%q) = %v, want one line with %q", output, err, want)
-		}
-	}
-}
-
-func TestCacheDir(t *testing.T) {
-	home := t.TempDir()
-	t.Setenv("HOME", home)
-	for _, c := range []struct{ gitops, xdg, want string }{
-		{"/a/b", "/x", "/a/b"},
-		{"", "/x", "/x/k8s-plus-aws-gitops"},
-		{"", "", filepath.Join(home, ".cache", "k8s-plus-aws-gitops")},
-	} {
-		t.Setenv("GITOPS_CACHE", c.gitops)
-		t.Setenv("XDG_CACHE_HOME", c.xdg)
-		if got, err := CacheDir(); err != nil || got != c.want {
-			t.Errorf("CacheDir with %+v = %s, %v", c, got, err)
 		}
 	}
 }
@@ -322,5 +327,23 @@ func write(t *testing.T, name, content string) {
 	}
 	if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What the laboratory's own program and the set have in one version is compiled once: from empty caches, a third of the tool.
+func TestTheToolSharesTheSet(t *testing.T) {
+	tool, err := readGoMod(filepath.Join("..", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := readGoMod(filepath.Join("set", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range newer(set, tool) {
+		t.Errorf("the set has an older %s than local/go.mod, %s: run go -C local generate ./programs", m.Path, m.Version)
+	}
+	for _, m := range newer(tool, set) {
+		t.Errorf("local/go.mod has an older %s than the set: run go -C local get %[1]s@%s, and the same at the root where its go.mod has it", m.Path, m.Version)
 	}
 }

@@ -9,12 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"k8s-plus-aws-gitops/internal/assembly"
 	"k8s-plus-aws-gitops/internal/manifests"
-	"k8s-plus-aws-gitops/internal/review/template"
 )
 
-func stack(resources map[string]any) map[string]template.Template {
-	return map[string]template.Template{"s": {"Resources": resources}}
+func stack(resources map[string]any) map[string]assembly.Template {
+	return map[string]assembly.Template{"s": {"Resources": resources}}
 }
 
 func resource(kind string, properties map[string]any) map[string]any {
@@ -62,6 +62,33 @@ func TestBill(t *testing.T) {
 	}
 }
 
+// Logs that a template turns on are paid by the GB and can cost more than what they are of, so each is named with its price.
+func TestLogs(t *testing.T) {
+	p, err := Table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	price := fmt.Sprintf("%.2f USD for each GB ingested (s/R)", p.PerGB["logIngestion"])
+	logging := func(kinds ...any) map[string]any {
+		return map[string]any{"Version": "1.36", "Logging": map[string]any{"ClusterLogging": map[string]any{"EnabledTypes": kinds}}}
+	}
+	for name, c := range map[string]struct {
+		kind       string
+		properties map[string]any
+		want       string
+	}{
+		"flow logs":            {"AWS::EC2::FlowLog", map[string]any{"TrafficType": "ALL", "LogDestinationType": "cloud-watch-logs"}, "[VPC flow logs of ALL traffic, " + price + "]"},
+		"flow logs by default": {"AWS::EC2::FlowLog", map[string]any{"TrafficType": "REJECT"}, "[VPC flow logs of REJECT traffic, " + price + "]"},
+		"flow logs to S3":      {"AWS::EC2::FlowLog", map[string]any{"TrafficType": "ALL", "LogDestinationType": "s3"}, "[VPC flow logs of ALL traffic to s3 (s/R)]"},
+		"control plane":        {"AWS::EKS::Cluster", logging(map[string]any{"Type": "api"}, map[string]any{"Type": "audit"}), "[EKS control plane logs, 2 kinds, " + price + "]"},
+		"no control plane":     {"AWS::EKS::Cluster", logging(), "[]"},
+	} {
+		if got := fmt.Sprint(p.Bill(Input{Stacks: stack(resource(c.kind, c.properties))}).Usage); got != c.want {
+			t.Errorf("%s: got %s, must be %s", name, got, c.want)
+		}
+	}
+}
+
 // Everything in this repository's templates is priced, free, or paid by use: nothing is forgotten.
 func TestTemplates(t *testing.T) {
 	p, err := Table()
@@ -77,11 +104,11 @@ func TestTemplates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var parsed template.Template
+		var parsed assembly.Template
 		if err := json.Unmarshal(content, &parsed); err != nil {
 			t.Fatal(err)
 		}
-		for _, unknown := range p.Bill(Input{Stacks: map[string]template.Template{filepath.Base(file): parsed}}).Unknown {
+		for _, unknown := range p.Bill(Input{Stacks: map[string]assembly.Template{filepath.Base(file): parsed}}).Unknown {
 			t.Errorf("prices.yaml does not know %s; add its price, or list its type under free or usage", unknown)
 		}
 	}
@@ -100,7 +127,7 @@ func TestTable(t *testing.T) {
 			t.Error("the lists of types are not sorted")
 		}
 	}
-	for _, prices := range []map[string]float64{p.Hourly, p.Monthly, p.Storage, p.Instances, p.Databases} {
+	for _, prices := range []map[string]float64{p.PerGB, p.Hourly, p.Monthly, p.Storage, p.Instances, p.Databases} {
 		for name, price := range prices {
 			if price <= 0 {
 				t.Errorf("%s costs %v", name, price)

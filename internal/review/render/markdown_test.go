@@ -6,20 +6,20 @@ import (
 	"testing"
 
 	"k8s-plus-aws-gitops/internal/review"
-	"k8s-plus-aws-gitops/internal/review/objects"
+	"k8s-plus-aws-gitops/internal/review/kubediff"
 	"k8s-plus-aws-gitops/internal/review/risk"
 )
 
 // large is a review of many objects with long differences and many findings.
 func large(changes, lines, findings int) *review.Review {
 	e := review.Environment{Name: "dev", Branch: "main"}
-	k := objects.Kustomization{Name: "apps"}
+	k := kubediff.Kustomization{Name: "apps"}
 	for i := range changes {
-		k.Objects = append(k.Objects, objects.Change{
-			Action: objects.Changed, Object: fmt.Sprintf("ConfigMap n/c%d", i), Diff: strings.Repeat(fmt.Sprintf("+line of object %d ü\n", i), lines),
+		k.Objects = append(k.Objects, kubediff.Change{
+			Action: kubediff.Changed, Object: fmt.Sprintf("ConfigMap n/c%d", i), Diff: strings.Repeat(fmt.Sprintf("+line of object %d ü\n", i), lines),
 		})
 	}
-	e.Kustomizations = []objects.Kustomization{k}
+	e.Kustomizations = []kubediff.Kustomization{k}
 	for i := range findings {
 		f := risk.Finding{Kind: risk.IAM, Resource: fmt.Sprintf("dev/ghost/R%04d", i), Message: "may now: s3:* on everything that there is"}
 		if i == findings-1 {
@@ -78,5 +78,42 @@ func TestInline(t *testing.T) {
 		if strings.Contains(strings.ReplaceAll(got, `\[`, ""), bad) && bad != "a|b" || bad == "a|b" && !strings.Contains(got, `a\|b`) {
 			t.Errorf("%q stays in %q", bad, got)
 		}
+	}
+}
+
+// Environments share one difference when the same lines come and go but for values, and each value is shown.
+func TestVariants(t *testing.T) {
+	for name, c := range map[string]struct {
+		dev, production string
+		want            string // the differences, with their environments
+	}{
+		"the same":             {"-a: 1\n+a: 2\n", "-a: 1\n+a: 2\n", "dev, production"},
+		"another context":      {" x: 1\n+a: 2\n", " x: 9\n+a: 2\n", "dev, production"},
+		"another value":        {"-a: 1\n+a: 2\n", "-a: 1\n+a: 3\n", "dev, production; production: +a: 3"},
+		"an element of a list": {"+- 10.0.0.0/8\n", "+- 0.0.0.0/0\n", "dev, production; production: +- 0.0.0.0/0"},
+		"another field":        {"+a: 2\n", "+b: 2\n", "dev | production"},
+		"a line more":          {"+a: 2\n", "+a: 2\n+b: 2\n", "dev | production"},
+		"another text":         {"+one\n", "+two\n", "dev | production"},
+		"another depth":        {"+a: 2\n", "+  a: 2\n", "dev | production"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &review.Review{}
+			for _, e := range [][2]string{{"dev", c.dev}, {"production", c.production}} {
+				// The chart's object, too, is one difference.
+				change := kubediff.Change{Object: "HelmRelease n/a", Action: kubediff.Changed, Diff: "+x: 1\n", Release: &kubediff.Release{Objects: []kubediff.Change{{Object: "A a", Diff: e[1]}}}}
+				r.Environments = append(r.Environments, review.Environment{Name: e[0], Kustomizations: []kubediff.Kustomization{{Name: "k", Objects: []kubediff.Change{change}}}})
+			}
+			var got []string
+			for _, b := range blocks(r) {
+				text := strings.Join(b.environments, ", ")
+				for _, v := range b.inner[0].variants {
+					text += "; " + strings.Join(v.environments, ", ") + ": " + strings.TrimSpace(v.lines)
+				}
+				got = append(got, text)
+			}
+			if strings.Join(got, " | ") != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
 	}
 }

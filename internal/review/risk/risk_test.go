@@ -4,14 +4,14 @@ import (
 	"strings"
 	"testing"
 
-	"k8s-plus-aws-gitops/internal/review/template"
+	"k8s-plus-aws-gitops/internal/review/cfndiff"
 )
 
 // statement is an Allow of one role.
-func statement(actions, resources string, edit ...func(*template.Statement)) template.Statement {
-	s := template.Statement{
-		Effect: "Allow", Actions: template.Targets{Values: strings.Fields(actions)}, Resources: template.Targets{Values: strings.Fields(resources)},
-		Principals: template.Targets{Values: []string{"AWS:${Role}"}},
+func statement(actions, resources string, edit ...func(*cfndiff.Statement)) cfndiff.Statement {
+	s := cfndiff.Statement{
+		Effect: "Allow", Actions: cfndiff.Targets{Values: strings.Fields(actions)}, Resources: cfndiff.Targets{Values: strings.Fields(resources)},
+		Principals: cfndiff.Targets{Values: []string{"AWS:${Role}"}},
 	}
 	for _, e := range edit {
 		e(&s)
@@ -19,40 +19,40 @@ func statement(actions, resources string, edit ...func(*template.Statement)) tem
 	return s
 }
 
-func deny(s *template.Statement)       { s.Effect = "Deny" }
-func notActions(s *template.Statement) { s.Actions.Not = true }
-func condition(s *template.Statement) {
+func deny(s *cfndiff.Statement)       { s.Effect = "Deny" }
+func notActions(s *cfndiff.Statement) { s.Actions.Not = true }
+func condition(s *cfndiff.Statement) {
 	s.Condition = map[string]any{"Bool": map[string]any{"a": "true"}}
 }
-func other(s *template.Statement) { s.Principals.Values = []string{"AWS:${Other}"} }
+func other(s *cfndiff.Statement) { s.Principals.Values = []string{"AWS:${Other}"} }
 
 func TestStatements(t *testing.T) {
 	for name, c := range map[string]struct {
-		added, removed []template.Statement
+		added, removed []cfndiff.Statement
 		want           string // of the only finding; empty: none
 	}{
-		"new":                        {[]template.Statement{statement("s3:Get*", "arn")}, nil, "may now: s3:Get* on arn by AWS:${Role}"},
-		"narrower actions":           {[]template.Statement{statement("s3:GetObject", "arn")}, []template.Statement{statement("s3:*", "arn")}, ""},
-		"narrower in another case":   {[]template.Statement{statement("S3:getobject", "arn")}, []template.Statement{statement("s3:Get*", "arn")}, ""},
-		"narrower resources":         {[]template.Statement{statement("s3:GetObject", "arn:b/x")}, []template.Statement{statement("s3:GetObject", "arn:b/*")}, ""},
-		"pattern wider than pattern": {[]template.Statement{statement("s3:Get*", "arn")}, []template.Statement{statement("s3:Get?", "arn")}, "may now: s3:Get* on arn by AWS:${Role}"},
-		"one action more":            {[]template.Statement{statement("s3:GetObject s3:PutObject", "arn")}, []template.Statement{statement("s3:GetObject", "arn")}, "may now: s3:PutObject on arn by AWS:${Role}"},
-		"one resource more":          {[]template.Statement{statement("s3:GetObject", "a b")}, []template.Statement{statement("s3:GetObject", "a")}, "may now: s3:GetObject on a, b by AWS:${Role}"},
-		"merged":                     {[]template.Statement{statement("a:B a:C", "arn")}, []template.Statement{statement("a:B", "arn"), statement("a:C", "arn")}, ""},
-		"split":                      {[]template.Statement{statement("a:B", "arn"), statement("a:C", "arn")}, []template.Statement{statement("a:B a:C", "arn")}, ""},
-		"to another role":            {[]template.Statement{statement("a:B", "arn", other)}, []template.Statement{statement("a:B", "arn")}, "may now: a:B on arn by AWS:${Other}"},
-		"condition added":            {[]template.Statement{statement("a:B", "arn", condition)}, []template.Statement{statement("a:B", "arn")}, ""},
-		"condition dropped":          {[]template.Statement{statement("a:B", "*")}, []template.Statement{statement("a:B", "*", condition)}, "may now: a:B on * by AWS:${Role}, without a condition"},
-		"all but some":               {[]template.Statement{statement("a:B", "arn", notActions)}, []template.Statement{statement("a:*", "arn")}, "may now: everything but a:B on arn by AWS:${Role}"},
-		"the same negation":          {[]template.Statement{statement("a:B", "arn", notActions)}, []template.Statement{statement("a:B", "arn", notActions)}, ""},
-		"a denial more":              {[]template.Statement{statement("a:B", "arn", deny)}, nil, ""},
-		"a denial less":              {nil, []template.Statement{statement("a:B", "arn", deny)}, "no longer denies a:B on arn by AWS:${Role}"},
-		"a denial replaced by wider": {[]template.Statement{statement("a:*", "arn", deny)}, []template.Statement{statement("a:B", "arn", deny)}, ""},
-		"a denial hides no allow":    {[]template.Statement{statement("a:B", "arn")}, []template.Statement{statement("a:B", "arn", deny)}, "2 findings"},
-		"unreadable":                 {[]template.Statement{{Unparsed: "${If}"}}, nil, "has a new statement that cannot be read before deployment: ${If}"},
+		"new":                        {[]cfndiff.Statement{statement("s3:Get*", "arn")}, nil, "may now: s3:Get* on arn by AWS:${Role}"},
+		"narrower actions":           {[]cfndiff.Statement{statement("s3:GetObject", "arn")}, []cfndiff.Statement{statement("s3:*", "arn")}, ""},
+		"narrower in another case":   {[]cfndiff.Statement{statement("S3:getobject", "arn")}, []cfndiff.Statement{statement("s3:Get*", "arn")}, ""},
+		"narrower resources":         {[]cfndiff.Statement{statement("s3:GetObject", "arn:b/x")}, []cfndiff.Statement{statement("s3:GetObject", "arn:b/*")}, ""},
+		"pattern wider than pattern": {[]cfndiff.Statement{statement("s3:Get*", "arn")}, []cfndiff.Statement{statement("s3:Get?", "arn")}, "may now: s3:Get* on arn by AWS:${Role}"},
+		"one action more":            {[]cfndiff.Statement{statement("s3:GetObject s3:PutObject", "arn")}, []cfndiff.Statement{statement("s3:GetObject", "arn")}, "may now: s3:PutObject on arn by AWS:${Role}"},
+		"one resource more":          {[]cfndiff.Statement{statement("s3:GetObject", "a b")}, []cfndiff.Statement{statement("s3:GetObject", "a")}, "may now: s3:GetObject on a, b by AWS:${Role}"},
+		"merged":                     {[]cfndiff.Statement{statement("a:B a:C", "arn")}, []cfndiff.Statement{statement("a:B", "arn"), statement("a:C", "arn")}, ""},
+		"split":                      {[]cfndiff.Statement{statement("a:B", "arn"), statement("a:C", "arn")}, []cfndiff.Statement{statement("a:B a:C", "arn")}, ""},
+		"to another role":            {[]cfndiff.Statement{statement("a:B", "arn", other)}, []cfndiff.Statement{statement("a:B", "arn")}, "may now: a:B on arn by AWS:${Other}"},
+		"condition added":            {[]cfndiff.Statement{statement("a:B", "arn", condition)}, []cfndiff.Statement{statement("a:B", "arn")}, ""},
+		"condition dropped":          {[]cfndiff.Statement{statement("a:B", "*")}, []cfndiff.Statement{statement("a:B", "*", condition)}, "may now: a:B on * by AWS:${Role}, without a condition"},
+		"all but some":               {[]cfndiff.Statement{statement("a:B", "arn", notActions)}, []cfndiff.Statement{statement("a:*", "arn")}, "may now: everything but a:B on arn by AWS:${Role}"},
+		"the same negation":          {[]cfndiff.Statement{statement("a:B", "arn", notActions)}, []cfndiff.Statement{statement("a:B", "arn", notActions)}, ""},
+		"a denial more":              {[]cfndiff.Statement{statement("a:B", "arn", deny)}, nil, ""},
+		"a denial less":              {nil, []cfndiff.Statement{statement("a:B", "arn", deny)}, "no longer denies a:B on arn by AWS:${Role}"},
+		"a denial replaced by wider": {[]cfndiff.Statement{statement("a:*", "arn", deny)}, []cfndiff.Statement{statement("a:B", "arn", deny)}, ""},
+		"a denial hides no allow":    {[]cfndiff.Statement{statement("a:B", "arn")}, []cfndiff.Statement{statement("a:B", "arn", deny)}, "2 findings"},
+		"unreadable":                 {[]cfndiff.Statement{{Unparsed: "${If}"}}, nil, "has a new statement that cannot be read before deployment: ${If}"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			check(t, statements(Place{"dev", "ghost"}, template.IAM{Added: c.added, Removed: c.removed}), c.want)
+			check(t, statements(Place{"dev", "ghost"}, cfndiff.IAM{Added: c.added, Removed: c.removed}), c.want)
 		})
 	}
 }
@@ -74,11 +74,11 @@ func check(t *testing.T, found []Finding, want string) {
 }
 
 func TestRules(t *testing.T) {
-	rule := func(protocol string, from, to any, cidr string) []template.Rule {
-		return []template.Rule{{Group: "${Group.GroupId}", Protocol: protocol, From: from, To: to, Peer: template.Peer{CIDR: cidr}}}
+	rule := func(protocol string, from, to any, cidr string) []cfndiff.Rule {
+		return []cfndiff.Rule{{Group: "${Group.GroupId}", Protocol: protocol, From: from, To: to, Peer: cfndiff.Peer{CIDR: cidr}}}
 	}
 	for name, c := range map[string]struct {
-		added, removed []template.Rule
+		added, removed []cfndiff.Rule
 		want           string
 	}{
 		"new":              {rule("tcp", 80.0, 80.0, "10.0.0.0/8"), nil, "lets tcp 80 through from 10.0.0.0/8"},
@@ -94,16 +94,16 @@ func TestRules(t *testing.T) {
 		"nobody":           {rule("icmp", 252.0, 86.0, "255.255.255.255/32"), nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			check(t, rules(Place{"dev", "ghost"}, template.Groups{IngressAdded: c.added, IngressRemoved: c.removed}), c.want)
+			check(t, rules(Place{"dev", "ghost"}, cfndiff.Groups{IngressAdded: c.added, IngressRemoved: c.removed}), c.want)
 		})
 	}
 }
 
 func TestHolder(t *testing.T) {
-	for want, s := range map[string]template.Statement{
+	for want, s := range map[string]cfndiff.Statement{
 		"Role":   statement("a:B", "arn"),
-		"Bucket": {Principals: template.Targets{Values: []string{"AWS:*"}}, Resources: template.Targets{Values: []string{"${Bucket.Arn}/*"}}},
-		"policy": {Resources: template.Targets{Values: []string{"*"}}},
+		"Bucket": {Principals: cfndiff.Targets{Values: []string{"AWS:*"}}, Resources: cfndiff.Targets{Values: []string{"${Bucket.Arn}/*"}}},
+		"policy": {Resources: cfndiff.Targets{Values: []string{"*"}}},
 	} {
 		if got := holder(s); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -103,7 +103,7 @@ func TestRefused(t *testing.T) {
 	if err := os.Symlink("/etc/hosts", filepath.Join(root, "assets", "link")); err != nil {
 		t.Fatal(err)
 	}
-	for dir, want := range map[string]string{"assets": "link is no regular file", "other": "is no folder"} {
+	for dir, want := range map[string]string{"assets": "link must be a regular file", "other": "must be a folder"} {
 		if _, err := Read(t.Context(), "npm", filepath.Join(root, dir)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", dir, err, want)
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,6 +24,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 
+	"k8s-plus-aws-gitops/internal/manifests/pinned"
 	"k8s-plus-aws-gitops/internal/services"
 )
 
@@ -87,7 +87,7 @@ func eventually(t *testing.T, what string, try func() error) {
 	t.Fatalf("%s: %v", what, err)
 }
 
-// tree applies a folder of k8s/services/fleet with the facts of an environment.
+// tree applies a folder of k8s/fleet with the facts of an environment.
 func (a api) tree(t *testing.T, dir string) {
 	t.Helper()
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
@@ -98,7 +98,7 @@ func (a api) tree(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for document := range strings.SplitSeq(strings.ReplaceAll(string(printed), "${ENVIRONMENT}", "dev"), "\n---\n") {
+	for document := range strings.SplitSeq(strings.NewReplacer("${ENVIRONMENT}", "dev", "${DOMAIN}", "dev.example.com").Replace(string(printed)), "\n---\n") {
 		o := object(t, document)
 		// Flux's own kinds are not installed here; what they would apply is this test's part.
 		if !strings.Contains(o.GetAPIVersion(), "toolkit.fluxcd.io") {
@@ -129,11 +129,11 @@ const (
 // TestLiveTenancy is a service that tries: info's account does what it may, and is refused what is not its own.
 func TestLiveTenancy(t *testing.T) {
 	admin := connect(t, "")
-	out, err := exec.Command("go", "list", "-C", root+"/local/programs/external-secrets", "-m", "-f", "{{.Dir}}", "github.com/external-secrets/external-secrets").Output()
+	module, err := pinned.Module(t.Context(), root, "github.com/external-secrets/external-secrets")
 	if err != nil {
 		t.Fatal(err)
 	}
-	crd, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "config/crds/bases/external-secrets.io_externalsecrets.yaml"))
+	crd, err := os.ReadFile(filepath.Join(module.Dir, "config/crds/bases/external-secrets.io_externalsecrets.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestLiveTenancy(t *testing.T) {
 	}
 	admin.tree(t, filepath.Join(root, services.FleetDir, Base))
 	for _, name := range []string{"info", "npm"} {
-		admin.tree(t, filepath.Join(root, services.FleetDir, "dev", Shard(name)))
+		admin.tree(t, filepath.Join(root, "testdata/fixture", services.FleetDir, "dev", Shard(name)))
 	}
 	info := connect(t, "system:serviceaccount:services:info")
 	ns := func(text, namespace string) string { return strings.ReplaceAll(text, "NS", namespace) }

@@ -15,12 +15,14 @@ import (
 
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"k8s-plus-aws-gitops/internal/git"
 )
 
 func run(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("git", args...)
-	cmd.Dir, cmd.Env = dir, append(environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1")
+	cmd.Dir, cmd.Env = dir, append(git.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("git %v: %v\n%s", args, err, out)
@@ -250,16 +252,6 @@ func TestDelete(t *testing.T) {
 	}
 	if refs := run(t, dir, "for-each-ref", "--format=%(refname)"); refs != "refs/heads/dev/info" {
 		t.Errorf("left: %s", refs)
-	}
-}
-
-func TestWithoutCredentials(t *testing.T) {
-	for in, want := range map[string]string{
-		"https://a:b@host/x.git": "https://host/x.git", "ssh://git@host/x": "ssh://git@host/x", "/path": "/path", "http://h/x@y": "http://h/x@y",
-	} {
-		if got := WithoutCredentials(in); got != want {
-			t.Errorf("%s: %s, want %s", in, got, want)
-		}
 	}
 }
 

@@ -15,7 +15,7 @@ func TestParseTag(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"npm/v1.2", "npm/v1", "npm/1.2.3", "npm/v01.2.3", "npm/v1.2.3.4", "npm/vnext", "npm/v", "npm", "", "/v1.2.3", "npm/v1.2.3/x", "npm/x/v1.2.3", "npm/v1.2.3-", "npm/v1.2.3-01", "npm/V1.2.3", "npm/v1.2.3+"} {
-		if _, err := ParseTag(name); err == nil || !strings.Contains(err.Error(), "is not <service>/v<major>.<minor>.<patch>") || strings.Contains(err.Error(), "\n") {
+		if _, err := ParseTag(name); err == nil || !strings.Contains(err.Error(), "must be <service>/v<major>.<minor>.<patch>") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"k8s-plus-aws-gitops/internal/git"
 )
 
 // guarded serves a manifests repository over HTTPS to whoever has the token, and returns its address and the credentials
@@ -69,7 +71,7 @@ func TestToken(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "wrong") || !slices.Contains(sent(), "machine:wrong") {
 		t.Fatalf("without the token: %v, sent %q", err, sent())
 	}
-	ctx := WithToken(t.Context(), url, token)
+	ctx := git.WithToken(t.Context(), url, token)
 	results, err := Publish(ctx, []Manifest{manifest("npm", "1")}, options(url))
 	if err != nil || !results[0].Changed {
 		t.Fatalf("with the token: %+v, %v", results, err)
@@ -78,30 +80,8 @@ func TestToken(t *testing.T) {
 		t.Errorf("sent %q", last)
 	}
 	before := len(sent())
-	_, err = Publish(WithToken(t.Context(), url, "other"), []Manifest{manifest("npm", "2")}, options(url))
+	_, err = Publish(git.WithToken(t.Context(), url, "other"), []Manifest{manifest("npm", "2")}, options(url))
 	if err == nil || strings.Contains(err.Error(), "other") || !slices.Contains(sent()[before:], "x-access-token:other") {
 		t.Errorf("with another token: %v", err)
-	}
-}
-
-// A token goes to its own host, by HTTPS, and is in no argument.
-func TestTokenStaysWhereItBelongs(t *testing.T) {
-	for _, address := range []string{"http://git.localhost/manifests.git", "ssh://git@example.com/m.git", "git@example.com:m.git", "/srv/m.git", "https://%zz"} {
-		if ctx := WithToken(t.Context(), address, "x"); ctx != t.Context() {
-			t.Errorf("%s gets the token", address)
-		}
-	}
-	if ctx := WithToken(t.Context(), "https://example.com/m.git", ""); ctx != t.Context() {
-		t.Error("an empty token")
-	}
-	t.Setenv("GIT_CONFIG_COUNT", "2")
-	env := signIn(WithToken(t.Context(), "https://example.com/m.git", "x-token"), environ())
-	for _, want := range []string{"GIT_CONFIG_COUNT=4", "GIT_CONFIG_KEY_2=credential.https://example.com.helper", "GIT_CONFIG_VALUE_2=", "GIT_CONFIG_VALUE_3=" + helper, tokenVariable + "=x-token"} {
-		if !slices.Contains(env, want) {
-			t.Errorf("no %s", want)
-		}
-	}
-	if slices.Contains(env, "GIT_CONFIG_COUNT=2") || strings.Contains(helper, "x-token") {
-		t.Error("the count is there twice, or the token in an argument")
 	}
 }

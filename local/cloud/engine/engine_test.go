@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -254,5 +255,24 @@ func TestRefused(t *testing.T) {
 				t.Error("a stack was made")
 			}
 		})
+	}
+}
+
+// A name that is taken is refused, also by the resource itself before its replacement.
+func TestIdentifierIsTaken(t *testing.T) {
+	w := newWorld(t)
+	of := func(size, tag string) string {
+		return fmt.Sprintf(`{"Resources": {"N": {"Type": "Test::A::Named", "Properties": {"Name": "n", "Value": {"Size": %s}, "Values": [{"Key": "k", "Tag": %q}]}}}}`, size, tag)
+	}
+	w.deploy("s", of("1", "a"))
+	if st := w.deploy("other", of("1", "a")); st.StackStatus != types.StackStatusRollbackComplete || !strings.Contains(aws.ToString(st.StackStatusReason), "already exists in stack s") {
+		t.Errorf("a second one: %s %s", st.StackStatus, aws.ToString(st.StackStatusReason))
+	}
+	if st := w.deploy("s", of("2", "a")); st.StackStatus != types.StackStatusUpdateRollbackComplete || len(w.ids()) != 1 {
+		t.Errorf("replacement under the same name: %s %v", st.StackStatus, w.ids())
+	}
+	cs, err := w.changeSet("s", of("1", "b"), types.ChangeSetTypeUpdate)
+	if err != nil || len(cs.Changes) != 1 || cs.Changes[0].ResourceChange.Replacement != types.ReplacementFalse {
+		t.Errorf("a change beside the create-only parts: %+v %v", cs, err)
 	}
 }

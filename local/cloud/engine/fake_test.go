@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http/httptest"
+	"os"
 	"sort"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"k8s-plus-aws-gitops/local/cloud/resources"
+	"k8s-plus-aws-gitops/local/internal/httpbody"
 )
 
 // world is a fake service whose things the engine makes, with the engine in
@@ -28,6 +30,8 @@ type world struct {
 	things map[string]map[string]any // physical ID -> properties
 	log    []string
 	block  chan struct{} // when set, Create of Block things waits for it
+	killAt string        // the call, as in log, that never returns, as for a killed engine
+	killed chan struct{} // closed by that call
 	types  map[string]*resources.Type
 	dir    string
 	engine *Engine
@@ -67,6 +71,10 @@ func newWorld(t *testing.T) *world {
 			Create: w.create, Update: w.update, Delete: w.delete,
 		}
 	}
+	w.types["Test::A::Named"] = &resources.Type{
+		Name: "Test::A::Named", Properties: []string{"Name", "Value", "Values"}, Immutable: []string{"Name", "Value/Size", "Values/*/Key"}, Identifier: []string{"Name"},
+		Create: w.create, Update: w.update, Delete: w.delete,
+	}
 	w.types["Test::A::Fixed"] = &resources.Type{Name: "Test::A::Fixed", Properties: []string{"Value"}, Create: w.create, Delete: w.delete}
 	w.start()
 	return w
@@ -86,6 +94,7 @@ func (w *world) start() {
 	w.engine = e
 	w.client = cloudformation.New(cloudformation.Options{
 		Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""), RetryMaxAttempts: 1,
+		HTTPClient: httpbody.Client(),
 	})
 }
 
@@ -109,7 +118,7 @@ func (w *world) create(ctx context.Context, r *resources.Request, p resources.Pr
 	if n, ok := p["Name"].(string); ok {
 		id = n
 	}
-	if w.things[id] != nil {
+	if w.things[id] != nil && !r.Resumed {
 		return resources.Result{}, fmt.Errorf("%s already exists", id)
 	}
 	switch p["Fail"] {
@@ -120,7 +129,20 @@ func (w *world) create(ctx context.Context, r *resources.Request, p resources.Pr
 		return resources.Result{ID: id}, errors.New("half made")
 	}
 	w.things[id] = p
+	w.die("create " + r.LogicalID)
 	return resources.Result{ID: id, Attributes: w.attributes(id, p)}, nil
+}
+
+// die holds the caller after its work, with the lock given back, if the test kills the engine there.
+func (w *world) die(call string) {
+	if w.killAt != call {
+		return
+	}
+	w.killAt = ""
+	close(w.killed)
+	w.mu.Unlock()
+	<-w.t.Context().Done()
+	w.mu.Lock()
 }
 
 func (w *world) attributes(id string, p map[string]any) map[string]any {
@@ -141,6 +163,7 @@ func (w *world) update(_ context.Context, r *resources.Request, id string, _, p 
 		return resources.Result{}, resources.ErrReplace
 	}
 	w.things[id] = p
+	w.die("update " + r.LogicalID)
 	return resources.Result{ID: id, Attributes: w.attributes(id, p)}, nil
 }
 
@@ -152,7 +175,24 @@ func (w *world) delete(_ context.Context, r *resources.Request, id string, p res
 		return errors.New("not empty")
 	}
 	delete(w.things, id)
+	w.die("delete " + r.LogicalID)
 	return nil
+}
+
+// kill executes a template and leaves the engine behind in a call: what the service did is not in its state. A second
+// engine starts with the files of that moment.
+func (w *world) kill(template, call string) {
+	w.t.Helper()
+	w.killAt, w.killed = call, make(chan struct{})
+	w.execute("s", template)
+	<-w.killed
+	left := w.t.TempDir()
+	if err := os.CopyFS(left, os.DirFS(w.dir)); err != nil {
+		w.t.Fatal(err)
+	}
+	w.dir = left
+	w.start()
+	w.engine.Wait()
 }
 
 func (w *world) calls() string {

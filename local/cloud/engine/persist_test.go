@@ -94,6 +94,47 @@ func TestInterruptedOperationsGoOn(t *testing.T) {
 	})
 }
 
+// What a service did before the engine died is not done twice, and nothing is left over.
+func TestKilledBeforeTheResultWasSaved(t *testing.T) {
+	of := func(name, value, fail string) string {
+		return strings.NewReplacer("NAME", name, "VALUE", value, "FAIL", fail).Replace(`{"Resources": {
+			"A": {"Type": "Test::A::Thing", "Properties": {"Name": "a", "Value": "VALUE"}},
+			"B": {"Type": "Test::A::Named", "DependsOn": "A", "Properties": {"Name": "NAME", "Value": "VALUE"}},
+			"C": {"Type": "Test::A::Thing", "DependsOn": "B", "Properties": {"Name": "c", "Fail": "FAIL"}}}}`)
+	}
+	for name, c := range map[string]struct {
+		first, then, at string
+		want            types.StackStatus
+		things          string
+	}{
+		"creation":                  {"", of("b", "1", ""), "create B", types.StackStatusCreateComplete, "a b c"},
+		"creation that fails later": {"", of("b", "1", "create"), "create B", types.StackStatusRollbackComplete, ""},
+		"its removal":               {"", of("b", "1", "create"), "delete B", types.StackStatusRollbackComplete, ""},
+		"update":                    {of("b", "1", ""), of("b", "2", ""), "update B", types.StackStatusUpdateComplete, "a b c"},
+		"replacement":               {of("b", "1", ""), of("new", "1", ""), "create B", types.StackStatusUpdateComplete, "a c new"},
+		"removal of the replaced":   {of("b", "1", ""), of("new", "1", ""), "delete B", types.StackStatusUpdateComplete, "a c new"},
+		"replacement, rolled back":  {of("b", "1", ""), of("new", "1", "update"), "create B", types.StackStatusUpdateRollbackComplete, "a b c"},
+		"removal of what was made":  {of("b", "1", ""), of("new", "1", "update"), "delete B", types.StackStatusUpdateRollbackComplete, "a b c"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			if c.first != "" {
+				w.deploy("s", c.first)
+			}
+			w.kill(c.then, c.at)
+			if got := w.stack("s").StackStatus; got != c.want || strings.Join(w.ids(), " ") != c.things {
+				t.Errorf("stack %s, things %v; must be %s, %s", got, w.ids(), c.want, c.things)
+			}
+			if c.first == "" {
+				return
+			}
+			if st := w.deploy("s", of("b", "3", "")); st.StackStatus != types.StackStatusUpdateComplete || strings.Join(w.ids(), " ") != "a b c" {
+				t.Errorf("the next update: %s, %v", st.StackStatus, w.ids())
+			}
+		})
+	}
+}
+
 func TestDamagedStateIsNamed(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "s-1.json")

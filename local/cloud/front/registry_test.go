@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+
+	"k8s-plus-aws-gitops/local/internal/httpbody"
 )
 
 const index = "application/vnd.oci.image.index.v1+json"
@@ -49,7 +51,7 @@ func fakeECR(t *testing.T) *ecr.Client {
 		}
 	}))
 	t.Cleanup(s.Close)
-	return ecr.New(ecr.Options{Region: "eu-west-1", BaseEndpoint: aws.String(s.URL), Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")})
+	return ecr.New(ecr.Options{Region: "eu-west-1", BaseEndpoint: aws.String(s.URL), Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""), HTTPClient: httpbody.Client()})
 }
 
 func TestRegistry(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,10 +15,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/google/go-cmp/cmp"
 
-	"k8s-plus-aws-gitops/internal/freeport"
-	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/cloud/moto"
 	"k8s-plus-aws-gitops/local/cloud/moto/mototest"
+	"k8s-plus-aws-gitops/local/internal/freeport"
+	"k8s-plus-aws-gitops/local/internal/httpbody"
 )
 
 // python returns an interpreter with moto; the test is skipped when there is none.
@@ -51,7 +50,7 @@ func client(url string) aws.Config {
 	return aws.Config{
 		Region: "eu-west-1", BaseEndpoint: &url, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
-		HTTPClient:  &http.Client{Transport: httpbody.Transport{Base: http.DefaultTransport}},
+		HTTPClient:  httpbody.Client(),
 	}
 }
 

@@ -48,6 +48,9 @@ func TestNeeds(t *testing.T) {
 		{"s3", "GET", "/bucket/a.png?tagging", "", "", []need{{"s3:GET /bucket/a.png?tagging", ""}}},
 		{"s3", "GET", "/bucket/a.png?versionId=1", "", "", []need{{"s3:GET /bucket/a.png?versionId=1", ""}}},
 		{"s3", "PUT", "/bucket", "", "", []need{{"s3:PUT /bucket", ""}}},
+		{"ses", "POST", "/v2/email/outbound-emails", "", `{"FromEmailAddress":"Blog <noreply@ghost.localhost>","Content":{"Raw":{"Data":"eA=="}}}`, []need{{"ses:SendRawEmail", "arn:aws:ses:eu-west-1:000000000000:identity/ghost.localhost"}}},
+		{"ses", "POST", "/v2/email/outbound-emails", "", `{"FromEmailAddress":"a@b.c","Content":{"Simple":{}}}`, []need{{"ses:SendEmail", "arn:aws:ses:eu-west-1:000000000000:identity/b.c"}}},
+		{"ses", "GET", "/v2/email/identities", "", "", []need{{"ses:GET /v2/email/identities", ""}}},
 		{"eks", "GET", "/clusters/local", "", "", []need{{"eks:GET /clusters/local", ""}}},
 	} {
 		r := signed("AKIA", c.service, c.method, c.target, c.body)

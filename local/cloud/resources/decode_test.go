@@ -64,24 +64,9 @@ func TestTypesAreComplete(t *testing.T) {
 		if typ.Create == nil || typ.Delete == nil {
 			t.Errorf("%s: Create and Delete are required", name)
 		}
-		for _, p := range typ.Immutable {
-			if !contains(typ.Properties, p) {
-				t.Errorf("%s: immutable property %s is not listed", name, p)
-			}
-		}
 		if strings.HasPrefix(name, "AWS::") && len(typ.Properties) == 0 {
 			t.Errorf("%s lists no properties", name)
 		}
-	}
-}
-
-func TestGeneratedSecretNeedsRoomForEachClass(t *testing.T) {
-	if _, err := generateSecret(Properties{"PasswordLength": 3}); err == nil {
-		t.Error("3 characters cannot hold four classes")
-	}
-	got, err := generateSecret(Properties{"PasswordLength": "8", "ExcludePunctuation": "true", "ExcludeUppercase": true, "ExcludeLowercase": true})
-	if err != nil || strings.Trim(got, digits) != "" || len(got) != 8 {
-		t.Errorf("got %q (%v)", got, err)
 	}
 }
 

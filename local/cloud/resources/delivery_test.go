@@ -1,15 +1,9 @@
 package resources
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 )
@@ -38,7 +32,10 @@ func pipelineOf(role any, branch string) Properties {
 				"Name": "Deploy", "RunOrder": 1.0, "InputArtifacts": artifact,
 				"ActionTypeId":  map[string]any{"Category": "Build", "Owner": "AWS", "Provider": "CodeBuild", "Version": "1"},
 				"Configuration": map[string]any{"ProjectName": "test-deploy", "EnvironmentVariables": "[]"},
-			}}},
+			}}, "BeforeEntry": map[string]any{"Conditions": []any{map[string]any{"Result": "SKIP", "Rules": []any{map[string]any{
+				"Name": "Changed", "RuleTypeId": map[string]any{"Category": "Rule", "Owner": "AWS", "Provider": "VariableCheck", "Version": "1"},
+				"Configuration": map[string]any{"Variable": "#{Source.BranchName}", "Operator": "EQ", "Value": branch},
+			}}}}}},
 		},
 		"Triggers": []any{map[string]any{"ProviderType": "CodeStarSourceConnection", "GitConfiguration": map[string]any{
 			"SourceActionName": "Source",
@@ -69,6 +66,9 @@ func TestPipeline(t *testing.T) {
 	if source.Configuration["BranchName"] != "production" || source.Configuration["DetectChanges"] != "false" || aws.ToString(source.Namespace) != "Source" {
 		t.Errorf("source: %+v", source)
 	}
+	if entry := p.Stages[1].BeforeEntry; entry == nil || entry.Conditions[0].Result != "SKIP" || entry.Conditions[0].Rules[0].Configuration["Value"] != "production" {
+		t.Errorf("entry: %+v", entry)
+	}
 	push := p.Triggers[0].GitConfiguration.Push[0]
 	if push.Branches.Includes[0] != "production" || push.FilePaths.Includes[0] != "config/**" {
 		t.Errorf("trigger: %+v", push)
@@ -88,6 +88,7 @@ func TestProject(t *testing.T) {
 				"EnvironmentVariables": []any{map[string]any{"Name": "ENVIRONMENT", "Type": "PLAINTEXT", "Value": value}},
 			},
 			"TimeoutInMinutes": 60.0, "QueuedTimeoutInMinutes": 480.0,
+			"VpcConfig": map[string]any{"VpcId": "vpc-1", "Subnets": []any{"subnet-1"}, "SecurityGroupIds": []any{"sg-1"}},
 		}
 	}
 	s.service("BuildRole", "codebuild.amazonaws.com")
@@ -101,81 +102,7 @@ func TestProject(t *testing.T) {
 		t.Fatalf("projects: %+v (%v)", out, err)
 	}
 	p := out.Projects[0]
-	if aws.ToString(p.Source.Buildspec) != "buildspec.yml" || len(p.Environment.EnvironmentVariables) != 1 || aws.ToString(p.Environment.EnvironmentVariables[0].Value) != "local" {
+	if aws.ToString(p.Source.Buildspec) != "buildspec.yml" || p.VpcConfig == nil || aws.ToString(p.VpcConfig.VpcId) != "vpc-1" || len(p.VpcConfig.Subnets) != 1 || len(p.Environment.EnvironmentVariables) != 1 || aws.ToString(p.Environment.EnvironmentVariables[0].Value) != "local" {
 		t.Errorf("project: %+v", p)
-	}
-}
-
-func TestAlarmOfEvents(t *testing.T) {
-	s := newStack(t)
-	s.create("AWS::Logs::LogGroup", "Events", Properties{"LogGroupName": "/aws/events/test-delivery"})
-	s.create("AWS::Logs::ResourcePolicy", "Policy", Properties{"PolicyName": "test-events", "PolicyDocument": document("logs:PutLogEvents")})
-	filter := func(value string) Properties {
-		return Properties{"LogGroupName": "/aws/events/test-delivery", "FilterPattern": `{ $.detail.state = "FAILED" }`, "MetricTransformations": []any{map[string]any{
-			"MetricName": "Failed", "MetricNamespace": "test/delivery", "MetricValue": value, "Dimensions": []any{map[string]any{"Key": "Pipeline", "Value": "$.detail.pipeline"}},
-		}}}
-	}
-	name := s.create("AWS::Logs::MetricFilter", "Filter", filter("1"))
-	if err := s.update("AWS::Logs::MetricFilter", "Filter", filter("1"), filter("2")); err != nil {
-		t.Fatal(err)
-	}
-	filters, err := s.services.logs().DescribeMetricFilters(t.Context(), &cloudwatchlogs.DescribeMetricFiltersInput{FilterNamePrefix: &name})
-	if err != nil || len(filters.MetricFilters) != 1 || aws.ToString(filters.MetricFilters[0].MetricTransformations[0].MetricValue) != "2" ||
-		filters.MetricFilters[0].MetricTransformations[0].Dimensions["Pipeline"] != "$.detail.pipeline" {
-		t.Errorf("filters: %+v (%v)", filters, err)
-	}
-	of := func(period float64) Properties {
-		return Properties{
-			"AlarmName": "test-failed", "Namespace": "test/delivery", "MetricName": "Failed", "Statistic": "Maximum", "Period": period, "EvaluationPeriods": 1.0,
-			"Threshold": 1.0, "ComparisonOperator": "GreaterThanOrEqualToThreshold", "TreatMissingData": "ignore", "AlarmActions": []any{"arn:topic"}, "OKActions": []any{"arn:topic"},
-			"Dimensions": []any{map[string]any{"Name": "Pipeline", "Value": "test"}},
-		}
-	}
-	alarm := s.create("AWS::CloudWatch::Alarm", "Alarm", of(60))
-	if err := s.update("AWS::CloudWatch::Alarm", "Alarm", of(60), of(120)); err != nil {
-		t.Fatal(err)
-	}
-	out, err := s.services.alarms().DescribeAlarms(t.Context(), &cloudwatch.DescribeAlarmsInput{AlarmNames: []string{alarm}})
-	if err != nil || len(out.MetricAlarms) != 1 || aws.ToInt32(out.MetricAlarms[0].Period) != 120 || len(out.MetricAlarms[0].OKActions) != 1 {
-		t.Errorf("alarms: %+v (%v)", out, err)
-	}
-}
-
-// Every type and property of the local environment's templates is known: a template that the local CloudFormation refuses
-// is found here, and not minutes later.
-func TestTemplatesAreKnown(t *testing.T) {
-	names, err := filepath.Glob("../../../testdata/templates/local-*.json")
-	if err != nil || len(names) == 0 {
-		t.Fatalf("no templates: %v", err)
-	}
-	for _, name := range names {
-		var template struct {
-			Resources map[string]struct {
-				Type       string
-				Properties map[string]any
-			}
-		}
-		content, err := os.ReadFile(name)
-		if err == nil {
-			err = json.Unmarshal(content, &template)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		for id, r := range template.Resources {
-			kind, known := Lookup(r.Type)
-			if strings.HasPrefix(r.Type, "Custom::") { // applied to the cluster by another package
-				continue
-			}
-			if !known {
-				t.Errorf("%s: %s is a %s, which has no handler", filepath.Base(name), id, r.Type)
-				continue
-			}
-			for property := range r.Properties {
-				if kind.Properties != nil && !contains(kind.Properties, property) {
-					t.Errorf("%s: %s: the handler of %s does not know %s", filepath.Base(name), id, r.Type, property)
-				}
-			}
-		}
 	}
 }

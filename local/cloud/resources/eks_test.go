@@ -61,40 +61,12 @@ func TestCluster(t *testing.T) {
 	if err := s.update("AWS::EKS::Cluster", "Cluster", updated, tooFar); err == nil {
 		t.Error("two minor versions in one step were accepted")
 	}
-	s.clusterParts(name, role, a, b)
+	s.podIdentity(name, role)
 }
 
-func (s *stack) clusterParts(name, role, a, b string) {
+func (s *stack) podIdentity(name, role string) {
 	t := s.t
 	t.Helper()
-	nodes := Properties{"ClusterName": name, "NodeRole": role, "Subnets": []any{a, b}, "AmiType": "AL2023_ARM_64_STANDARD", "CapacityType": "ON_DEMAND",
-		"InstanceTypes": []any{"t4g.medium"}, "ScalingConfig": map[string]any{"MinSize": "2", "MaxSize": 4, "DesiredSize": 2}, "ForceUpdateEnabled": true,
-		"NodeRepairConfig": map[string]any{"Enabled": true}}
-	s.create("AWS::EKS::Nodegroup", "Nodes", nodes)
-	scaled := nodes.without("ScalingConfig")
-	scaled["ScalingConfig"] = map[string]any{"MinSize": 3, "MaxSize": 5, "DesiredSize": 3}
-	if err := s.update("AWS::EKS::Nodegroup", "Nodes", nodes, scaled); err != nil {
-		t.Error(err)
-	}
-	addon := Properties{"ClusterName": name, "AddonName": "vpc-cni", "ConfigurationValues": `{"enableNetworkPolicy":"true"}`, "ResolveConflicts": "OVERWRITE"}
-	s.create("AWS::EKS::Addon", "Cni", addon)
-	if err := s.update("AWS::EKS::Addon", "Cni", addon, addon.without("ConfigurationValues")); err != nil {
-		t.Error(err)
-	}
-	policy := func(arn string) any {
-		return map[string]any{"PolicyArn": arn, "AccessScope": map[string]any{"Type": "cluster"}}
-	}
-	entry := Properties{"ClusterName": name, "PrincipalArn": role, "AccessPolicies": []any{policy("arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy")}}
-	s.create("AWS::EKS::AccessEntry", "Entry", entry)
-	view := entry.without("AccessPolicies")
-	view["AccessPolicies"] = []any{policy("arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy")}
-	if err := s.update("AWS::EKS::AccessEntry", "Entry", entry, view); err != nil {
-		t.Error(err)
-	}
-	policies, err := s.services.eks().ListAssociatedAccessPolicies(t.Context(), &eks.ListAssociatedAccessPoliciesInput{ClusterName: &name, PrincipalArn: &role})
-	if err != nil || len(policies.AssociatedAccessPolicies) != 1 {
-		t.Errorf("access policies after the update: %+v (%v)", policies, err)
-	}
 	identity := Properties{"ClusterName": name, "Namespace": "ghost", "ServiceAccount": "ghost", "RoleArn": role}
 	s.create("AWS::EKS::PodIdentityAssociation", "Identity", identity)
 	moved := identity.without("RoleArn")

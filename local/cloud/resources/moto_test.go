@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
-	"k8s-plus-aws-gitops/internal/freeport"
-	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/cloud/moto/mototest"
+	"k8s-plus-aws-gitops/local/internal/freeport"
+	"k8s-plus-aws-gitops/local/internal/httpbody"
 )
 
 // One moto serves all tests of the package; TestMain ends it.
@@ -62,7 +62,7 @@ func services(t *testing.T) *Services {
 		AWS: aws.Config{
 			Region: "eu-west-1", BaseEndpoint: aws.String(runningMoto.URL),
 			Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
-			HTTPClient:  &http.Client{Transport: httpbody.Transport{Base: http.DefaultTransport}},
+			HTTPClient:  httpbody.Client(),
 		},
 		Account: "000000000000", Region: "eu-west-1",
 		ClusterEndpoint: "https://127.0.0.1:6443", ClusterCA: "Y2E=",
@@ -122,20 +122,11 @@ func (s *stack) find(kind string, p Properties) *Type {
 		s.t.Fatalf("%s is not registered", kind)
 	}
 	for k := range p {
-		if typ.Properties != nil && !contains(typ.Properties, k) {
+		if typ.Properties != nil && !slices.Contains(typ.Properties, k) {
 			s.t.Fatalf("%s does not list %s", kind, k)
 		}
 	}
 	return typ
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 // create makes a resource, deletes it when the test ends, and returns its Ref.
@@ -148,6 +139,11 @@ func (s *stack) create(kind, id string, p Properties) string {
 	}
 	if result.ID == "" {
 		s.t.Fatalf("create %s: no physical ID", kind)
+	}
+	again := s.request(kind, id)
+	again.Resumed = true
+	if second, err := typ.Create(s.t.Context(), again, p); err != nil || second.ID != result.ID {
+		s.t.Errorf("create %s again, after a cut: %s (%v), must be %s", kind, second.ID, err, result.ID)
 	}
 	s.results[id] = result
 	s.t.Cleanup(func() {

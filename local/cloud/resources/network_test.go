@@ -35,7 +35,6 @@ func TestNetwork(t *testing.T) {
 	s.create("AWS::EC2::VPCEndpoint", "S3", Properties{
 		"VpcId": vpc, "ServiceName": "com.amazonaws.eu-west-1.s3", "VpcEndpointType": "Gateway", "RouteTableIds": []any{table}, "Tags": tags("Name", "s3"),
 	})
-	s.create("Custom::VpcRestrictDefaultSG", "Restrict", Properties{"DefaultSecurityGroupId": s.att("Vpc", "DefaultSecurityGroup"), "Account": "000000000000"})
 
 	out, err := s.services.ec2().DescribeSubnets(t.Context(), &ec2.DescribeSubnetsInput{Filters: []ec2types.Filter{
 		{Name: aws.String("tag:kubernetes.io/role/elb"), Values: []string{"1"}}, {Name: aws.String("vpc-id"), Values: []string{vpc}},
@@ -113,33 +112,6 @@ func TestSecurityGroupRulesChangeInPlace(t *testing.T) {
 	egress := out.SecurityGroups[0].IpPermissionsEgress
 	if len(egress) != 1 || aws.ToString(egress[0].IpProtocol) != "icmp" {
 		t.Errorf("egress after the update: %+v", egress)
-	}
-}
-
-func TestFlowLogAndLaunchTemplate(t *testing.T) {
-	s := newStack(t)
-	vpc := s.vpc()
-	role := s.role("Role")
-	group := s.create("AWS::Logs::LogGroup", "Logs", Properties{"RetentionInDays": 30, "Tags": tags("a", "b")})
-	s.create("AWS::EC2::FlowLog", "FlowLog", Properties{
-		"ResourceId": vpc, "ResourceType": "VPC", "TrafficType": "REJECT", "LogDestinationType": "cloud-watch-logs",
-		"LogGroupName": group, "DeliverLogsPermissionArn": s.att("Role", "Arn"), "Tags": tags("Name", "f"),
-	})
-	_ = role
-	old := Properties{"LaunchTemplateData": map[string]any{
-		"MetadataOptions":     map[string]any{"HttpPutResponseHopLimit": 1, "HttpTokens": "required"},
-		"BlockDeviceMappings": []any{map[string]any{"DeviceName": "/dev/xvda", "Ebs": map[string]any{"Encrypted": true, "VolumeSize": 30, "VolumeType": "gp3"}}},
-		"TagSpecifications":   []any{map[string]any{"ResourceType": "instance", "Tags": tags("a", "b")}},
-	}, "TagSpecifications": []any{map[string]any{"ResourceType": "launch-template", "Tags": tags("a", "b")}}}
-	s.create("AWS::EC2::LaunchTemplate", "Template", old)
-	if got := s.att("Template", "LatestVersionNumber"); got != "1" {
-		t.Errorf("LatestVersionNumber is %s", got)
-	}
-	if err := s.update("AWS::EC2::LaunchTemplate", "Template", old, old); err != nil {
-		t.Fatal(err)
-	}
-	if got := s.att("Template", "LatestVersionNumber"); got != "2" {
-		t.Errorf("LatestVersionNumber after an update is %s", got)
 	}
 }
 

@@ -15,9 +15,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/go-sql-driver/mysql"
 
-	"k8s-plus-aws-gitops/internal/freeport"
 	"k8s-plus-aws-gitops/local/ca"
 	"k8s-plus-aws-gitops/local/database"
+	"k8s-plus-aws-gitops/local/internal/freeport"
 )
 
 // realDatabase starts a MariaDB of the test's own and skips the test when none
@@ -102,6 +102,28 @@ func (s *stack) databaseNetwork() {
 	updated["Parameters"] = map[string]any{"require_secure_transport": "1"}
 	if err := s.update("AWS::RDS::DBParameterGroup", "Parameters", old, updated); err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+// Tags first, then the subnets, then tags again: moto forgets a group that it modifies.
+func TestSubnetGroupIsUpdated(t *testing.T) {
+	s := newStack(t)
+	s.databaseNetwork()
+	a, b := s.results["A"].ID, s.results["B"].ID
+	group := func(description, tag string) Properties {
+		return Properties{"DBSubnetGroupDescription": description, "SubnetIds": []any{a, b}, "Tags": tags("a", tag)}
+	}
+	old := group("d", "b")
+	for _, updated := range []Properties{group("d", "c"), group("e", "c"), group("f", "d"), group("f", "e")} {
+		if err := s.update("AWS::RDS::DBSubnetGroup", "Subnets", old, updated); err != nil {
+			t.Fatal(err)
+		}
+		id := s.results["Subnets"].ID
+		out, err := s.services.rds().DescribeDBSubnetGroups(t.Context(), &rds.DescribeDBSubnetGroupsInput{DBSubnetGroupName: &id})
+		if err != nil || len(out.DBSubnetGroups) != 1 || *out.DBSubnetGroups[0].DBSubnetGroupDescription != updated.String("DBSubnetGroupDescription") {
+			t.Fatalf("after %v: %+v, %v", updated, out, err)
+		}
+		old = updated
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"k8s-plus-aws-gitops/local/internal/httpbody"
 )
 
 const registry = "000000000000.dkr.ecr.eu-west-1.amazonaws.com"
@@ -74,7 +76,7 @@ func newCommand(t *testing.T) (*fake, func(in string, args ...string) (string, e
 	if err := os.WriteFile(filepath.Join(dir, "ctx", "Dockerfile"), []byte("FROM scratch\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	config := aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String(s.URL), RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
+	config := aws.Config{HTTPClient: httpbody.Client(), Region: "eu-west-1", BaseEndpoint: aws.String(s.URL), RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
 	return f, func(in string, args ...string) (string, error) {
 		var out bytes.Buffer
 		err := Command{AWS: config, Dir: dir, Config: filepath.Join(dir, "config"), In: strings.NewReader(in), Out: &out}.Run(t.Context(), args)

@@ -19,15 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"k8s-plus-aws-gitops/internal/services/assets"
-	"k8s-plus-aws-gitops/local/cloud/moto/mototest"
+	"k8s-plus-aws-gitops/internal/services/assets/s3test"
 )
-
-// client reaches an S3 of its own.
-func client(t *testing.T) *s3.Client {
-	t.Helper()
-	url := mototest.New(t).URL
-	return s3.New(s3.Options{BaseEndpoint: &url, Region: "eu-west-1", UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")})
-}
 
 // release makes a release of files on disk; its digest is not that of its content, which the store does not look at.
 func release(t *testing.T, service, digest string, names ...string) assets.Release {
@@ -48,17 +41,13 @@ func release(t *testing.T, service, digest string, names ...string) assets.Relea
 }
 
 func TestStore(t *testing.T) {
-	s := Store{Client: client(t), Bucket: "dev-services-assets", Account: "000000000000", Root: "services/"}
+	_, client := s3test.New(t, "dev-services-assets")
+	s := Store{Client: client, Bucket: "dev-services-assets", Account: "000000000000", Root: "services/"}
 	first := release(t, "npm", "a", "index.html", "css/a b.css")
-	if _, err := s.Upload(t.Context(), first); err == nil || !strings.Contains(err.Error(), "deploy <environment>-delivery") {
+	other := s
+	other.Bucket = "not-there"
+	if _, err := other.Upload(t.Context(), first); err == nil || !strings.Contains(err.Error(), "deploy <environment>-delivery") {
 		t.Errorf("without a bucket: %v", err)
-	}
-	where := &types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"}
-	if _, err := s.Client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &s.Bucket, CreateBucketConfiguration: where}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Client.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{Bucket: &s.Bucket, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}}); err != nil {
-		t.Fatal(err)
 	}
 	uploads(t, s, first, 2)
 	uploads(t, s, first, 0)
@@ -105,7 +94,7 @@ func uploads(t *testing.T, s Store, r assets.Release, want int) {
 	}
 }
 
-// S3 is told the hash, so that it refuses a file that changed after it was read (moto does not), and whose bucket it is.
+// S3 is told the hash, so that it refuses a file that changed after it was read, and whose bucket it is.
 func TestPut(t *testing.T) {
 	r := release(t, "npm", "a", "x")
 	var checksum, owner string

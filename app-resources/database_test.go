@@ -1,0 +1,28 @@
+package appresources
+
+import (
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+
+	"k8s-plus-aws-gitops/internal/cdktest"
+)
+
+// All names of a database are its app's and environment's; only pods reach it, and only over TLS.
+func TestMySQL(t *testing.T) {
+	env := cdktest.Environment(t)
+	stack := cdktest.Stack(t, env)
+	NewMySQL(stack, "MySQL", &MySQLProps{Env: env, Network: network(stack), App: "shop", Size: env.Ghost.Database})
+	template := cdktest.Synthesize(t, stack)
+	template.Has("AWS::RDS::DBInstance", map[string]any{
+		"DBInstanceIdentifier": "dev-shop", "DBName": "shop", "PubliclyAccessible": false, "StorageEncrypted": true,
+		"DBInstanceClass": env.Ghost.Database.InstanceClass, "BackupRetentionPeriod": env.Ghost.Database.BackupDays,
+	})
+	template.Has("AWS::SecretsManager::Secret", map[string]any{"Name": "/dev/shop/database"})
+	template.Has("AWS::RDS::DBParameterGroup", map[string]any{"Parameters": assertions.Match_ObjectLike(&map[string]any{"require_secure_transport": "1"})})
+	for _, log := range exportedLogs {
+		template.Has("AWS::Logs::LogGroup", map[string]any{"LogGroupName": "/aws/rds/instance/dev-shop/" + log, "RetentionInDays": env.Ghost.Database.LogDays})
+	}
+	template.Count("AWS::EC2::SecurityGroupIngress", 1)
+	template.Has("AWS::EC2::SecurityGroupIngress", map[string]any{"SourceSecurityGroupId": "sg-1", "FromPort": mysqlPort, "ToPort": mysqlPort})
+}

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/awsdata"
+)
+
+// assume is the right to become one of the bootstrap's roles.
+func assume(kind string) string { return "sts:AssumeRole cdk-*-" + kind + "-role-*" }
+
+var useConnection = []string{"codeconnections:UseConnection", "codestar-connections:UseConnection"}
+
+// command is a command that talks to AWS, and what for.
+type command struct {
+	pattern *regexp.Regexp
+	reason  string
+	rights  []string
+}
+
+// commands are what the commands of the buildspecs ask of AWS. A command of the AWS CLI speaks for itself and is not here.
+var commands = []command{
+	{regexp.MustCompile(``), "CodeBuild writes the log and unpacks the pipeline's source, for every build",
+		[]string{"logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:GetObjectVersion", "kms:Decrypt"}},
+	{regexp.MustCompile(`git-credential-helper: yes`), "a clone through the connection", useConnection},
+	{regexp.MustCompile(`\bcdk deploy\b`), "it publishes files, deploys by CloudFormation, and reads what is deployed",
+		[]string{assume("deploy"), assume("file-publishing"), assume("lookup")}},
+	{regexp.MustCompile(`\bartifacts: files:`), "CodeBuild keeps them in the pipelines' bucket", []string{"kms:GenerateDataKey", "s3:PutObject"}},
+	{regexp.MustCompile(`\bbin/gitops plan\b`), "it reads deployed templates", []string{"cloudformation:DescribeStacks", "cloudformation:GetTemplate"}},
+	{regexp.MustCompile(`\bbin/gitops" release\b`), "it reads the token for the push", []string{"secretsmanager:GetSecretValue"}},
+	{regexp.MustCompile(`\bbin/gitops status\b.*--only kubernetes`), "it finds the cluster; what it may ask there is an access entry", []string{"eks:DescribeCluster"}},
+	{regexp.MustCompile(`\bdocker login\b`), "the password comes from a command of the AWS CLI", nil},
+	{regexp.MustCompile(`\bdocker buildx build\b.*--push`), "https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html",
+		[]string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"}},
+	{regexp.MustCompile(`\bbin/gitops review\b.*--comment`), "it reads the token; synthesis and comparison are of two commits and ask AWS nothing",
+		[]string{"secretsmanager:GetSecretValue"}},
+	{regexp.MustCompile(`\bbin/gitops service publish\b`), "it reads the token and keeps the services' static files",
+		[]string{"secretsmanager:GetSecretValue", "s3:DeleteObject", "s3:ListBucket", "s3:PutObject"}},
+}
+
+var (
+	comment = regexp.MustCompile(`(?m)^\s*#.*$`)
+	script  = regexp.MustCompile(`[\w/.-]+\.(?:sh|js)\b`)
+	awsCall = regexp.MustCompile(`\baws ([a-z0-9-]+) ([a-z][a-z0-9-]+)`)
+	// In JavaScript a function aws(operation, …) runs the AWS CLI for one service.
+	service  = regexp.MustCompile(`spawnSync\("aws", \["([a-z0-9-]+)"`)
+	scripted = regexp.MustCompile(`\baws\("([a-z][a-z0-9-]+)"`)
+	talking  = regexp.MustCompile(`(?:^|[\s;|&(])((?:node_modules/\.bin/)?cdk [a-z]+|docker [a-z]+|bin/gitops [a-z]+)(?:\s|$)`)
+	roleKind = regexp.MustCompile(`:role/cdk-[^-]+-([a-z-]+)-role-`)
+)
+
+// needsOf returns what the commands of a buildspec, and of the scripts that it runs, ask of AWS.
+func needsOf(t *testing.T, buildspec string) []string {
+	t.Helper()
+	var text string
+	read := func(name string) {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += " " + strings.Join(strings.Fields(strings.ReplaceAll(comment.ReplaceAllString(string(content), ""), "\\\n", " ")), " ")
+	}
+	read(buildspec)
+	for _, name := range script.FindAllString(text, -1) {
+		read(name)
+	}
+	var needs []string
+	for _, c := range commands {
+		if c.pattern.MatchString(text) {
+			needs = append(needs, c.rights...)
+		}
+	}
+	for _, call := range awsCall.FindAllStringSubmatch(text, -1) {
+		name := strings.ReplaceAll(call[2], "-", "")
+		if name == "getloginpassword" {
+			name = "getauthorizationtoken"
+		}
+		needs = append(needs, canonical(t, buildspec, call[1]+":"+name))
+	}
+	if of := service.FindStringSubmatch(text); of != nil {
+		for _, call := range scripted.FindAllStringSubmatch(text, -1) {
+			needs = append(needs, canonical(t, buildspec, of[1]+":"+strings.ReplaceAll(call[1], "-", "")))
+		}
+	}
+	for _, word := range talking.FindAllStringSubmatch(text, -1) {
+		if !slices.ContainsFunc(commands[1:], func(c command) bool {
+			return strings.Contains(c.pattern.String(), strings.TrimPrefix(word[1], "node_modules/.bin/"))
+		}) {
+			t.Errorf("%s runs %q: say in commands, build_rights_test.go, what it asks of AWS", buildspec, word[1])
+		}
+	}
+	slices.Sort(needs)
+	return slices.Compact(needs)
+}
+
+// canonical writes an action as IAM does.
+func canonical(t *testing.T, where, action string) string {
+	t.Helper()
+	for name := range awsdata.Load().Actions {
+		if strings.EqualFold(name, action) {
+			return name
+		}
+	}
+	t.Errorf("%s calls %s: no policy of the templates allows it", where, action)
+	return action
+}
+
+// inTheVPC is what CodeBuild does to put a build into a VPC.
+// https://docs.aws.amazon.com/codebuild/latest/userguide/auth-and-access-control-iam-identity-based-access-control.html
+var inTheVPC = []string{"ec2:CreateNetworkInterface", "ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface", "ec2:DescribeDhcpOptions",
+	"ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"}
+
+// inVPC are these rights with their resources, the private subnets of an environment.
+func inVPC(env config.Environment) []string {
+	const made = "ec2:CreateNetworkInterface arn:aws:ec2:$:"
+	all := []string{
+		"ec2:DescribeDhcpOptions *", "ec2:DescribeNetworkInterfaces *", "ec2:DescribeSecurityGroups *", "ec2:DescribeSubnets *", "ec2:DescribeVpcs *",
+		made + "network-interface/*", made + "security-group/*", "ec2:DeleteNetworkInterface arn:aws:ec2:$:network-interface/*",
+		"ec2:CreateNetworkInterfacePermission arn:aws:ec2:$:network-interface/* if of codebuild.amazonaws.com in " + fmt.Sprint(len(env.Zones())) + " subnets",
+	}
+	for range env.Zones() {
+		all = append(all, made+"subnet/PRIVATE")
+	}
+	return all
+}
+
+// cloned lists the projects whose source is a clone, which CodeBuild makes through the connection.
+// https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodestarConnectionSource.html
+func cloned(stack template) []string {
+	var projects []string
+	for _, pipeline := range stack.ofType("AWS::CodePipeline::Pipeline") {
+		stages := asList(pipeline.Properties["Stages"])
+		if get(stages[0], "Actions", 0, "Configuration", "OutputArtifactFormat") != "CODEBUILD_CLONE_REF" {
+			continue
+		}
+		source := get(stages[0], "Actions", 0, "OutputArtifacts", 0, "Name")
+		for _, stage := range stages[1:] {
+			for _, action := range asList(get(stage, "Actions")) {
+				if project, ok := get(action, "Configuration", "ProjectName", "Ref").(string); ok && get(action, "InputArtifacts", 0, "Name") == source {
+					projects = append(projects, project)
+				}
+			}
+		}
+	}
+	return projects
+}
+
+// rightsWithout are the rights in statements without their resources, apart from roles that may be assumed.
+func rightsWithout(t *testing.T, statements []placed) []string {
+	t.Helper()
+	var all []string
+	for _, s := range statements {
+		for _, action := range s.Action {
+			if action != "sts:AssumeRole" {
+				all = append(all, action)
+				continue
+			}
+			for _, role := range s.Resource {
+				kind := roleKind.FindStringSubmatch(role)
+				if kind == nil {
+					t.Errorf("%s may assume %s, which is no role of the bootstrap", s.where, role)
+					continue
+				}
+				all = append(all, assume(kind[1]))
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// The role of a build may do what the commands of its buildspec ask for: nothing is missing, nothing is never used, and
+// above all no role is assumable that no command assumes.
+func TestBuildRights(t *testing.T) {
+	for _, env := range environments(t, sample(t), "") {
+		stack := sampleApp(t)[env.StackName("delivery")]
+		statements := statementsIn(t, env.StackName("delivery"), stack)
+		for id, project := range stack.ofType("AWS::CodeBuild::Project") {
+			buildspec, _ := get(project.Properties, "Source", "BuildSpec").(string)
+			role := fmt.Sprint(get(project.Properties, "ServiceRole", "Fn::GetAtt", 0))
+			needs := needsOf(t, buildspec)
+			if slices.Contains(cloned(stack), id) {
+				needs = append(needs, useConnection...)
+			}
+			if project.Properties["VpcConfig"] != nil {
+				needs = append(needs, inTheVPC...)
+			}
+			slices.Sort(needs)
+			if diff := cmp.Diff(slices.Compact(needs), rightsWithout(t, statements[role])); diff != "" {
+				t.Errorf("%s %s: role %s, %s: rights (-needed by %s +granted, infrastructure/delivery):\n%s", env.Name, id, role, project.Properties["Name"], buildspec, diff)
+			}
+		}
+	}
+}
+
+// providers are what the actions of a pipeline ask of its role.
+var providers = map[string][]string{
+	"CodeStarSourceConnection": useConnection,
+	"CodeBuild":                {"codebuild:BatchGetBuilds", "codebuild:StartBuild", "codebuild:StopBuild"},
+	"Manual":                   {"sns:Publish"},
+}
+
+// store is what every pipeline does with its artifacts.
+// https://docs.aws.amazon.com/codepipeline/latest/userguide/how-to-custom-role.html
+var store = []string{"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:PutObjectAcl", "s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning",
+	"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"}
+
+// The role of a pipeline may do what its actions ask for.
+func TestPipelineRights(t *testing.T) {
+	for _, env := range environments(t, sample(t), "") {
+		stack := sampleApp(t)[env.StackName("delivery")]
+		statements := statementsIn(t, env.StackName("delivery"), stack)
+		for id, pipeline := range stack.ofType("AWS::CodePipeline::Pipeline") {
+			needs := slices.Clone(store)
+			for _, stage := range asList(pipeline.Properties["Stages"]) {
+				for _, action := range asList(get(stage, "Actions")) {
+					provider, _ := get(action, "ActionTypeId", "Provider").(string)
+					rights, known := providers[provider]
+					if !known {
+						t.Errorf("%s %s: provider %q: say in providers, build_rights_test.go, what it asks of AWS", env.Name, id, provider)
+					}
+					needs = append(needs, rights...)
+				}
+			}
+			slices.Sort(needs)
+			role := fmt.Sprint(get(pipeline.Properties, "RoleArn", "Fn::GetAtt", 0))
+			if diff := cmp.Diff(slices.Compact(needs), rightsWithout(t, statements[role])); diff != "" {
+				t.Errorf("%s %s: role %s: rights (-needed by its actions +granted, infrastructure/delivery):\n%s", env.Name, id, role, diff)
+			}
+		}
+	}
+}
+
+// The CDK publishes files for these stacks and no images, so that no build may become image-publishing.
+func TestNoImagesToPublish(t *testing.T) {
+	for stack, parsed := range sampleApp(t) {
+		if strings.Contains(string(parsed.raw), ".dkr.ecr.") && strings.Contains(string(parsed.raw), "container-assets") {
+			t.Errorf("%s uses an image that the CDK builds: let the deploying build assume the role image-publishing, infrastructure/delivery", stack)
+		}
+	}
+}

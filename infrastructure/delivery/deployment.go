@@ -1,0 +1,164 @@
+package delivery
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/construct"
+	"k8s-plus-aws-gitops/internal/policy"
+)
+
+// planNamespace is the namespace of what the plan found: RELEASE, FIRST, and each stage of stacks by its name in capitals.
+const planNamespace = "Plan"
+
+// planned is a variable of the plan.
+func planned(name string) string { return "#{" + planNamespace + "." + name + "}" }
+
+// commit is the commit of the execution.
+const commit = "#{" + SourceNamespace + ".CommitId}"
+
+// deployStage is a stage of the deployment with the stacks that it deploys, by their names after the environment.
+type deployStage struct {
+	name   string
+	stacks []string
+}
+
+// deployStages are in the order in which the stacks need each other; a test compares it with the dependencies in the
+// assembly. The pipelines are last, so that a change of theirs, which ends the execution that makes it, finds everything
+// else done.
+func deployStages(applications []string) []deployStage {
+	return []deployStage{
+		{"Network", []string{"network"}},
+		{"Applications", applications},
+		{"Cluster", []string{"cluster"}},
+		{"Delivery", []string{"delivery"}},
+	}
+}
+
+// stacks are the stacks of stages as the buildspecs take them.
+func stacks(stages ...deployStage) map[string]string {
+	var names []string
+	for _, s := range stages {
+		names = append(names, s.stacks...)
+	}
+	return map[string]string{"STACKS": strings.Join(names, " ")}
+}
+
+// DeploymentProps is what the deployment of an environment needs from outside.
+type DeploymentProps struct {
+	Env           config.Environment
+	Store         *Store
+	Notifications *Notifications
+	// Applications are the names of the applications' stacks, without the environment.
+	Applications []string
+	// VPC of the cluster; it is used with delivery.gate.
+	VPC awsec2.IVpc
+}
+
+// Deployment is the pipeline <environment>-deploy with its projects.
+type Deployment struct {
+	constructs.Construct
+	construct.Part
+	Pipeline *Pipeline
+}
+
+// NewDeployment makes the pipeline that brings a commit into the environment, both halves: Source, Plan, Test, Approve where
+// delivery.approval asks for it, the stages of the stacks, and with delivery.gate Release and Verify. Plan compares with what
+// is deployed, so that a stage without a difference is skipped. It is the only pipeline that deploys: two that run at once
+// would deploy a stack before what the same commit adds for it in another. docs/design/20261129.one-gate.md
+func NewDeployment(scope constructs.Construct, id string, props *DeploymentProps) *Deployment {
+	d, env := &Deployment{}, props.Env
+	construct.Init(d, scope, id)
+	ordered := deployStages(props.Applications)
+	test := NewProject(d, "Test", &ProjectProps{
+		Env: env, Store: props.Store, Name: "test", Description: "Checks and tests before a deployment", Buildspec: testBuildspec,
+		Size: awscodebuild.ComputeType_MEDIUM, Minutes: 60, Variables: map[string]string{"TEST_TARGETS": env.Delivery.Test},
+		Rights: []policy.Statement{cloneRight(env)},
+	})
+	deploy := NewProject(d, "Deploy", &ProjectProps{
+		Env: env, Store: props.Store, Name: "deploy", Description: "cdk deploy", Buildspec: deployBuildspec, Minutes: 120,
+		// What the roles may do is the bootstrap's matter: docs/guides/bootstrap.md. The fourth, image-publishing, is for
+		// images that the CDK builds; the stacks have none.
+		Rights: []policy.Statement{cloneRight(env), assumeRight(d, env, "DeployByTheBootstrapsRoles", "deploy", "file-publishing", "lookup")},
+	})
+	releases := map[string]string{planned("RELEASE"): "yes"}
+	stages := []Stage{planStage(d, props, ordered), {Name: "Test", If: releases, Actions: []Action{{Name: "Test", Project: test}}}}
+	if env.Delivery.Approval {
+		stages = append(stages, Stage{Name: "Approve", If: releases, Actions: []Action{{Name: "Approve", Approval: &Approval{
+			Text: "Commit " + commit + ". The link leads to what it changes, in AWS and in Kubernetes.", Link: planned("PLAN_URL"),
+		}}}})
+	}
+	var release []Action
+	if env.Gated() {
+		release = releaseActions(d, props)
+		stages = append(stages, Stage{Name: "KubernetesFirst", If: map[string]string{planned("RELEASE"): "yes", planned("FIRST"): "kubernetes"}, Actions: release})
+	}
+	for _, s := range ordered {
+		stages = append(stages, Stage{
+			Name: s.name, If: map[string]string{planned(strings.ToUpper(s.name)): "deploy"},
+			Actions: []Action{{Name: "Deploy", Project: deploy, Variables: stacks(s)}},
+		})
+	}
+	for _, a := range release {
+		a.Order = 1
+		stages = append(stages, Stage{Name: a.Name, If: map[string]string{planned("RELEASE"): "yes", planned("FIRST"): "aws"}, Actions: []Action{a}})
+	}
+	d.Pipeline = NewPipeline(d, "Pipeline", &PipelineProps{
+		Env: env, Store: props.Store, Notifications: props.Notifications, Name: deployPipeline, Clone: true,
+		Trigger: Trigger{Paths: deployPaths(env)}, Stages: stages, Restart: true,
+	})
+	return d
+}
+
+// deployPaths are the files whose change starts a deployment: those of the AWS half, and with the gate what Flux applies.
+func deployPaths(env config.Environment) []string {
+	paths := env.Repository.Paths.Deploy
+	if env.Gated() && !slices.Contains(paths, config.ManifestPaths) {
+		paths = append(slices.Clone(paths), config.ManifestPaths)
+	}
+	return paths
+}
+
+// planStage compares the commit with what is deployed. Its build reads the templates of the environment's stacks.
+func planStage(d *Deployment, props *DeploymentProps, ordered []deployStage) Stage {
+	env := props.Env
+	var names []string
+	for _, s := range ordered {
+		names = append(names, s.name+"="+strings.Join(s.stacks, ","))
+	}
+	plan := NewProject(d, "Plan", &ProjectProps{
+		Env: env, Store: props.Store, Name: "plan", Description: "Compares a commit with what is deployed", Buildspec: planBuildspec,
+		Size: awscodebuild.ComputeType_MEDIUM, Minutes: 30, Variables: map[string]string{"STAGES": strings.Join(names, " ")},
+		Rights: []policy.Statement{
+			cloneRight(env),
+			policy.Allow("ReadTheDeployedTemplates", policy.List{env.ARN("cloudformation", "stack/"+env.Name+"-*/*")}, "cloudformation:DescribeStacks", "cloudformation:GetTemplate"),
+			policy.Allow("LeaveTheToolForOthers", policy.List{*props.Store.Artifacts.BucketArn() + "/*"}, "s3:PutObject"),
+			policy.Allow("EncryptIt", policy.List{*props.Store.Key.KeyArn()}, "kms:GenerateDataKey"),
+		},
+	})
+	return Stage{Name: "Plan", Actions: []Action{{Name: "Plan", Project: plan, Namespace: planNamespace, Output: planNamespace}}}
+}
+
+// assumeRight lets a build assume roles of `cdk bootstrap`, by their kinds.
+func assumeRight(scope constructs.Construct, env config.Environment, sid string, kinds ...string) policy.Statement {
+	var roles policy.List
+	for _, kind := range kinds {
+		roles = append(roles, env.ARN("iam", "role/cdk-"+qualifier(scope)+"-"+kind+"-role-"+env.Account+"-"+env.Region))
+	}
+	return policy.Allow(sid, roles, "sts:AssumeRole")
+}
+
+// qualifier is the one that `cdk bootstrap` gave to its roles.
+func qualifier(scope constructs.Construct) string {
+	if own, ok := scope.Node().TryGetContext(jsii.String("@aws-cdk/core:bootstrapQualifier")).(string); ok {
+		return own
+	}
+	return *awscdk.DefaultStackSynthesizer_DEFAULT_QUALIFIER()
+}

@@ -1,0 +1,149 @@
+package delivery
+
+import (
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/google/go-cmp/cmp"
+
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/buildspec"
+	"k8s-plus-aws-gitops/internal/cdktest"
+)
+
+// The deployment plans and tests, deploys the stacks in their order, each stage where the plan found a difference, waits for an
+// approval where that is asked for, and with the gate releases and verifies, before the stacks or after.
+func TestDeployment(t *testing.T) {
+	for name, c := range map[string]struct{ approval, gate bool }{"all": {true, true}, "no approval": {false, true}, "no gate": {true, false}} {
+		t.Run(name, func(t *testing.T) {
+			env := cdktest.Environment(t)
+			env.Delivery.Approval, env.Delivery.Gate = c.approval, c.gate
+			s := newShared(t, env)
+			NewDeployment(s.stack, "Deployment", &DeploymentProps{Env: env, Store: s.store, Notifications: s.told, Applications: []string{"ghost", "shop"}, VPC: vpc(s.stack)})
+			releases := rule("#{Plan.RELEASE}", "yes")
+			release := object(map[string]any{"Name": "Release", "RunOrder": 1, "InputArtifacts": artifacts("Source", "Plan"), "Configuration": object(map[string]any{"PrimarySource": "Source"})})
+			verify := map[string]any{"Name": "Verify", "InputArtifacts": artifacts("Plan")}
+			second := map[string]any{"RunOrder": 2}
+			maps.Copy(second, verify)
+			stages := []any{
+				object(map[string]any{"Name": "Source", "Actions": []any{object(map[string]any{"Configuration": object(map[string]any{"OutputArtifactFormat": "CODEBUILD_CLONE_REF"})})}}),
+				object(map[string]any{"Name": "Plan", "BeforeEntry": assertions.Match_Absent(), "Actions": []any{object(map[string]any{"Namespace": "Plan", "OutputArtifacts": artifacts("Plan")})}}),
+				stage("Test", []any{releases}, object(map[string]any{"Name": "Test"})),
+			}
+			if c.approval {
+				stages = append(stages, stage("Approve", []any{releases}, object(map[string]any{"Configuration": object(map[string]any{"ExternalEntityLink": "#{Plan.PLAN_URL}"})})))
+			}
+			if c.gate {
+				stages = append(stages, stage("KubernetesFirst", []any{rule("#{Plan.FIRST}", "kubernetes"), releases}, release, object(second)))
+			}
+			for _, s := range [][2]string{{"Network", "network"}, {"Applications", "ghost shop"}, {"Cluster", "cluster"}, {"Delivery", "delivery"}} {
+				stages = append(stages, stage(s[0], []any{rule("#{Plan."+strings.ToUpper(s[0])+"}", "deploy")}, deploys(s[1])))
+			}
+			if c.gate {
+				last := []any{rule("#{Plan.FIRST}", "aws"), releases}
+				stages = append(stages, stage("Release", last, release), stage("Verify", last, object(verify)))
+			}
+			template := cdktest.Synthesize(t, s.stack)
+			template.Has("AWS::CodePipeline::Pipeline", map[string]any{"Name": "dev-deploy", "RestartExecutionOnUpdate": true, "Stages": stages})
+			template.Count("AWS::CodeBuild::Project", map[bool]int{false: 3, true: 5}[c.gate])
+			template.Count("AWS::EKS::AccessEntry", map[bool]int{false: 0, true: 1}[c.gate])
+		})
+	}
+}
+
+// stage is a stage with rules that skip it, and its actions.
+func stage(name string, rules []any, actions ...any) any {
+	return object(map[string]any{"Name": name, "Actions": actions, "BeforeEntry": map[string]any{"Conditions": []any{
+		map[string]any{"Result": "SKIP", "Rules": rules},
+	}}})
+}
+
+// rule is a rule that wants a value of a variable.
+func rule(variable, value string) any {
+	return object(map[string]any{
+		"RuleTypeId":    map[string]any{"Category": "Rule", "Owner": "AWS", "Provider": "VariableCheck", "Version": "1"},
+		"Configuration": map[string]any{"Variable": variable, "Operator": "EQ", "Value": value},
+	})
+}
+
+// artifacts are an action's, in their order.
+func artifacts(names ...string) []any {
+	var all []any
+	for _, name := range names {
+		all = append(all, map[string]any{"Name": name})
+	}
+	return all
+}
+
+// deploys is an action with the stacks.
+func deploys(stacks string) any {
+	return object(map[string]any{"Configuration": object(map[string]any{
+		"EnvironmentVariables": `[{"name":"STACKS","type":"PLAINTEXT","value":"` + stacks + `"}]`,
+	})})
+}
+
+// The plan is told every stage, and exports each variable that the pipeline asks of it, and no other.
+func TestPlan(t *testing.T) {
+	env := cdktest.Environment(t)
+	env.Delivery.Approval = true
+	s := newShared(t, env)
+	NewDeployment(s.stack, "Deployment", &DeploymentProps{Env: s.env, Store: s.store, Notifications: s.told, Applications: []string{"ghost", "shop"}, VPC: vpc(s.stack)})
+	template := cdktest.Synthesize(t, s.stack)
+	template.Has("AWS::CodeBuild::Project", map[string]any{"Name": "dev-plan", "Environment": object(map[string]any{
+		"EnvironmentVariables": list(variable("STAGES", "Network=network Applications=ghost,shop Cluster=cluster Delivery=delivery")),
+	})})
+	text, err := json.Marshal(template.FindResources(jsii.String("AWS::CodePipeline::Pipeline"), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked []string
+	for _, match := range regexp.MustCompile(`#\{Plan\.(\w+)\}`).FindAllStringSubmatch(string(text), -1) {
+		asked = append(asked, match[1])
+	}
+	slices.Sort(asked)
+	spec, err := buildspec.Load("../..", planBuildspec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(slices.Compact(asked), slices.Sorted(slices.Values(spec.Env.Exported))); diff != "" {
+		t.Errorf("variables (-asked for by the pipeline +exported by %s):\n%s", planBuildspec, diff)
+	}
+}
+
+// The build that asks the cluster runs inside the VPC, in a group of its own, and may sign in as one of a group that lists
+// Flux's objects.
+func TestVerify(t *testing.T) {
+	s := newShared(t, cdktest.Environment(t))
+	NewDeployment(s.stack, "Deployment", &DeploymentProps{Env: s.env, Store: s.store, Notifications: s.told, Applications: []string{"ghost"}, VPC: vpc(s.stack)})
+	template := cdktest.Synthesize(t, s.stack)
+	template.Has("AWS::CodeBuild::Project", map[string]any{"Name": "dev-verify", "VpcConfig": map[string]any{
+		"VpcId": "vpc-1", "Subnets": []any{"subnet-1", "subnet-2"},
+		"SecurityGroupIds": []any{map[string]any{"Fn::GetAtt": []any{pattern("VerifySecurityGroup"), "GroupId"}}},
+	}})
+	template.Has("AWS::EC2::SecurityGroup", map[string]any{"SecurityGroupIngress": assertions.Match_Absent()})
+	template.Has("AWS::EKS::AccessEntry", map[string]any{
+		"ClusterName": s.env.ClusterName(), "KubernetesGroups": []any{config.VerifyGroup}, "AccessPolicies": assertions.Match_Absent(),
+		"PrincipalArn": map[string]any{"Fn::GetAtt": []any{pattern("VerifyRole"), "Arn"}},
+	})
+}
+
+// Builds assume the roles of the bootstrap by the qualifier that cdk.json gives it.
+func TestDeploymentQualifier(t *testing.T) {
+	env := cdktest.Environment(t)
+	s := newShared(t, env)
+	scope := constructs.NewConstruct(s.stack, jsii.String("Scope"))
+	scope.Node().SetContext(jsii.String("@aws-cdk/core:bootstrapQualifier"), "mine")
+	NewDeployment(scope, "Deployment", &DeploymentProps{Env: env, Store: s.store, Notifications: s.told, Applications: []string{"ghost"}, VPC: vpc(s.stack)})
+	cdktest.Synthesize(t, s.stack).Has("AWS::IAM::Role", map[string]any{"Policies": []any{object(map[string]any{
+		"PolicyName": "deploy", "PolicyDocument": object(map[string]any{"Statement": list(object(map[string]any{
+			"Action": "sts:AssumeRole", "Resource": list(env.ARN("iam", "role/cdk-mine-deploy-role-"+env.Account+"-"+env.Region)),
+		}))}),
+	})}})
+}

@@ -1,0 +1,185 @@
+package delivery
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/buildspec"
+	"k8s-plus-aws-gitops/internal/construct"
+	"k8s-plus-aws-gitops/internal/policy"
+	"k8s-plus-aws-gitops/internal/retention"
+)
+
+// Build images of CodeBuild. The first has Go 1.26 and Node.js 24; CDK has no constant for it yet. The second only
+// builds the image for arm64, on such a machine: emulation would take an hour.
+const (
+	x86Image = "aws/codebuild/amazonlinux-x86_64-standard:6.0"
+	armImage = "aws/codebuild/amazonlinux-aarch64-standard:3.0"
+)
+
+// Buildspecs of the projects, from the root of the repository.
+const (
+	deployBuildspec  = "buildspec.yml"
+	testBuildspec    = "infrastructure/delivery/buildspecs/test.yml"
+	planBuildspec    = "infrastructure/delivery/buildspecs/plan.yml"
+	releaseBuildspec = "infrastructure/delivery/buildspecs/release.yml"
+	verifyBuildspec  = "infrastructure/delivery/buildspecs/verify.yml"
+	reviewBuildspec  = "infrastructure/delivery/buildspecs/review.yml"
+	imageBuildspec   = "dockerbuild/buildspec.yml"
+	publishBuildspec = "dockerbuild/publish.yml"
+	serviceBuildspec = "infrastructure/delivery/buildspecs/services.yml"
+)
+
+// Check reads the buildspecs below the root of the repository that the environments' pipelines run. A broken one would
+// show when the next merge is deployed.
+func Check(root string, environments []config.Environment) error {
+	if !slices.ContainsFunc(environments, config.Environment.Delivers) {
+		return nil
+	}
+	var problems []error
+	for _, name := range []string{deployBuildspec, testBuildspec, planBuildspec, releaseBuildspec, verifyBuildspec, reviewBuildspec, imageBuildspec, publishBuildspec, serviceBuildspec} {
+		if _, err := buildspec.Load(root, name); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// ProjectProps is what distinguishes the CodeBuild projects.
+type ProjectProps struct {
+	Env   config.Environment
+	Store *Store
+	// Name of the project after the environment, for example test for dev-test. Its log group is
+	// /<environment>/delivery/<name>, with events for delivery.logDays.
+	Name        string
+	Description string
+	// Buildspec is a file of the source, by its path from the root; Check must read it, too.
+	Buildspec string
+	// Rights are what the build may do beside writing its own log and reading the source.
+	Rights []policy.Statement
+	// Size of the machine; small by default.
+	Size awscodebuild.ComputeType
+	// Minutes after which the build is stopped, at least 5. It may wait 8 hours for its start.
+	Minutes int
+	// Arm builds on a machine for arm64 instead of x86.
+	Arm bool
+	// Docker is set where `docker build` runs, which CodeBuild allows to privileged containers only.
+	Docker bool
+	// Variables of the build, beside ENVIRONMENT.
+	Variables map[string]string
+	// VPC in whose private subnets the build runs, reached by nothing; outside of any VPC by default.
+	VPC awsec2.IVpc
+}
+
+// Project is a CodeBuild project that pipelines run.
+type Project struct {
+	constructs.Construct
+	construct.Part
+	// Name is the agreed name, with the environment.
+	Name    string
+	Project awscodebuild.PipelineProject
+}
+
+// NewProject makes a project with its role and log group.
+func NewProject(scope constructs.Construct, id string, props *ProjectProps) *Project {
+	p, env := &Project{Name: props.Env.StackName(props.Name)}, props.Env
+	construct.Init(p, scope, id)
+	logGroup := "/" + env.Name + "/delivery/" + props.Name
+	logs := retention.Of(env).LogGroup(p, "Logs", logGroup, env.Delivery.LogDays, props.Store.Key)
+	image := awscodebuild.LinuxBuildImage_FromCodeBuildImageId(jsii.String(x86Image))
+	if props.Arm {
+		image = awscodebuild.LinuxArmBuildImage_FromCodeBuildImageId(jsii.String(armImage))
+	}
+	size := props.Size
+	if size == "" {
+		size = awscodebuild.ComputeType_SMALL
+	}
+	variables := map[string]*awscodebuild.BuildEnvironmentVariable{"ENVIRONMENT": {Value: env.Name}}
+	for name, value := range props.Variables {
+		variables[name] = &awscodebuild.BuildEnvironmentVariable{Value: value}
+	}
+	given := &awscodebuild.PipelineProjectProps{
+		ProjectName: jsii.String(p.Name),
+		Description: jsii.String(props.Description),
+		BuildSpec:   awscodebuild.BuildSpec_FromSourceFilename(jsii.String(props.Buildspec)),
+		Role: NewRole(p, "Role", &RoleProps{
+			Env: env, Service: "codebuild.amazonaws.com", Description: props.Description + " of " + env.Name,
+			PolicyName: props.Name, Policy: buildPolicy(props, logGroup),
+		}),
+		EncryptionKey: props.Store.Key,
+		Environment: &awscodebuild.BuildEnvironment{
+			BuildImage: image, ComputeType: size, Privileged: jsii.Bool(props.Docker), EnvironmentVariables: &variables,
+		},
+		// On the build machine, while it lives: a cache in S3 would be gigabytes that every build could poison for the next.
+		Cache:                       awscodebuild.Cache_Local(awscodebuild.LocalCacheMode_CUSTOM),
+		GrantReportGroupPermissions: jsii.Bool(false),
+		Logging:                     &awscodebuild.LoggingOptions{CloudWatch: &awscodebuild.CloudWatchLoggingOptions{LogGroup: logs}},
+		Timeout:                     awscdk.Duration_Minutes(jsii.Number(props.Minutes)),
+		QueuedTimeout:               awscdk.Duration_Hours(jsii.Number(8)),
+	}
+	if props.VPC != nil {
+		group := awsec2.NewSecurityGroup(p, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
+			Vpc: props.VPC, Description: jsii.String("Build " + p.Name), AllowAllOutbound: jsii.Bool(true), // the APIs of AWS and the cluster's
+		})
+		given.Vpc, given.SubnetSelection, given.SecurityGroups = props.VPC, subnets(), &[]awsec2.ISecurityGroup{group}
+	}
+	p.Project = awscodebuild.NewPipelineProject(p, jsii.String("Project"), given)
+	// In a VPC the CDK makes a policy beside the role's own, which the role refuses and no template has.
+	p.Project.Node().TryRemoveChild(jsii.String("PolicyDocument"))
+	return p
+}
+
+// subnets are those in which builds run.
+func subnets() *awsec2.SubnetSelection {
+	return &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS}
+}
+
+// interfaceRights let CodeBuild put a build into the VPC: it makes a network interface and gives it to its machine. The
+// descriptions have no resource level.
+// https://docs.aws.amazon.com/codebuild/latest/userguide/auth-and-access-control-iam-identity-based-access-control.html#customer-managed-policies-example-create-vpc-network-interface
+func interfaceRights(env config.Environment, vpc awsec2.IVpc) []policy.Statement {
+	var arns policy.List
+	for _, id := range *vpc.SelectSubnets(subnets()).SubnetIds {
+		arns = append(arns, env.ARN("ec2", "subnet/"+*id))
+	}
+	interfaces := policy.List{env.ARN("ec2", "network-interface/*")}
+	return []policy.Statement{
+		policy.Allow("FindTheNetwork", policy.List{"*"}, "ec2:DescribeDhcpOptions", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"),
+		policy.Allow("MakeItsInterface", slices.Concat(interfaces, arns, policy.List{env.ARN("ec2", "security-group/*")}), "ec2:CreateNetworkInterface"),
+		policy.Allow("RemoveItsInterface", interfaces, "ec2:DeleteNetworkInterface"),
+		policy.Allow("GiveItsInterface", interfaces, "ec2:CreateNetworkInterfacePermission").If(map[string]any{"StringEquals": map[string]any{
+			"ec2:AuthorizedService": "codebuild.amazonaws.com", "ec2:Subnet": arns,
+		}}),
+	}
+}
+
+// buildPolicy is what every build does, write its own log and read the source, and what this one does.
+func buildPolicy(props *ProjectProps, logGroup string) policy.Document {
+	rights := props.Rights
+	if props.VPC != nil {
+		rights = append(interfaceRights(props.Env, props.VPC), rights...)
+	}
+	return policy.Of(append([]policy.Statement{
+		policy.Allow("WriteItsLog", policy.List{props.Env.ARN("logs", "log-group:"+logGroup+":*")}, "logs:CreateLogStream", "logs:PutLogEvents"),
+		policy.Allow("ReadTheSource", policy.List{*props.Store.Artifacts.BucketArn() + "/*"}, "s3:GetObject", "s3:GetObjectVersion"),
+		policy.Allow("DecryptTheSource", policy.List{*props.Store.Key.KeyArn()}, "kms:Decrypt"),
+	}, rights...)...)
+}
+
+// cloneRight lets a build clone the repository with its history, through the connection.
+func cloneRight(env config.Environment) policy.Statement {
+	return policy.Allow("CloneTheRepository", policy.List{env.Delivery.ConnectionARN}, useConnection...)
+}
+
+// tokenRight lets a build read a token, whose secret is /<environment>/gitops/<thing>. Secrets Manager appends six
+// characters to a secret's name.
+func tokenRight(env config.Environment, sid, thing string) policy.Statement {
+	return policy.Allow(sid, policy.List{env.ARN("secretsmanager", "secret:"+env.SecretName("gitops", thing)+"-??????")}, "secretsmanager:GetSecretValue")
+}

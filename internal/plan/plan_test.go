@@ -1,0 +1,127 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s-plus-aws-gitops/internal/manifests"
+	"k8s-plus-aws-gitops/internal/release"
+	"k8s-plus-aws-gitops/internal/review"
+	"k8s-plus-aws-gitops/internal/review/cfndiff"
+	"k8s-plus-aws-gitops/internal/review/risk"
+)
+
+var stages = []Stage{{"Network", []string{"network"}}, {"Applications", []string{"ghost", "shop"}}, {"Cluster", []string{"cluster"}}}
+
+// stack is a stack with one resource that differs.
+func stack(part string, impact cfndiff.Impact, kind, nameKey, name string) review.Stack {
+	properties := map[string]any{"Properties": map[string]any{nameKey: name}}
+	r := cfndiff.Resource{ID: "Thing", Type: kind, Impact: impact}
+	if impact != cfndiff.Create {
+		r.Old = properties
+	}
+	if impact != cfndiff.Destroy {
+		r.New = properties
+	}
+	return review.Stack{Part: part, Name: "dev-" + part, Diff: cfndiff.Diff{Resources: []cfndiff.Resource{r}}}
+}
+
+// uses is a manifest that names something.
+func uses(name string) manifests.Rendered {
+	return manifests.Rendered{Kustomizations: []manifests.Kustomization{{Name: "apps", Objects: []manifests.Object{{
+		Kind: "ExternalSecret", Name: "shop", Values: map[string]any{"spec": map[string]any{"key": name}},
+	}}}}}
+}
+
+func TestDecide(t *testing.T) {
+	const secret = "/dev/shop/database"
+	gone := stack("shop", cfndiff.Destroy, "AWS::SecretsManager::Secret", "Name", secret)
+	made := stack("network", cfndiff.Create, "AWS::S3::Bucket", "BucketName", "dev-something-else")
+	for name, c := range map[string]struct {
+		environment review.Environment
+		unfit       map[string]bool
+		deploy      []string
+		order       Order
+		refusal     string
+	}{
+		"nothing differs": {order: AWSFirst},
+		"one application": {
+			environment: review.Environment{Stacks: []review.Stack{stack("shop", cfndiff.Update, "AWS::S3::Bucket", "BucketName", "dev-shop-files")}},
+			deploy:      []string{"Applications"}, order: AWSFirst,
+		},
+		"a stack whose last deployment failed": {unfit: map[string]bool{"dev-cluster": true}, deploy: []string{"Cluster"}, order: AWSFirst},
+		"forbidden": {
+			environment: review.Environment{Findings: []risk.Finding{{Resource: "dev/ghost/Database", Message: "is replaced", Verdict: risk.Forbidden, Note: "add to allowReplacement"}}},
+			order:       AWSFirst, refusal: "dev/ghost/Database",
+		},
+		"allowed": {
+			environment: review.Environment{Findings: []risk.Finding{{Resource: "dev/ghost/Database", Verdict: risk.Allowed}}}, order: AWSFirst,
+		},
+		"removed in both halves": {
+			environment: review.Environment{Stacks: []review.Stack{gone}, Before: uses(secret)},
+			deploy:      []string{"Applications"}, order: KubernetesFirst,
+		},
+		"removed and still used": {
+			environment: review.Environment{Stacks: []review.Stack{gone}, Before: uses(secret), After: uses(secret)},
+			deploy:      []string{"Applications"}, order: AWSFirst, refusal: "a manifest of this commit uses",
+		},
+		"removed, and nothing used it": {
+			environment: review.Environment{Stacks: []review.Stack{gone}}, deploy: []string{"Applications"}, order: AWSFirst,
+		},
+		"moved to another resource": {
+			environment: review.Environment{Stacks: []review.Stack{gone, stack("ghost", cfndiff.Create, "AWS::SecretsManager::Secret", "Name", secret)}, Before: uses(secret), After: uses(secret)},
+			deploy:      []string{"Applications"}, order: AWSFirst,
+		},
+		"one goes and another comes": {
+			environment: review.Environment{Stacks: []review.Stack{gone, made}, Before: uses(secret)},
+			deploy:      []string{"Network", "Applications"}, order: KubernetesFirst, refusal: "two pull requests",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.environment.Name = "dev"
+			p := &Plan{Deploy: map[string]bool{}, Order: AWSFirst, Review: &review.Review{Environments: []review.Environment{c.environment}}}
+			p.decide(stages, c.unfit)
+			for _, s := range stages {
+				if p.Deploy[s.Name] != slices.Contains(c.deploy, s.Name) {
+					t.Errorf("stage %s deploys: %t", s.Name, p.Deploy[s.Name])
+				}
+			}
+			said := strings.Join(p.Refusals, "\n")
+			if p.Order != c.order || (said == "") != (c.refusal == "") || !strings.Contains(said, c.refusal) {
+				t.Errorf("order %s, refusals %q; want %s, %q", p.Order, said, c.order, c.refusal)
+			}
+		})
+	}
+}
+
+func TestVariables(t *testing.T) {
+	for name, c := range map[string]struct {
+		plan Plan
+		want string
+	}{
+		"deploys": {Plan{Deploy: map[string]bool{"Network": true, "Cluster": false}, Order: AWSFirst}, "CLUSTER=skip\nFIRST=aws\nNETWORK=deploy\nRELEASE=yes\n"},
+		"passed": {
+			Plan{Deploy: map[string]bool{"Network": true}, Order: AWSFirst, Release: release.Result{Outcome: release.Passed}},
+			"FIRST=aws\nNETWORK=skip\nRELEASE=no\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out strings.Builder
+			if err := c.plan.Variables(&out); err != nil || out.String() != c.want {
+				t.Errorf("got %q, %v", out.String(), err)
+			}
+		})
+	}
+}
+
+func TestParseStage(t *testing.T) {
+	if s, err := ParseStage("Applications=ghost,shop"); err != nil || s.Name != "Applications" || !slices.Equal(s.Stacks, []string{"ghost", "shop"}) {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	for _, bad := range []string{"", "Network", "=network", "Net work=network"} {
+		if _, err := ParseStage(bad); err == nil || !strings.Contains(err.Error(), "--stage") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package status_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
+
+	"k8s-plus-aws-gitops/internal/flux"
+	"k8s-plus-aws-gitops/internal/status"
+)
+
+var kinds = map[string]schema.GroupVersionResource{
+	"Kustomization": {Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Resource: "kustomizations"},
+	"HelmRelease":   {Group: "helm.toolkit.fluxcd.io", Version: "v2", Resource: "helmreleases"},
+	"GitRepository": {Group: "source.toolkit.fluxcd.io", Version: "v1", Resource: "gitrepositories"},
+	"Event":         {Version: "v1", Resource: "events"},
+}
+
+func cluster(objects ...runtime.Object) *flux.Cluster {
+	lists := map[schema.GroupVersionResource]string{}
+	for kind, resource := range kinds {
+		lists[resource] = kind + "List"
+	}
+	return &flux.Cluster{Dynamic: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), lists, objects...)}
+}
+
+// object is one of Flux at a commit.
+func object(kind, name, commit, ready, reason string) *unstructured.Unstructured {
+	resource, revision := kinds[kind], "released/dev@sha1:"+commit
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": resource.GroupVersion().String(), "kind": kind,
+		"metadata": map[string]any{"name": name, "namespace": "flux-system", "generation": int64(1)},
+		"status": map[string]any{
+			"observedGeneration": int64(1), "lastAppliedRevision": revision, "lastAttemptedRevision": revision, "artifact": map[string]any{"revision": revision},
+			"conditions": []any{map[string]any{"type": "Ready", "status": ready, "reason": reason, "message": "because"}},
+		},
+	}}
+}
+
+// layers are the root and one layer at a commit.
+func layers(commit, ready, reason string) []runtime.Object {
+	return []runtime.Object{object("Kustomization", "flux-system", commit, "True", "Ok"), object("Kustomization", "apps", commit, ready, reason), object("GitRepository", "flux-system", commit, "True", "Ok")}
+}
+
+// source is of the commit "new", which the heads new and newest have.
+func source(tip string, cluster *flux.Cluster, stacks ...status.Stack) status.Source {
+	return status.Source{
+		Environment: "dev", Commit: "new", Branch: "released/dev", Cluster: cluster,
+		Tip:      func(context.Context) (string, error) { return tip, nil },
+		Contains: func(_ context.Context, head, _ string) bool { return head == "newest" },
+		Stacks:   func(context.Context) ([]status.Stack, error) { return stacks, nil },
+	}
+}
+
+func TestRead(t *testing.T) {
+	whole := status.Stack{Name: "dev-network", Status: "UPDATE_COMPLETE", Whole: true}
+	for name, c := range map[string]struct {
+		source status.Source
+		state  status.State
+		cause  string
+	}{
+		"verified":                  {source("new", cluster(layers("new", "True", "Ok")...), whole), status.Verified, ""},
+		"verified, by a later one":  {source("newest", cluster(layers("newest", "True", "Ok")...)), status.Verified, ""},
+		"a layer is at work":        {source("new", cluster(layers("new", "Unknown", "Progressing")...)), status.Applying, "Kustomization apps"},
+		"Flux has not seen it":      {source("new", cluster(layers("old", "True", "Ok")...)), status.Applying, "Kustomization apps; Kustomization flux-system"},
+		"Flux is not there":         {source("new", cluster()), status.Applying, "not there yet"},
+		"a chart is at work":        {source("new", cluster(append(layers("new", "True", "Ok"), object("HelmRelease", "dns", "", "Unknown", "Progressing"))...)), status.Applying, "HelmRelease dns"},
+		"no branch":                 {source("", cluster(layers("old", "True", "Ok")...)), status.Unreleased, "branch released/dev does not have commit new"},
+		"not released":              {source("old", cluster(layers("old", "True", "Ok")...)), status.Unreleased, "branch released/dev does not have commit new"},
+		"failed":                    {source("new", cluster(layers("new", "False", "BuildFailed")...)), status.Failed, "Kustomization apps: BuildFailed: because"},
+		"a failure of an older one": {source("new", cluster(layers("old", "False", "BuildFailed")...)), status.Applying, "apps: BuildFailed"},
+		"a stack is at work":        {source("new", cluster(layers("new", "True", "Ok")...), whole, status.Stack{Name: "dev-cluster", Status: "UPDATE_IN_PROGRESS"}), status.Applying, "stack dev-cluster is UPDATE_IN_PROGRESS"},
+		"a stack has failed":        {source("new", cluster(layers("new", "True", "Ok")...), status.Stack{Name: "dev-cluster", Status: "UPDATE_ROLLBACK_FAILED"}), status.Failed, "stack dev-cluster is UPDATE_ROLLBACK_FAILED"},
+		"a stack has failed, and nothing is released": {source("old", cluster(layers("old", "True", "Ok")...), status.Stack{Name: "dev-cluster", Status: "CREATE_FAILED"}), status.Failed, "stack dev-cluster"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := c.source.Read(t.Context())
+			if err != nil || got.State != c.state || !strings.Contains(got.Cause, c.cause) || (got.Cause == "") != (c.cause == "") {
+				t.Errorf("got %+v, %v; want %s, %q", got, err, c.state, c.cause)
+			}
+		})
+	}
+}
+
+// Each object says whether it has the commit, and the table names what a reader looks for.
+func TestPrint(t *testing.T) {
+	objects := []runtime.Object{
+		object("Kustomization", "flux-system", "new", "True", "Ok"), object("Kustomization", "a-name-that-is-longer-than-the-column", "old", "True", "Ok"), object("Kustomization", "apps", "new", "False", "BuildFailed"),
+		object("GitRepository", "flux-system", "new", "True", "Ok"), object("HelmRelease", "dns", "x", "Unknown", "Progressing"),
+	}
+	s := source("newest", cluster(objects...), status.Stack{Name: "dev-cluster", Status: "UPDATE_COMPLETE", Whole: true}, status.Stack{Name: "dev-network", Status: "UPDATE_FAILED"})
+	now, err := s.Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	now.Print(&out)
+	want := `dev: commit new is failed; Flux follows released/dev at newest.
+
+KIND           NAME                        STATE      DETAIL
+Stack          dev-cluster                 ok         update complete
+Stack          dev-network                 not whole  update failed
+GitRepository  flux-system                 ready      released/dev new
+Kustomization  a-name-that-is-longer-tha…  behind     released/dev old
+Kustomization  apps                        failed     released/dev new
+Kustomization  flux-system                 ready      released/dev new
+HelmRelease    dns                         waits
+
+stack dev-network is UPDATE_FAILED
+`
+	if out.String() != want {
+		t.Errorf("got:\n%s\nwant:\n%s", out.String(), want)
+	}
+}
+
+// A wait ends when the commit is verified, when a failure lasts, and when the time is over.
+func TestWait(t *testing.T) {
+	for name, c := range map[string]struct {
+		// then is what the cluster has 30 seconds after first.
+		first, then *flux.Cluster
+		state       status.State
+		says        string
+		took        time.Duration
+		told        int
+	}{
+		"verified":         {cluster(layers("new", "Unknown", "Progressing")...), cluster(layers("new", "True", "Ok")...), status.Verified, "", 30 * time.Second, 2},
+		"a failure lasts":  {cluster(layers("new", "False", "BuildFailed")...), nil, status.Failed, "Kustomization apps: BuildFailed: because", 12 * time.Second, 1},
+		"the time is over": {cluster(layers("old", "True", "Ok")...), nil, status.Applying, "the time is over; still missing: Kustomization apps", time.Minute, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				s, began, told := source("new", c.first), time.Now(), 0
+				tip := s.Tip
+				s.Tip = func(ctx context.Context) (string, error) {
+					if c.then != nil && time.Since(began) >= 30*time.Second {
+						*s.Cluster = *c.then
+					}
+					return tip(ctx)
+				}
+				got, err := s.Wait(ctx, 2*time.Second, func(*status.Status) { told++ })
+				if got == nil || got.State != c.state || (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+					t.Errorf("got %+v, %v", got, err)
+				}
+				if took := time.Since(began); took != c.took || told != c.told {
+					t.Errorf("took %s, want %s; told %d times, want %d", took, c.took, told, c.told)
+				}
+			})
+		})
+	}
+}
+
+// A repository that cannot be read for a while does not end a wait, and its error is told at the end.
+func TestWaitWithoutAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		s := source("new", cluster(layers("new", "True", "Ok")...))
+		s.Tip = func(context.Context) (string, error) { return "", errors.New("no route to host") }
+		got, err := s.Wait(ctx, time.Second, func(*status.Status) { t.Error("told of nothing") })
+		if got != nil || err == nil || !strings.Contains(err.Error(), "the time is over: no route to host") {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+}

@@ -1,0 +1,140 @@
+// Package bootstrap runs hack/bootstrap with the real AWS CLI.
+package bootstrap
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s-plus-aws-gitops/internal/cachedir"
+	"k8s-plus-aws-gitops/internal/fixture"
+	"k8s-plus-aws-gitops/local/cloud/moto"
+	"k8s-plus-aws-gitops/local/cloud/moto/mototest"
+)
+
+const (
+	region = "eu-central-1"
+	caller = "000000000000" // moto's account, as serve.py says
+)
+
+// checkout has what the script reads: the fixture with dev in the caller's account, the policies, and programs of
+// node_modules.
+func checkout(t *testing.T) string {
+	t.Helper()
+	root, dir := fixture.Root(t), t.TempDir()
+	fixture.Write(t, dir)
+	configure(t, filepath.Join(dir, "cdk.json"))
+	for _, part := range []string{"hack", "infrastructure/delivery/execution"} {
+		if err := os.CopyFS(filepath.Join(dir, part), os.DirFS(filepath.Join(root, part))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(filepath.Join(dir, "hack/bootstrap"), 0o700); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
+	bin := filepath.Join(dir, "node_modules/.bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(root, "node_modules/.bin/node"), filepath.Join(bin, "node")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, program := range map[string]string{"cdk": filepath.Join(bin, "cdk"), "gitops": filepath.Join(dir, "bin", "gitops")} {
+		if err := os.WriteFile(program, []byte("#!/bin/sh\necho "+name+" \"$@\"\n"), 0o700); err != nil { //nolint:gosec // a program
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// configure puts every environment into the region, and dev into the caller's account.
+func configure(t *testing.T, file string) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc map[string]any
+	if err := json.Unmarshal(content, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for name, env := range doc["context"].(map[string]any)["gitops"].(map[string]any)["environments"].(map[string]any) {
+		env.(map[string]any)["region"] = region
+		if name == "dev" {
+			env.(map[string]any)["account"] = caller
+		}
+	}
+	if content, err = json.Marshal(doc); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// account points this process, and with it the AWS CLI, at an account of its own.
+func account(t *testing.T) {
+	t.Helper()
+	cache, err := cachedir.Dir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cli, err := moto.EnsureCLI(t.Context(), cache, t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", filepath.Dir(cli)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": mototest.New(t).URL, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": region, "AWS_DEFAULT_REGION": region,
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
+	} {
+		t.Setenv(name, value)
+	}
+	t.Setenv("AWS_PROFILE", "") // restored at the end
+	if err := os.Unsetenv("AWS_PROFILE"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An account is prepared and prepared again, by the real AWS CLI; the CDK's own bootstrap and the first release are
+// only recorded: the template of the one is not ours, and the other has tests of its own.
+func TestBootstrap(t *testing.T) {
+	account(t)
+	dir := checkout(t)
+	run := func(name string, args ...string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), name, args...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	var policies []string
+	for _, name := range []string{"delivery", "identity", "network", "workloads"} {
+		policies = append(policies, "arn:aws:iam::"+caller+":policy/platform-"+name+"-"+region)
+	}
+	want := "cdk bootstrap aws://" + caller + "/" + region + " --cloudformation-execution-policies " + strings.Join(policies, ",") + "\n"
+	for i := range 7 { // IAM keeps five versions
+		if out, err := run("./hack/bootstrap", "dev"); err != nil || !strings.Contains(out, want) || !strings.HasSuffix(out, "\ngitops release dev --first\n") {
+			t.Fatalf("run %d: %v\n%s", i+1, err, out)
+		}
+	}
+	for _, policy := range policies {
+		version, err := run("aws", "iam", "get-policy", "--policy-arn", policy, "--query", "Policy.DefaultVersionId", "--output", "text")
+		if err != nil || version != "v7\n" {
+			t.Errorf("%s: the version in use is %q, want v7: %v", policy, version, err)
+		}
+	}
+	for environment, want := range map[string]string{
+		"production": "these credentials are of account " + caller + ", environment production is in 333333333333",
+		"staging":    "cdk.json: environments.staging has no account and region",
+	} {
+		if out, err := run("./hack/bootstrap", environment); err == nil || !strings.Contains(out, want) {
+			t.Errorf("%s: %v\n%s", environment, err, out)
+		}
+	}
+}
