@@ -2,13 +2,12 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
+	"k8s-plus-aws-gitops/internal/checkout"
+	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/environment"
-	"k8s-plus-aws-gitops/internal/services"
-	"k8s-plus-aws-gitops/local/stack"
 )
 
 func newEnvironment() *cobra.Command {
@@ -17,29 +16,11 @@ func newEnvironment() *cobra.Command {
 		Short:   "Add and remove environments.",
 		Long:    "Add and remove environments: their entry in cdk.json, their folder in k8s/clusters.",
 		Example: "  gitops environment add jane --from dev",
-		Args:    args(cobra.NoArgs),
+		Args:    cli.Args(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newEnvironmentAdd(), newEnvironmentRemove())
 	return cmd
-}
-
-// checkoutRoot is the root of the checkout that the command runs in.
-func checkoutRoot() (string, error) {
-	wd, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	return stack.Repository(wd)
-}
-
-// regenerate writes the fleet of services anew, because each environment has its own.
-func regenerate(root string) ([]string, error) {
-	loaded, err := services.Load(root)
-	if err != nil {
-		return nil, err
-	}
-	return generate(root, loaded)
 }
 
 func newEnvironmentAdd() *cobra.Command {
@@ -56,9 +37,9 @@ that were written go to stdout.`,
 		Example: `  gitops environment add jane
   gitops environment add jane --from integration --account 444444444444 \
     --domain jane.example.com`,
-		Args: args(cobra.ExactArgs(1)),
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			root, err := checkoutRoot()
+			root, err := checkout.Root()
 			if err != nil {
 				return err
 			}
@@ -67,7 +48,7 @@ that were written go to stdout.`,
 			if err != nil {
 				return err
 			}
-			fleet, err := regenerate(root)
+			fleet, err := regenerate(root, true)
 			if err != nil {
 				return err
 			}
@@ -94,21 +75,21 @@ func newEnvironmentRemove() *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Take an environment away.",
-		Long: `Take an environment out of cdk.json and remove its folder in k8s/clusters. Destroy
-its stacks first: without the entry the CDK does not know them any more. An
-environment with deletion protection is refused.`,
-		Example: `  npx cdk destroy --context env=jane 'jane/*'
+		Long: `Take an environment out of cdk.json and remove its folder in k8s/clusters. Remove
+its stacks first: without the entry the teardown does not know its account any
+more. An environment with deletion protection is refused.`,
+		Example: `  gitops teardown jane
   gitops environment remove jane`,
-		Args: args(cobra.ExactArgs(1)),
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			root, err := checkoutRoot()
+			root, err := checkout.Root()
 			if err != nil {
 				return err
 			}
 			if err := environment.Remove(root, names[0]); err != nil {
 				return err
 			}
-			if _, err := regenerate(root); err != nil {
+			if _, err := regenerate(root, true); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "Removed %s. Commit it, and delete its branch.\n", names[0])

@@ -2,12 +2,12 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
+	"k8s-plus-aws-gitops/internal/checkout"
+	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/manifests"
-	"k8s-plus-aws-gitops/local/stack"
 )
 
 func newManifests() *cobra.Command {
@@ -16,7 +16,7 @@ func newManifests() *cobra.Command {
 		Short:   "Check the Kubernetes half.",
 		Long:    "Check the manifests in k8s/ without a cluster.",
 		Example: "  gitops manifests validate",
-		Args:    args(cobra.NoArgs),
+		Args:    cli.Args(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newManifestsValidate())
@@ -30,20 +30,21 @@ func newManifestsValidate() *cobra.Command {
 		Long: `Build each environment as Flux does, substitute its facts, render its charts and
 hold every object to the schema of its kind at the pinned versions.
 
+Charts that the local system does not run are downloaded from their repositories,
+once. Without a network the local version stands in, and stderr says so.
+
 Each problem is one line on stdout: file, object, what is wrong, the remedy.
 Exit code 1 when there is one.`,
 		Example: `  gitops manifests validate
   gitops manifests validate local production`,
 		RunE: func(cmd *cobra.Command, names []string) error {
-			wd, err := os.Getwd()
+			root, err := checkout.Root()
 			if err != nil {
 				return err
 			}
-			root, err := stack.Repository(wd)
-			if err != nil {
-				return err
-			}
-			problems, err := manifests.Check(cmd.Context(), manifests.Options{Root: root, Environments: names})
+			problems, err := manifests.Check(cmd.Context(), manifests.Options{Root: root, Environments: names, Notice: func(s string) {
+				fmt.Fprintln(cmd.ErrOrStderr(), s)
+			}})
 			if err != nil {
 				return err
 			}
@@ -51,7 +52,7 @@ Exit code 1 when there is one.`,
 				fmt.Fprintln(cmd.OutOrStdout(), p)
 			}
 			if len(problems) > 0 {
-				return silentError{}
+				return cli.SilentError{}
 			}
 			fmt.Fprintln(cmd.ErrOrStderr(), "The manifests are valid.")
 			return nil

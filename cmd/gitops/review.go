@@ -1,27 +1,26 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/spf13/cobra"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/checkout"
+	"k8s-plus-aws-gitops/internal/cli"
+	"k8s-plus-aws-gitops/internal/forge"
+	"k8s-plus-aws-gitops/internal/progress"
 	"k8s-plus-aws-gitops/internal/review"
 	"k8s-plus-aws-gitops/internal/review/comment"
 	"k8s-plus-aws-gitops/internal/review/render"
-	"k8s-plus-aws-gitops/local/stack"
-	"k8s-plus-aws-gitops/local/stack/progress"
 )
 
 // reviewFlags are the flags of `gitops review`.
@@ -43,54 +42,56 @@ func newReview() *cobra.Command {
 		Long: `Compare a change with the branch that it goes to, in every environment: the
 CloudFormation templates that both sides synthesize, the objects that Flux would
 apply, and the monthly cost. Replacements and deletions of what holds data and
-every widening of IAM policies and security groups come first. It needs no AWS
-account; docs/guides/review.md explains what it can and cannot see.
+every widening come first: of IAM policies and security groups, of what pods,
+roles and network policies allow, of what is reached from outside. It needs no
+AWS account; docs/guides/review.md explains what it can and cannot see.
 
 The base is checked out beside the working tree, which stays as it is. It is
 compared from the commit where the change left it, as a pull request is.
 
---comment creates or updates one comment on the pull request. Its token is taken
-from GITOPS_REVIEW_TOKEN or GITHUB_TOKEN, else from the secret that
---token-secret names in AWS Secrets Manager; without a token the comment is
+--comment creates or updates one comment on the pull request, and gives its commit
+the status gitops/review: failure if the guard forbids something, else success.
+The token is taken from GITOPS_REVIEW_TOKEN or GITHUB_TOKEN, else from the secret
+that --token-secret names in AWS Secrets Manager; without a token the comment is
 printed.
 
 Exit codes: 0 nothing changes, 1 something changes, 2 an error, 3 a change that
 needs an entry in allowReplacement of cdk.json: it replaces or removes a
-database, the cluster or something else that holds data.`,
+database, the cluster, a namespace, volumes or something else that holds data.`,
 		Example: `  gitops review
   gitops review --base origin/production --head origin/integration
-  gitops review --environment production --output json
+  gitops review --env production --output json
   gitops review --comment --pull-request 42 --markdown review.md`,
-		Args: args(cobra.NoArgs),
+		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.Base, "base", "origin/main", "the `revision` that the change goes to")
 	flags.StringVar(&f.Head, "head", "", "the change: a `checkout` or a revision (default: this working tree, as it is)")
-	flags.StringSliceVarP(&f.Environments, "environment", "e", nil, "compare these `environments` only (default: all)")
+	flags.StringSliceVarP(&f.Environments, "env", "e", nil, "compare these `environments` only (default: all)")
 	flags.StringVarP(&f.output, "output", "o", "", "json or markdown, or text when left out")
 	flags.StringVar(&f.markdown, "markdown", "", "also write the comment to this `file`")
 	flags.BoolVar(&f.comment, "comment", false, "create or update the comment on the pull request")
 	flags.IntVar(&f.pullRequest, "pull-request", 0, "`number` of the pull request (default: PULL_REQUEST, CodeBuild's webhook, or the open one of this commit)")
-	flags.StringVar(&f.tokenSecret, "token-secret", "", "`name` of the token's secret (default: REVIEW_TOKEN_SECRET, or with one --environment /<environment>/gitops/review-token)")
-	flags.StringVar(&f.api, "github-api", comment.API, "`address` of GitHub's REST API")
+	flags.StringVar(&f.tokenSecret, "token-secret", "", "`name` of the token's secret (default: REVIEW_TOKEN_SECRET, or with one --env /<environment>/gitops/review-token)")
+	flags.StringVar(&f.api, "github-api", forge.API, "`address` of GitHub's REST API")
 	return cmd
 }
 
 // run reviews and reports. Every error has exit code 2, so that a pipeline can tell it from a change.
 func (f *reviewFlags) run(cmd *cobra.Command) error {
 	if err := f.check(); err != nil {
-		return usageError{err}
+		return cli.UsageError{Err: err}
 	}
 	result, err := f.review(cmd)
 	if err == nil {
 		err = f.report(cmd, result)
 	}
 	if err != nil {
-		return exitError{review.ExitError, err}
+		return cli.ExitError{Code: review.ExitError, Err: err}
 	}
 	if code := result.ExitCode(); code != review.ExitSame {
-		return exitError{code, nil}
+		return cli.ExitError{Code: code, Err: nil}
 	}
 	return nil
 }
@@ -110,11 +111,8 @@ func (f *reviewFlags) check() error {
 
 // review compares both sides, with progress on stderr.
 func (f *reviewFlags) review(cmd *cobra.Command) (*review.Review, error) {
-	wd, err := os.Getwd()
-	if err != nil {
-		return nil, err
-	}
-	if f.Root, err = stack.Repository(wd); err != nil {
+	var err error
+	if f.Root, err = checkout.Root(); err != nil {
 		return nil, err
 	}
 	f.Display = progress.New(cmd.ErrOrStderr())
@@ -133,7 +131,7 @@ func (f *reviewFlags) report(cmd *cobra.Command, result *review.Review) error {
 	posted := false
 	if f.comment {
 		var err error
-		if posted, err = f.post(cmd.Context(), cmd.ErrOrStderr(), markdown, result.Head.Commit); err != nil {
+		if posted, err = f.post(cmd.Context(), cmd.ErrOrStderr(), markdown, result); err != nil {
 			return err
 		}
 	}
@@ -154,60 +152,56 @@ func (f *reviewFlags) report(cmd *cobra.Command, result *review.Review) error {
 	return nil
 }
 
-// post puts the comment on the pull request that brings the commit. Without a token it says so and reports false.
-func (f *reviewFlags) post(ctx context.Context, errs io.Writer, markdown, commit string) (bool, error) {
-	token, why := f.token(ctx)
+// post puts the comment on the pull request that brings the commit, and the commit's status. Without a token it says so and
+// reports false.
+func (f *reviewFlags) post(ctx context.Context, errs io.Writer, markdown string, result *review.Review) (bool, error) {
+	commit := result.Head.Commit
+	token, why := platformToken(ctx, f.tokenSecret, f.Environments)
 	if token == "" {
 		fmt.Fprintf(errs, "No comment was written: %s.\n", why)
 		return false, nil
 	}
-	c, err := config.LoadFile(filepath.Join(f.Root, "cdk.json"))
+	c, err := config.LoadDir(f.Root)
 	if err != nil {
 		return false, err
 	}
-	client := comment.Client{API: f.api, Token: token, Marker: render.Marker}
+	repository := forge.Repository{Owner: c.Repository.Owner, Name: c.Repository.Name}
+	client := comment.Client{Forge: forge.Client{API: f.api, Token: token}, Marker: render.Marker}
 	number, err := f.number(os.LookupEnv)
 	if err == nil && number == 0 && commit == "" {
 		err = fmt.Errorf("which pull request? The working tree has changes of its own; commit them, or give --pull-request")
 	}
 	if err == nil && number == 0 {
-		number, err = client.Find(ctx, c.Repository.Owner, c.Repository.Name, commit, strings.TrimPrefix(f.Base, "origin/"))
+		number, err = client.Find(ctx, repository, commit, strings.TrimPrefix(f.Base, "origin/"))
 	}
 	if err != nil {
 		return false, err
 	}
-	address, err := client.Put(ctx, comment.PullRequest{Owner: c.Repository.Owner, Repository: c.Repository.Name, Number: number}, markdown)
+	address, err := client.Put(ctx, comment.PullRequest{Repository: repository, Number: number}, markdown)
 	if err != nil {
 		return false, err
 	}
 	fmt.Fprintf(errs, "The comment is %s\n", address)
-	return true, nil
+	return true, f.status(ctx, errs, client.Forge, repository, result, address)
 }
 
-// token finds the token, or says why there is none.
-func (f *reviewFlags) token(ctx context.Context) (comment.Token, string) {
-	if token := comment.FromEnvironment(os.LookupEnv); token != "" {
-		return token, ""
+// status gives the commit the review's verdict. A token that may only comment is enough for a review: then it says so.
+func (f *reviewFlags) status(ctx context.Context, errs io.Writer, client forge.Client, r forge.Repository, result *review.Review, address string) error {
+	if result.Head.Commit == "" {
+		fmt.Fprintln(errs, "No commit status was written: the working tree has changes of its own.")
+		return nil
 	}
-	name := cmp.Or(f.tokenSecret, os.Getenv("REVIEW_TOKEN_SECRET"))
-	if name == "" && len(f.Environments) == 1 {
-		name = comment.SecretName(f.Environments[0])
+	s := forge.Status{Context: forge.ReviewContext, State: forge.Success, Description: "Nothing that the guard forbids", URL: address}
+	if count := result.Forbidden(); count > 0 {
+		s.State, s.Description = forge.Failure, fmt.Sprintf("The guard forbids %d changes; the comment says which", count)
 	}
-	if name == "" {
-		return "", "there is no token; set GITOPS_REVIEW_TOKEN, or name its secret with --token-secret"
+	_, err := client.SetStatus(ctx, r, result.Head.Commit, s)
+	var refused *forge.Error
+	if errors.As(err, &refused) && refused.Denied() {
+		fmt.Fprintf(errs, "No commit status was written: %v.\n", err)
+		return nil
 	}
-	c, err := awsconfig.LoadDefaultConfig(ctx)
-	if err != nil {
-		return "", err.Error()
-	}
-	token, err := comment.FromSecret(ctx, secretsmanager.NewFromConfig(c), name)
-	switch {
-	case err != nil:
-		return "", err.Error()
-	case token == "":
-		return "", "there is no secret " + name + " and no GITOPS_REVIEW_TOKEN"
-	}
-	return token, ""
+	return err
 }
 
 // webhook is what CodeBuild says of a build that a pull request started.

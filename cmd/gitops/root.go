@@ -1,26 +1,30 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"k8s-plus-aws-gitops/internal/cli"
+)
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "gitops",
-		Short: "Run the platform on this machine, check its manifests, review changes.",
-		Long: `gitops runs the whole platform on this machine, without an AWS account and
-without containers, checks the manifests in k8s/, reviews changes, and adds and
-promotes environments.
+		Short: "Check the platform's manifests, review changes, run services and environments.",
+		Long: `gitops checks the manifests in k8s/, reviews changes, publishes services, adds and
+removes environments, and describes promotions between them.
+
+Where NAME is not a command, 'gitops NAME' runs the program gitops-NAME, which lies
+beside this one or on the PATH. An environment that has such a program of its name
+is reached by the variables that 'gitops-NAME endpoints' prints, instead of in AWS.
 
 Progress goes to stderr, data to stdout.
 Exit codes: 0 success, 1 an error, 2 a wrong command line; review has its own.`,
-		Example: `  gitops local up              # bring everything up
-  gitops local push -m "Two replicas"
-  gitops local status`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          args(cobra.NoArgs),
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: `  gitops manifests validate
+  gitops review
+  gitops service status --env dev`,
+		Args: cli.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newLocal(), newManifests(), newReview(), newService(), newEnvironment(), newPromote(), newVersion())
+	root.AddCommand(newManifests(), newReview(), newService(), newEnvironment(), newGenerate(), newPromotion(), newTeardown(), newVersion(), newCommitStatus(), newRepository(), newPlan(), newRelease(), newStatus())
 	return root
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,16 +12,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"k8s-plus-aws-gitops/internal/checkout"
+	"k8s-plus-aws-gitops/internal/cli"
+	"k8s-plus-aws-gitops/internal/endpoints"
 	"k8s-plus-aws-gitops/internal/services"
 	"k8s-plus-aws-gitops/internal/services/fleet"
-	"k8s-plus-aws-gitops/local/stack"
-	"k8s-plus-aws-gitops/local/stack/layout"
-	"k8s-plus-aws-gitops/local/stack/supervise"
 )
 
 // serviceFlags are shared by the service commands.
 type serviceFlags struct {
-	environment, remote, state, program string
+	environment, remote, program string
 }
 
 func newService() *cobra.Command {
@@ -30,36 +29,26 @@ func newService() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "service",
 		Short: "Run a fleet of services, each on a branch of its own.",
-		Long: `Services are small files in k8s/services/services. Each becomes manifests on a
+		Long: `Services are small files in k8s/services. Each becomes manifests on a
 branch of the manifests repository, one for each environment, and Flux follows each
 branch. docs/guides/services.md tells the whole way.`,
 		Example: `  gitops service add npm --image ghcr.io/nodezoo/nodezoo-npm:1.4.2 --port 8080
   gitops service publish npm --env dev
   gitops service status --env dev --watch`,
-		Args: args(cobra.NoArgs),
+		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	flags := cmd.PersistentFlags()
 	flags.StringVarP(&f.environment, "env", "e", "", "environment of cdk.json")
 	flags.StringVar(&f.remote, "remote", "", "address of the manifests repository (default: that of fleet.yaml)")
-	flags.StringVar(&f.state, "state", "", "state directory of the local system (default: .local in the checkout)")
 	flags.StringVar(&f.program, "app", "", "the cdk8s app (default: bin/services in the checkout)")
-	cmd.AddCommand(newServiceAdd(f), newServiceList(f), newServiceGenerate(f), newServiceRender(f), newServicePublish(f), newServiceRemove(f), newServiceStatus(f))
+	cmd.AddCommand(newServiceAdd(f), newServiceList(f), newServiceRender(f), newServicePublish(f), newServiceRemove(f), newServiceStatus(f))
 	return cmd
-}
-
-// repository is the checkout that the command runs in.
-func repository() (string, error) {
-	wd, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	return stack.Repository(wd)
 }
 
 // load reads the fleet of the checkout.
 func (f *serviceFlags) load() (string, services.Fleet, error) {
-	root, err := repository()
+	root, err := checkout.Root()
 	if err != nil {
 		return "", services.Fleet{}, err
 	}
@@ -71,38 +60,17 @@ func (f *serviceFlags) load() (string, services.Fleet, error) {
 func (f *serviceFlags) cluster(loaded services.Fleet) (services.Cluster, error) {
 	c, known := loaded.Cluster(f.environment)
 	if !known {
-		return c, usageError{fmt.Errorf("--env %q: name one of %s", f.environment, strings.Join(loaded.Names(), ", "))}
+		return c, cli.UsageError{Err: fmt.Errorf("--env %q: name one of %s", f.environment, strings.Join(loaded.Names(), ", "))}
 	}
 	return c, nil
 }
 
-// url is the manifests repository as this machine reaches it: in the local system Flux reaches it by another name.
-func (f *serviceFlags) url(root string, loaded services.Fleet) (string, error) {
-	address := loaded.Config.For(f.environment).URL
-	path, local := strings.CutPrefix(address, "http://git.localhost/")
-	switch {
-	case f.remote != "":
+// url is the manifests repository, which git may reach by another address where the environment is not in AWS.
+func (f *serviceFlags) url(ctx context.Context, loaded services.Fleet) (string, error) {
+	if f.remote != "" {
 		return f.remote, nil
-	case !local:
-		return address, nil
 	}
-	ports, err := f.ports(root)
-	if err != nil {
-		return "", err
-	}
-	if ports[layout.Git] == 0 {
-		return "", errors.New("the local system has no Git server yet: run `gitops local up` first")
-	}
-	return ports.URL(layout.Git) + "/" + path, nil
-}
-
-// ports are those of the local system: that of --state, or the one that runs this command as a build of its pipelines.
-func (f *serviceFlags) ports(root string) (layout.Ports, error) {
-	dir, err := layout.Open(cmp.Or(f.state, os.Getenv(supervise.StateVariable)), root)
-	if err != nil {
-		return nil, err
-	}
-	return dir.LoadPorts()
+	return loaded.Config.For(f.environment).URL, endpoints.Use(ctx, f.environment)
 }
 
 // choose returns the services that are named, or all of the environment.
@@ -156,5 +124,10 @@ func current(root string, loaded services.Fleet) error {
 	if err != nil || len(stale) == 0 {
 		return err
 	}
-	return fmt.Errorf("%s: out of date; run `gitops service generate` and commit what it writes", fleet.Describe(stale))
+	return outOfDate(stale)
+}
+
+// outOfDate names the one command that renews what is generated.
+func outOfDate(stale []string) error {
+	return fmt.Errorf("%s: out of date; run `make generate` and commit what it writes", fleet.Describe(stale))
 }

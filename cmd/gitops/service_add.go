@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"k8s-plus-aws-gitops/internal/checkout"
+	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/services"
 )
 
@@ -18,15 +20,15 @@ func newServiceAdd(_ *serviceFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add a service: its file, and what makes Flux follow it.",
-		Long: `Write k8s/services/services/NAME.yaml and the fleet of every environment. Commit
+		Long: `Write k8s/services/NAME.yaml and the fleet of every environment. Commit
 both in one pull request; when it is merged, Flux waits for the branch that
 'gitops service publish' makes. Nothing is written when the file would be refused.`,
 		Example: `  gitops service add npm --image ghcr.io/nodezoo/nodezoo-npm:1.4.2 --port 8080
   gitops service add info --image ghcr.io/nodezoo/nodezoo-info:3.0.1 --host info`,
-		Args: args(cobra.ExactArgs(1)),
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			n.Name = names[0]
-			root, err := repository()
+			root, err := checkout.Root()
 			if err != nil {
 				return err
 			}
@@ -42,7 +44,7 @@ both in one pull request; when it is merged, Flux waits for the branch that
 
 func addService(cmd *cobra.Command, root string, n services.New) error {
 	if n.Image == "" {
-		return usageError{errors.New("--image: name the service's image, with a version")}
+		return cli.UsageError{Err: errors.New("--image: name the service's image, with a version")}
 	}
 	file := filepath.Join(services.FilesDir, n.Name+".yaml")
 	target := filepath.Join(root, file)

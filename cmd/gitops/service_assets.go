@@ -11,12 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/endpoints"
 	"k8s-plus-aws-gitops/internal/services"
 	"k8s-plus-aws-gitops/internal/services/assets"
 	"k8s-plus-aws-gitops/internal/services/assets/store"
 	"k8s-plus-aws-gitops/internal/services/publish"
-	"k8s-plus-aws-gitops/local/stack/deploy"
-	"k8s-plus-aws-gitops/local/stack/layout"
 )
 
 // serviceFiles are the static files of what is published. Without any, S3 is not asked.
@@ -52,21 +51,15 @@ func (f *serviceFlags) files(cmd *cobra.Command, run *publication, chosen []serv
 		return nil, err
 	}
 	files.store = store.Store{
-		Client: s3.NewFromConfig(c), Bucket: run.cluster.AssetsBucket(), Account: run.cluster.Account, Root: config.AssetsPrefix,
+		Client: s3.NewFromConfig(c), Bucket: run.cluster.AssetsBucket, Account: run.cluster.Account, Root: config.AssetsPrefix,
 	}
 	return files, nil
 }
 
-// aws is the account of the environment: in the local system its endpoint, else the caller's credentials.
+// aws is the account of the environment, by the caller's credentials where it is in AWS.
 func (f *serviceFlags) aws(ctx context.Context, run *publication) (aws.Config, error) {
-	if f.environment == deploy.Environment {
-		ports, err := f.ports(run.root)
-		if err != nil {
-			return aws.Config{}, err
-		}
-		if ports[layout.AWS] != 0 {
-			return deploy.Config(ports.URL(layout.AWS)), nil
-		}
+	if err := endpoints.Use(ctx, f.environment); err != nil {
+		return aws.Config{}, err
 	}
 	return awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(run.cluster.Region))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/services"
 )
 
@@ -22,10 +23,10 @@ func newServiceList(f *serviceFlags) *cobra.Command {
 all of them, each with its file and line.`,
 		Example: `  gitops service list
   gitops service list --env production --output json`,
-		Args: args(cobra.NoArgs),
+		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "" && output != "json" {
-				return usageError{fmt.Errorf("--output %q: it is json, or left out for a table", output)}
+				return cli.UsageError{Err: fmt.Errorf("--output %q: it is json, or left out for a table", output)}
 			}
 			_, loaded, err := f.load()
 			if err != nil {
@@ -102,38 +103,4 @@ func dash(text string) string {
 		return "-"
 	}
 	return text
-}
-
-func newServiceGenerate(f *serviceFlags) *cobra.Command {
-	var check bool
-	cmd := &cobra.Command{
-		Use:   "generate",
-		Short: "Write what makes Flux follow each service.",
-		Long: `Write k8s/services/fleet/<environment> from the service files: namespace, rights,
-source and Kustomization of each. 'add' and 'remove' do it too; run it after you
-changed a host, enabled, or fleet.yaml by hand. Changed files go to stdout.`,
-		Example: `  gitops service generate
-  gitops service generate --check   # exit code 1 if something would change`,
-		Args: args(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			root, loaded, err := f.load()
-			if err != nil {
-				return err
-			}
-			if check {
-				return current(root, loaded)
-			}
-			written, err := generate(root, loaded)
-			if err != nil {
-				return err
-			}
-			for _, name := range written {
-				fmt.Fprintln(cmd.OutOrStdout(), name)
-			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "%d files of %s changed.\n", len(written), services.FleetDir)
-			return nil
-		},
-	}
-	cmd.Flags().BoolVar(&check, "check", false, "change nothing; fail if a file is out of date")
-	return cmd
 }

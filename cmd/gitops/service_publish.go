@@ -9,6 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"k8s-plus-aws-gitops/internal/cli"
+	"k8s-plus-aws-gitops/internal/forge"
+	"k8s-plus-aws-gitops/internal/git"
 	"k8s-plus-aws-gitops/internal/services"
 	"k8s-plus-aws-gitops/internal/services/publish"
 )
@@ -43,11 +46,11 @@ is opened.`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			switch {
 			case p.output != "" && p.output != "json":
-				return usageError{fmt.Errorf("--output %q: it is json, or left out for lines", p.output)}
+				return cli.UsageError{Err: fmt.Errorf("--output %q: it is json, or left out for lines", p.output)}
 			case p.release && len(names) > 0:
-				return usageError{errors.New("--release: the commit's tags name the services; leave the names out")}
+				return cli.UsageError{Err: errors.New("--release: the commit's tags name the services; leave the names out")}
 			case p.release && p.output != "":
-				return usageError{errors.New("--release: prints lines only; leave --output out")}
+				return cli.UsageError{Err: errors.New("--release: prints lines only; leave --output out")}
 			case p.release:
 				return f.release(cmd, p)
 			}
@@ -88,11 +91,11 @@ func (f *serviceFlags) open(cmd *cobra.Command, p publishFlags) (*publication, e
 	if err := current(root, loaded); err != nil {
 		return nil, err
 	}
-	url, err := f.url(root, loaded)
+	url, err := f.url(cmd.Context(), loaded)
 	if err != nil {
 		return nil, err
 	}
-	token, err := manifestsToken(cmd, p.tokenSecret)
+	token, err := secretToken(cmd, cmp.Or(p.tokenSecret, os.Getenv("MANIFESTS_TOKEN_SECRET")))
 	if err != nil {
 		return nil, err
 	}
@@ -113,8 +116,8 @@ func (f *serviceFlags) publish(cmd *cobra.Command, names []string, p publishFlag
 
 // push publishes the chosen services in one atomic push.
 func (f *serviceFlags) push(cmd *cobra.Command, run *publication, chosen []services.Service, p publishFlags) error {
-	ctx := publish.WithToken(cmd.Context(), run.url, run.token)
-	o := publish.SourceOptions{Dir: run.root, Paths: []string{services.Dir, "cdk.json"}, AllowDirty: p.allowDirty, Repository: os.Getenv("SOURCE_REPOSITORY")}
+	ctx := git.WithToken(cmd.Context(), run.url, run.token)
+	o := publish.SourceOptions{Dir: run.root, Paths: []string{services.AppDir, services.FilesDir, services.ConfigFile, "cdk.json"}, AllowDirty: p.allowDirty, Repository: os.Getenv("SOURCE_REPOSITORY")}
 	if len(chosen) == 1 {
 		o.Service = chosen[0].Name
 	}
@@ -191,7 +194,7 @@ func pulls(cmd *cobra.Command, run *publication, results []publish.Result) error
 		if !r.Changed || r.Base == "" {
 			continue
 		}
-		pull := publish.Pull{URL: run.url, Token: cmp.Or(run.token, os.Getenv("GITHUB_TOKEN"))}
+		pull := publish.Pull{URL: run.url, Forge: forge.Client{Token: forge.Token(cmp.Or(run.token, os.Getenv("GITHUB_TOKEN")))}}
 		address, err := pull.Open(cmd.Context(), r, "Publish "+r.Service+" to "+r.Base, "Made by `gitops service publish`; the commit names its source.")
 		all = append(all, err)
 		switch {

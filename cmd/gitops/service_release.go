@@ -1,18 +1,16 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/spf13/cobra"
 
-	"k8s-plus-aws-gitops/internal/review/comment"
+	"k8s-plus-aws-gitops/internal/forge"
 	"k8s-plus-aws-gitops/internal/services"
 	"k8s-plus-aws-gitops/internal/services/publish"
 )
@@ -55,10 +53,9 @@ func (f *serviceFlags) release(cmd *cobra.Command, p publishFlags) error {
 	return errors.Join(problems...)
 }
 
-// manifestsToken reads the token for the manifests repository from Secrets Manager. Without a name, or without a secret of
+// secretToken reads a token for git from Secrets Manager. Without a name, or without a secret of
 // that name, git's own credentials have to do.
-func manifestsToken(cmd *cobra.Command, name string) (string, error) {
-	name = cmp.Or(name, os.Getenv("MANIFESTS_TOKEN_SECRET"))
+func secretToken(cmd *cobra.Command, name string) (string, error) {
 	if name == "" {
 		return "", nil
 	}
@@ -66,7 +63,7 @@ func manifestsToken(cmd *cobra.Command, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	token, err := comment.FromSecret(cmd.Context(), secretsmanager.NewFromConfig(c), name)
+	token, err := forge.FromSecret(cmd.Context(), secretsmanager.NewFromConfig(c), name)
 	if err == nil && token == "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "There is no secret %s: git signs in by itself.\n", name)
 	}

@@ -12,10 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/cli"
+	"k8s-plus-aws-gitops/internal/flux"
 	"k8s-plus-aws-gitops/internal/services"
 	"k8s-plus-aws-gitops/internal/services/assets"
 	"k8s-plus-aws-gitops/internal/services/publish"
-	"k8s-plus-aws-gitops/local/stack/observe"
 )
 
 // removeFlags are those of remove alone.
@@ -40,7 +41,7 @@ that went first would leave Flux with nothing to prune by.
 It prints what stays, and why.`,
 		Example: `  gitops service remove npm              # then commit, merge
   gitops service remove npm --env dev    # wait, then delete the branch`,
-		Args: args(cobra.ExactArgs(1)),
+		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			root, loaded, err := f.load()
 			if err != nil {
@@ -52,7 +53,7 @@ It prints what stays, and why.`,
 			return f.removeBranch(cmd, root, loaded, names[0], r)
 		},
 	}
-	cmd.Flags().StringVar(&r.kubeconfig, "kubeconfig", "", "kubeconfig of the environment's cluster (default: $KUBECONFIG, or the local system's)")
+	cmd.Flags().StringVar(&r.kubeconfig, "kubeconfig", "", "kubeconfig of the environment's cluster (default: $KUBECONFIG)")
 	cmd.Flags().DurationVar(&r.timeout, "timeout", 5*time.Minute, "how long to wait for Flux")
 	cmd.Flags().BoolVar(&r.withoutCheck, "without-check", false, "delete the branch without asking the cluster")
 	return cmd
@@ -101,12 +102,12 @@ func (f *serviceFlags) removeBranch(cmd *cobra.Command, root string, loaded serv
 	if s, known := loaded.Service(name); known && s.Enabled(f.environment) {
 		return fmt.Errorf("%s is in the fleet of %s: run `gitops service remove %s` without --env first, commit and merge", name, f.environment, name)
 	}
-	url, err := f.url(root, loaded)
+	url, err := f.url(cmd.Context(), loaded)
 	if err != nil {
 		return err
 	}
 	if !r.withoutCheck {
-		watched, err := f.observe(root, r.kubeconfig)
+		watched, err := f.observe(cmd.Context(), r.kubeconfig)
 		if err != nil {
 			return err
 		}
@@ -129,7 +130,7 @@ func (f *serviceFlags) removeBranch(cmd *cobra.Command, root string, loaded serv
 }
 
 // pruned waits until Flux has removed the service.
-func pruned(cmd *cobra.Command, c *observe.Cluster, name string, limit time.Duration) error {
+func pruned(cmd *cobra.Command, c *flux.Cluster, name string, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(cmd.Context(), limit)
 	defer cancel()
 	for {
@@ -162,6 +163,6 @@ func stays(cmd *cobra.Command, root, name string, clusters ...services.Cluster) 
 	}
 	fmt.Fprintf(w, "And, because pages and caches elsewhere may still point there, the static files in S3, if it had any:\n")
 	for _, c := range clusters {
-		fmt.Fprintf(w, "  aws s3 rm --recursive s3://%s/%s\n", c.AssetsBucket(), assets.Prefix(config.AssetsPrefix, name))
+		fmt.Fprintf(w, "  aws s3 rm --recursive s3://%s/%s\n", c.AssetsBucket, assets.Prefix(config.AssetsPrefix, name))
 	}
 }

@@ -88,7 +88,7 @@ func valid(cmd *cobra.Command, rendered map[string][]byte) error {
 		}
 	}
 	if bad {
-		return fmt.Errorf("a manifest is not valid; correct the service's file or its escape hatch in k8s/services/hatches")
+		return fmt.Errorf("a manifest is not valid; correct the service's file or its escape hatch in services/hatches")
 	}
 	return nil
 }

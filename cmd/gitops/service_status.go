@@ -13,10 +13,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"k8s-plus-aws-gitops/internal/cli"
+	"k8s-plus-aws-gitops/internal/endpoints"
+	"k8s-plus-aws-gitops/internal/flux"
 	"k8s-plus-aws-gitops/internal/services"
 	"k8s-plus-aws-gitops/internal/services/publish"
-	"k8s-plus-aws-gitops/local/stack/layout"
-	"k8s-plus-aws-gitops/local/stack/observe"
 )
 
 func newServiceStatus(f *serviceFlags) *cobra.Command {
@@ -34,7 +35,7 @@ The cause stands behind a service that is not ready.`,
   gitops service status --env dev --output json`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if output != "" && output != "json" {
-				return usageError{fmt.Errorf("--output %q: it is json, or left out for a table", output)}
+				return cli.UsageError{Err: fmt.Errorf("--output %q: it is json, or left out for a table", output)}
 			}
 			for {
 				lines, err := f.status(cmd.Context(), names, kubeconfig)
@@ -54,7 +55,7 @@ The cause stands behind a service that is not ready.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&output, "output", "o", "", "json, or a table when left out")
-	flags.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the environment's cluster (default: $KUBECONFIG, or the local system's)")
+	flags.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the environment's cluster (default: $KUBECONFIG)")
 	flags.BoolVarP(&watch, "watch", "w", false, "show it again and again until interrupted")
 	flags.DurationVar(&every, "every", 2*time.Second, "pause between two looks of --watch")
 	return cmd
@@ -73,27 +74,23 @@ type line struct {
 	Published *time.Time `json:"published,omitempty"`
 }
 
-// observe opens the environment's cluster. The local one has its own kubeconfig.
-func (f *serviceFlags) observe(root, kubeconfig string) (*observe.Cluster, error) {
-	if kubeconfig == "" && f.environment == "local" {
-		dir, err := layout.Open(f.state, root)
-		if err != nil {
+// observe opens the environment's cluster.
+func (f *serviceFlags) observe(ctx context.Context, kubeconfig string) (*flux.Cluster, error) {
+	if kubeconfig == "" {
+		if err := endpoints.Use(ctx, f.environment); err != nil {
 			return nil, err
 		}
-		kubeconfig = dir.Kubeconfig()
-	}
-	if kubeconfig == "" {
 		kubeconfig = os.Getenv("KUBECONFIG")
 	}
 	if kubeconfig == "" {
 		return nil, errors.New("--kubeconfig: name that of the environment's cluster, or set KUBECONFIG (aws eks update-kubeconfig writes one)")
 	}
-	return observe.Open(kubeconfig)
+	return flux.Open(kubeconfig)
 }
 
 // status reads the fleet, the branches and the cluster.
 func (f *serviceFlags) status(ctx context.Context, names []string, kubeconfig string) ([]line, error) {
-	root, loaded, err := f.load()
+	_, loaded, err := f.load()
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +101,7 @@ func (f *serviceFlags) status(ctx context.Context, names []string, kubeconfig st
 	if err != nil {
 		return nil, err
 	}
-	url, err := f.url(root, loaded)
+	url, err := f.url(ctx, loaded)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +114,7 @@ func (f *serviceFlags) status(ctx context.Context, names []string, kubeconfig st
 	if err != nil {
 		return nil, err
 	}
-	cluster, err := f.observe(root, kubeconfig)
+	cluster, err := f.observe(ctx, kubeconfig)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +122,7 @@ func (f *serviceFlags) status(ctx context.Context, names []string, kubeconfig st
 	if err != nil {
 		return nil, err
 	}
-	applied := map[string]observe.Item{}
+	applied := map[string]flux.Item{}
 	for _, item := range items {
 		applied[item.Name] = item
 	}
@@ -137,7 +134,7 @@ func (f *serviceFlags) status(ctx context.Context, names []string, kubeconfig st
 }
 
 // describe puts together what is known of a service. Ready means: what is published is what runs.
-func describe(s services.Service, branch string, tip publish.Tip, applied map[string]observe.Item) line {
+func describe(s services.Service, branch string, tip publish.Tip, applied map[string]flux.Item) line {
 	l := line{Service: s.Name, Branch: branch, Commit: tip.Commit, Source: tip.Source, Ready: "False"}
 	if tip.Commit != "" {
 		l.Published = &tip.Time

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"k8s-plus-aws-gitops/internal/cli"
 )
 
 func newVersion() *cobra.Command {
@@ -14,7 +16,7 @@ func newVersion() *cobra.Command {
 		Short:   "Print the version.",
 		Long:    "Print the commit that this program was built from, and the Go version.",
 		Example: "  gitops version",
-		Args:    args(cobra.NoArgs),
+		Args:    cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			commit, dirty := "unknown", ""
 			if info, ok := debug.ReadBuildInfo(); ok {

@@ -23,8 +23,22 @@ type Spec struct {
 	Env Env
 	// Phases in the order of their execution; those that the file leaves out are not there.
 	Phases []Phase
+	// Artifacts are the files that the pipeline hands on when its action makes one artifact, SecondaryArtifacts by their
+	// names when it makes several. Nil: the file has no such section.
+	Artifacts          *Artifacts
+	SecondaryArtifacts map[string]*Artifacts
 	// Cache are the patterns of files that are kept between builds.
 	Cache []string
+}
+
+// Artifacts says which files an artifact holds. In its patterns * stays within a folder and ** crosses folders.
+type Artifacts struct {
+	// Files are patterns below BaseDirectory, of which Exclude are left out.
+	Files, Exclude []string
+	// BaseDirectory is a folder of the source, or a pattern of folders; default the source itself.
+	BaseDirectory string
+	// DiscardPaths is set when all files lie at the top of the artifact.
+	DiscardPaths bool
 }
 
 // Env is the section env.
@@ -54,7 +68,7 @@ var phaseNames = []string{"install", "pre_build", "build", "post_build"}
 func Load(root, name string) (*Spec, error) {
 	content, err := os.ReadFile(filepath.Join(root, name))
 	if err != nil {
-		return nil, fmt.Errorf("%s: cannot be read, but a pipeline runs it; restore the file, or change infrastructure/delivery/projects.go: %w", name, err)
+		return nil, fmt.Errorf("%s: cannot be read, but a pipeline runs it; restore the file, or change infrastructure/delivery/project.go: %w", name, err)
 	}
 	spec, err := Parse(content)
 	if err != nil {
@@ -77,7 +91,7 @@ func Parse(content []byte) (*Spec, error) {
 		return nil, fmt.Errorf("is no YAML: %s; correct the line", strings.Join(strings.Fields(strings.TrimPrefix(said, "unmarshal errors:")), " "))
 	}
 	r := &reader{}
-	top := r.object("", file, "version", "env", "phases", "cache")
+	top := r.object("", file, "version", "env", "phases", "artifacts", "cache")
 	if len(r.problems) > 0 && top == nil {
 		return nil, errors.New(r.problems[0]) // everything else follows from it
 	}
@@ -88,6 +102,7 @@ func Parse(content []byte) (*Spec, error) {
 		r.add("version", "write 0.2, the version that runs all commands in one shell", "is %v", version)
 	}
 	spec := &Spec{Env: r.env(top["env"]), Phases: r.phases(top["phases"])}
+	spec.Artifacts, spec.SecondaryArtifacts = r.artifacts(top["artifacts"])
 	if top["cache"] != nil {
 		spec.Cache = r.texts("cache.paths", r.object("cache", top["cache"], "paths")["paths"])
 	}
@@ -135,13 +150,7 @@ func (r *reader) env(value any) Env {
 			r.add(fmt.Sprintf("env.exported-variables[%d]", i), "use letters, digits and _", "%q is no name of a variable", name)
 		}
 	}
-	switch helper := section["git-credential-helper"]; helper {
-	case nil, "no", false:
-	case "yes", true:
-		env.GitCredentialHelper = true
-	default:
-		r.add("env.git-credential-helper", "write yes or no", "is %v", helper)
-	}
+	env.GitCredentialHelper = r.yes("env.git-credential-helper", section["git-credential-helper"])
 	if shell := section["shell"]; shell != nil && shell != "bash" {
 		r.add("env.shell", "write bash, or leave it out", "is %v", shell)
 	}
@@ -205,6 +214,73 @@ func (r *reader) phases(value any) []Phase {
 		r.add("phases", "give phase build its commands", "has no commands")
 	}
 	return phases
+}
+
+// artifactKeys are those of an artifact that a pipeline takes: name is for those in S3.
+var artifactKeys = []string{"files", "base-directory", "exclude-paths", "discard-paths"}
+
+// artifacts reads the section artifacts: the one artifact, and those of a pipeline's action that makes several.
+func (r *reader) artifacts(value any) (*Artifacts, map[string]*Artifacts) {
+	if value == nil {
+		return nil, nil
+	}
+	section := r.object("artifacts", value, append([]string{"secondary-artifacts"}, artifactKeys...)...)
+	several, ok := section["secondary-artifacts"].(map[string]any)
+	if !ok && section["secondary-artifacts"] != nil {
+		r.add("artifacts.secondary-artifacts", "write a mapping of names to artifacts", "is no mapping")
+	}
+	secondary := map[string]*Artifacts{}
+	for _, name := range slices.Sorted(maps.Keys(several)) {
+		path := "artifacts.secondary-artifacts." + name
+		secondary[name] = r.artifact(path, r.object(path, several[name], artifactKeys...))
+	}
+	if len(secondary) > 0 && section["files"] == nil {
+		return nil, secondary
+	}
+	return r.artifact("artifacts", section), secondary
+}
+
+// artifact reads which files an artifact holds.
+func (r *reader) artifact(path string, in map[string]any) *Artifacts {
+	a := &Artifacts{
+		Files:         r.texts(path+".files", in["files"]),
+		Exclude:       r.texts(path+".exclude-paths", in["exclude-paths"]),
+		DiscardPaths:  r.yes(path+".discard-paths", in["discard-paths"]),
+		BaseDirectory: ".",
+	}
+	if len(a.Files) == 0 && !r.under(path) {
+		r.add(path+".files", "list them, or '**/*' for all", "is missing")
+	}
+	for i, p := range a.Files {
+		a.Files[i] = r.path(fmt.Sprintf("%s.files[%d]", path, i), p)
+	}
+	for i, p := range a.Exclude {
+		a.Exclude[i] = r.path(fmt.Sprintf("%s.exclude-paths[%d]", path, i), p)
+	}
+	if base := in["base-directory"]; base != nil {
+		a.BaseDirectory = r.path(path+".base-directory", r.scalar(path+".base-directory", base))
+	}
+	return a
+}
+
+// path cleans the pattern of a file below the source.
+func (r *reader) path(path, pattern string) string {
+	if pattern != "" && (!filepath.IsLocal(pattern) || strings.Contains(pattern, "$")) {
+		r.add(path, "write a path below the source, without variables", "%q leads elsewhere", pattern)
+	}
+	return filepath.ToSlash(filepath.Clean(pattern))
+}
+
+// yes reads a switch.
+func (r *reader) yes(path string, value any) bool {
+	switch value {
+	case nil, "no", false:
+		return false
+	case "yes", true:
+		return true
+	}
+	r.add(path, "write yes or no", "is %v", value)
+	return false
 }
 
 // under tells whether a problem at path or below was found.

@@ -5,6 +5,7 @@ package environment
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,7 +22,7 @@ type member struct {
 func members(content []byte, offset int) ([]member, error) {
 	decoder := json.NewDecoder(bytes.NewReader(content[offset:]))
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		return nil, fmt.Errorf("cdk.json: no object at byte %d: %w", offset, err)
+		return nil, fmt.Errorf("cdk.json: must have an object at byte %d: %w", offset, err)
 	}
 	var list []member
 	for decoder.More() {
@@ -45,7 +46,7 @@ func members(content []byte, offset int) ([]member, error) {
 func environments(content []byte) (list []member, begin int, err error) {
 	begin = bytes.IndexByte(content, '{')
 	if begin < 0 {
-		return nil, 0, fmt.Errorf("cdk.json: is no object")
+		return nil, 0, errors.New("cdk.json: must be an object in braces; correct the JSON")
 	}
 	for _, key := range []string{"context", "gitops", "environments"} {
 		if list, err = members(content, begin); err != nil {
@@ -94,7 +95,7 @@ func drop(content []byte, name string) ([]byte, error) {
 	}
 	i := slices.IndexFunc(list, func(m member) bool { return m.key == name })
 	if i < 0 {
-		return nil, fmt.Errorf("cdk.json: there is no environment %q; %s", name, known(list))
+		return nil, fmt.Errorf("cdk.json: there is no environment %q", name)
 	}
 	from, to := begin+1, list[i].end
 	switch {
@@ -104,15 +105,6 @@ func drop(content []byte, name string) ([]byte, error) {
 		from, to = list[0].start, list[1].start
 	}
 	return slices.Concat(content[:from], content[to:]), nil
-}
-
-// known names the environments that there are.
-func known(list []member) string {
-	names := make([]string, len(list))
-	for i, m := range list {
-		names[i] = m.key
-	}
-	return "use one of " + strings.Join(names, ", ")
 }
 
 // field is a key of a new environment.

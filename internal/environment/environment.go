@@ -1,10 +1,10 @@
 package environment
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"net/netip"
 	"os"
@@ -16,7 +16,7 @@ import (
 	"k8s-plus-aws-gitops/config"
 )
 
-// Options describe a new environment. What is empty comes from the environment that it is made from.
+// Options configures Add. What is empty comes from the environment that the new one is made from.
 type Options struct {
 	Name       string
 	From       string // the environment whose region, zone, cluster and connection it takes
@@ -29,116 +29,93 @@ type Options struct {
 // Add writes a small, removable environment into cdk.json and makes its folder below k8s/clusters. It returns the files
 // that it wrote. Nothing is written unless the whole configuration is valid afterwards.
 func Add(root string, o Options) ([]string, error) {
-	path := filepath.Join(root, "cdk.json")
-	content, err := os.ReadFile(path)
+	content, err := os.ReadFile(filepath.Join(root, "cdk.json"))
 	if err != nil {
 		return nil, err
+	}
+	c, err := config.Parse(content)
+	if err != nil {
+		return nil, err
+	}
+	if _, taken := c.Environments[o.Name]; taken {
+		return nil, fmt.Errorf("cdk.json: environment %q is there already; choose another name", o.Name)
 	}
 	list, _, err := environments(content)
 	if err != nil {
 		return nil, err
 	}
 	i := slices.IndexFunc(list, func(m member) bool { return m.key == o.From })
-	switch {
-	case i < 0:
-		return nil, fmt.Errorf("cdk.json: there is no environment %q to start from; %s", o.From, known(list))
-	case slices.ContainsFunc(list, func(m member) bool { return m.key == o.Name }):
-		return nil, fmt.Errorf("cdk.json: environment %q is there already; choose another name", o.Name)
+	if i < 0 {
+		return nil, fmt.Errorf("cdk.json: there is no environment %q to start from; %s", o.From, config.Suggest(o.From, c.Names()))
 	}
-	var from map[string]any
-	if err := json.Unmarshal(list[i].value, &from); err != nil {
+	var written map[string]any
+	if err := json.Unmarshal(list[i].value, &written); err != nil {
 		return nil, err
 	}
-	changed, err := insert(content, o.Name, fields(o, from, freeBlock(list)))
+	changed, err := insert(content, o.Name, fields(o, c.Environments[o.From], written, freeBlock(c)))
 	if err != nil {
 		return nil, err
 	}
-	e, err := load(changed, o.Name)
-	if err != nil {
+	if c, err = config.Parse(changed); err != nil {
 		return nil, err
 	}
-	files, err := clusterFiles(root, e)
+	if folder := clusters + "/" + o.Name; exists(filepath.Join(root, folder)) {
+		return nil, fmt.Errorf("%s: is there already; remove it, or choose another name", folder)
+	}
+	files, err := clusterFiles(root, c.Environments[o.Name])
 	if err != nil {
 		return nil, err
 	}
 	files["cdk.json"] = string(changed)
-	return write(root, files)
+	return Write(root, files)
 }
 
-// fields are the settings of the new environment.
-func fields(o Options, from map[string]any, block string) []field {
-	text := func(key string) string { s, _ := from[key].(string); return s }
-	if o.Account == "" {
-		o.Account = text("account")
-	}
-	if o.Domain == "" {
-		o.Domain = o.Name + "." + text("domain")
-	}
-	if o.Branch == "" {
-		o.Branch = o.Name
-	}
-	same := o.Account == text("account")
+// fields are the settings of the new environment. What is taken over as a whole is as it was written: without defaults.
+func fields(o Options, from config.Environment, written map[string]any, block string) []field {
+	account, domain, branch := cmp.Or(o.Account, from.Account), cmp.Or(o.Domain, o.Name+"."+from.Domain), cmp.Or(o.Branch, o.Name)
 	list := []field{
-		{"account", o.Account}, {"region", text("region")}, {"domain", o.Domain}, {"branch", o.Branch}, {"deletionProtection", false},
+		{"account", account}, {"region", from.Region}, {"domain", domain}, {"branch", branch}, {"deletionProtection", false},
 	}
-	if zone, ok := from["hostedZone"].(map[string]any); ok && same {
-		name, _ := zone["name"].(string)
-		if name == "" {
-			zone, name = map[string]any{"id": zone["id"], "name": text("domain")}, text("domain")
-		}
-		if o.Domain == name || strings.HasSuffix(o.Domain, "."+name) {
-			list = append(list, field{"hostedZone", zone})
-		}
+	same := account == from.Account
+	if zone := from.HostedZone; zone != nil && same && (domain == zone.Name || strings.HasSuffix(domain, "."+zone.Name)) {
+		list = append(list, field{"hostedZone", map[string]any{"id": zone.ID, "name": zone.Name}})
 	}
 	list = append(list, field{"network", map[string]any{"cidr": block}})
-	if cluster, ok := from["cluster"].(map[string]any); ok && same {
+	if cluster, ok := written["cluster"]; ok && same {
 		list = append(list, field{"cluster", cluster})
 	}
-	nodes := map[string]any{}
-	if given, ok := from["nodes"].(map[string]any); ok {
-		nodes = maps.Clone(given)
+	nodes, _ := written["nodes"].(map[string]any)
+	if nodes == nil {
+		nodes = map[string]any{}
 	}
 	nodes["min"], nodes["max"], nodes["spot"] = 1, 2, true
 	list = append(list, field{"nodes", nodes}, field{"ghost", map[string]any{"database": map[string]any{"backupDays": 1}}})
-	if o.Connection == "" && same {
-		delivery, _ := from["delivery"].(map[string]any)
-		o.Connection, _ = delivery["connectionArn"].(string)
+	connection := o.Connection
+	if delivery := from.Delivery.ConnectionARN; same && delivery != from.Repository.ConnectionARN {
+		connection = cmp.Or(connection, delivery)
 	}
-	if o.Connection != "" {
-		list = append(list, field{"delivery", map[string]any{"connectionArn": o.Connection}})
+	if connection != "" {
+		list = append(list, field{"delivery", map[string]any{"connectionArn": connection}})
 	}
 	return list
 }
 
 // freeBlock is the first 10.x.0.0/16, x in tens, that overlaps no environment's network.
-func freeBlock(list []member) string {
-	var used []netip.Prefix
-	for _, m := range list {
-		var e struct{ Network struct{ CIDR string } }
-		if json.Unmarshal(m.value, &e) != nil || e.Network.CIDR == "" {
-			e.Network.CIDR = "10.0.0.0/16" // the default
+func freeBlock(c config.Config) string {
+	free := func(block netip.Prefix) bool {
+		for _, e := range c.Environments {
+			if used, err := netip.ParsePrefix(e.Network.CIDR); err == nil && used.Overlaps(block) {
+				return false
+			}
 		}
-		if block, err := netip.ParsePrefix(e.Network.CIDR); err == nil {
-			used = append(used, block)
-		}
+		return true
 	}
 	for x := 1; x < 256; x++ {
-		block := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(x * 10 % 256), 0, 0}), 16)
-		if !slices.ContainsFunc(used, block.Overlaps) {
+		if block := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(x * 10 % 256), 0, 0}), 16); free(block) {
 			return block.String()
 		}
 	}
 	return "10.0.0.0/16" // the validation says what is wrong with it
-}
-
-// load validates a cdk.json and returns one of its environments.
-func load(content []byte, name string) (config.Environment, error) {
-	var file struct{ Context map[string]any }
-	if err := json.Unmarshal(content, &file); err != nil {
-		return config.Environment{}, err
-	}
-	c, err := config.Load(file.Context)
-	return c.Environments[name], err
 }
 
 // initialImage is the default of Ghost's image in the manifests: what runs before the first build.
@@ -146,10 +123,7 @@ var initialImage = regexp.MustCompile(`\$\{GHOST_IMAGE:=([^}]+)\}`)
 
 // clusterFiles are the files of an environment below k8s/clusters, by their path.
 func clusterFiles(root string, e config.Environment) (map[string]string, error) {
-	folder := "k8s/clusters/" + e.Name
-	if _, err := os.Stat(filepath.Join(root, folder)); !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: is there already; remove it, or choose another name", folder)
-	}
+	folder := clusters + "/" + e.Name
 	if !e.UpdatesImages() {
 		return map[string]string{folder + "/kustomization.yaml": fmt.Sprintf(plainEntry, e.Name)}, nil
 	}
@@ -167,8 +141,8 @@ func clusterFiles(root string, e config.Environment) (map[string]string, error) 
 	}, nil
 }
 
-// write writes files, cdk.json last: an environment without its folder would fail every check.
-func write(root string, files map[string]string) ([]string, error) {
+// Write writes files, cdk.json last, and returns their names: an environment without its folder would fail every check.
+func Write(root string, files map[string]string) ([]string, error) {
 	names := slices.Sorted(maps.Keys(files))
 	slices.SortStableFunc(names, func(a, b string) int { return strings.Count(b, "/") - strings.Count(a, "/") })
 	for _, name := range names {
@@ -190,26 +164,30 @@ func Remove(root, name string) error {
 	if err != nil {
 		return err
 	}
+	c, err := config.Parse(content)
+	if err != nil {
+		return err
+	}
+	e, known := c.Environments[name]
+	switch {
+	case !known:
+		return fmt.Errorf("cdk.json: there is no environment %q; %s", name, config.Suggest(name, c.Names()))
+	case name == "local":
+		return errors.New("cdk.json: environment \"local\" is the one of this machine; 'gitops local reset' removes its state")
+	case e.DeletionProtection:
+		return fmt.Errorf("cdk.json: environment %q is protected; set its deletionProtection to false, deploy that, and remove its stacks first (gitops teardown)", name)
+	}
 	changed, err := drop(content, name)
 	if err != nil {
 		return err
 	}
-	e, err := load(content, name)
-	switch {
-	case err != nil:
-		return err
-	case name == "local":
-		return errors.New("cdk.json: environment \"local\" is the one of this machine; 'gitops local reset' removes its state")
-	case e.DeletionProtection:
-		return fmt.Errorf("cdk.json: environment %q is protected; set its deletionProtection to false, deploy that, and destroy its stacks first", name)
-	}
-	if _, err := load(changed, name); err != nil {
+	if _, err := config.Parse(changed); err != nil {
 		return err
 	}
 	if err := os.WriteFile(path, changed, 0o644); err != nil {
 		return err
 	}
-	return os.RemoveAll(filepath.Join(root, "k8s/clusters", name))
+	return os.RemoveAll(filepath.Join(root, clusters, name))
 }
 
 // sortedKeys are the keys of an object in their order.

@@ -3,36 +3,21 @@ package environment
 // The files of an environment's folder, as those of the sample environments are; a test compares them.
 const (
 	entry = `# yaml-language-server: $schema=https://json.schemastore.org/kustomization
-# Flux entry point of environment %[1]s: the base, its images, what writes their tags, and its fleet of
-# services. A difference that is not a fact of the AWS half goes here as a patch, as in ../local.
+# Flux entry point of environment %[1]s: the base, its images and what writes their tags. A difference that is
+# not a fact of the AWS half goes here as a patch: docs/guides/environments.md.
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 patches:
   - path: images.yaml
-  - patch: |
-      - op: replace
-        path: /spec/path
-        value: ./k8s/services/fleet/%[1]s
-    target:
-      kind: Kustomization
-      name: services
 resources:
   - ../base
   - ../base/image-automation
 `
 	plainEntry = `# yaml-language-server: $schema=https://json.schemastore.org/kustomization
-# Flux entry point of environment %[1]s: the base and its fleet of services. A difference that is not
-# a fact of the AWS half goes here as a patch, as in ../local.
+# Flux entry point of environment %[1]s: the base. A difference that is not a fact of the AWS half goes here
+# as a patch: docs/guides/environments.md.
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
-patches:
-  - patch: |
-      - op: replace
-        path: /spec/path
-        value: ./k8s/services/fleet/%[1]s
-    target:
-      kind: Kustomization
-      name: services
 resources:
   - ../base
 `

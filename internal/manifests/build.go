@@ -14,14 +14,66 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// build runs kustomize on a folder, as kustomize-controller does.
-func build(dir string) ([]*resource.Resource, error) {
-	kustomizer := krusty.MakeKustomizer(krusty.MakeDefaultOptions())
-	built, err := kustomizer.Run(filesys.MakeFsOnDisk(), dir)
+// overlay is what a Flux Kustomization adds to the kustomization.yaml of its folder.
+type overlay struct {
+	Components []any `json:"components"`
+	Patches    []any `json:"patches"`
+}
+
+// build runs kustomize on a folder, as kustomize-controller does: with what a Flux Kustomization adds.
+func build(dir string, added overlay) ([]*resource.Resource, error) {
+	disk := filesys.MakeFsOnDisk()
+	if len(added.Components)+len(added.Patches) > 0 {
+		extended, err := extend(disk, dir, added)
+		if err != nil {
+			return nil, err
+		}
+		disk = extended
+	}
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, dir)
 	if err != nil {
 		return nil, err
 	}
 	return built.Resources(), nil
+}
+
+// extended is a file system in which one file reads otherwise than on disk.
+type extended struct {
+	filesys.FileSystem
+	file    string
+	content []byte
+}
+
+func (e extended) ReadFile(name string) ([]byte, error) {
+	if name == e.file {
+		return e.content, nil
+	}
+	return e.FileSystem.ReadFile(name)
+}
+
+// extend adds an overlay to the kustomization.yaml of a folder.
+func extend(disk filesys.FileSystem, dir string, added overlay) (filesys.FileSystem, error) {
+	root, _, err := disk.CleanedAbs(dir)
+	if err != nil {
+		return nil, err
+	}
+	e := extended{FileSystem: disk, file: root.Join("kustomization.yaml")}
+	content, err := disk.ReadFile(e.file)
+	if err != nil {
+		return nil, err
+	}
+	declared, err := parse(content)
+	if err != nil {
+		return nil, err
+	}
+	for field, more := range map[string][]any{"components": added.Components, "patches": added.Patches} {
+		if len(more) > 0 {
+			own, _ := declared[field].([]any)
+			declared[field] = append(own, more...)
+		}
+	}
+	e.content, err = yaml.Marshal(declared)
+	return e, err
 }
 
 // object is a Kubernetes object in plain values.

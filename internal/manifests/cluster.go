@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"k8s-plus-aws-gitops/config"
 )
 
 // Kinds of Flux that this package follows.
@@ -26,7 +28,7 @@ type check struct {
 	ctx         context.Context
 	root        string
 	environment string
-	facts       Facts
+	facts       map[string]map[string]string
 	charts      Charts
 	validator   *schemaValidator
 	problems    []Problem
@@ -43,7 +45,8 @@ type stage struct {
 		Namespace string `json:"namespace"`
 	} `json:"metadata"`
 	Spec struct {
-		Path      string `json:"path"`
+		Path string `json:"path"`
+		overlay
 		DependsOn []struct {
 			Name string `json:"name"`
 		} `json:"dependsOn"`
@@ -90,7 +93,7 @@ func (c *check) enter(path string) {
 func (c *check) cluster() {
 	c.enter("k8s/clusters/" + c.environment)
 	var stages []stage
-	for _, o := range c.folder(c.path, nil) {
+	for _, o := range c.folder(c.path, overlay{}, c.facts[config.ClusterFactsName]) {
 		c.validate(o)
 		if key(o) != fluxKustomization {
 			continue
@@ -122,7 +125,7 @@ func (c *check) follow(from string, stages []stage, above []string) {
 			continue
 		}
 		c.enter(path)
-		objects := c.folder(path, variables)
+		objects := c.folder(path, s.Spec.overlay, variables)
 		c.content(objects)
 		var inner []stage
 		outer := append(slices.Clone(above), s.Metadata.Name)
@@ -145,9 +148,9 @@ func (c *check) follow(from string, stages []stage, above []string) {
 	}
 }
 
-// folder builds a folder and substitutes variables; nil variables mean none, as in the entry point.
-func (c *check) folder(path string, variables map[string]string) []object {
-	built, err := build(filepath.Join(c.root, path))
+// folder builds a folder with what a Flux Kustomization adds, and substitutes variables.
+func (c *check) folder(path string, added overlay, variables map[string]string) []object {
+	built, err := build(filepath.Join(c.root, path), added)
 	if err != nil {
 		c.report(nil, "kustomize: "+shorten(err, c.root), "correct what it names")
 		return nil
@@ -155,9 +158,6 @@ func (c *check) folder(path string, variables map[string]string) []object {
 	var objects []object
 	for _, r := range built {
 		plain := object{"kind": r.GetKind(), "metadata": map[string]any{"name": r.GetName(), "namespace": r.GetNamespace()}}
-		if variables == nil {
-			variables = map[string]string{}
-		}
 		substituted, err := substitute(r, variables)
 		var unknown unknownVariableError
 		switch {
@@ -175,32 +175,27 @@ func (c *check) folder(path string, variables map[string]string) []object {
 
 // content validates the objects of a stage and renders its releases.
 func (c *check) content(objects []object) {
-	sources := map[string]bool{}
-	for _, o := range objects {
-		sources[o.kind()+"/"+o.namespace()+"/"+o.name()] = true
-	}
+	addresses := sources(objects)
 	for _, o := range objects {
 		if c.ctx.Err() != nil {
 			return
 		}
 		c.validate(o)
 		if key(o) == helmRelease {
-			c.release(o, sources)
+			c.release(o, addresses)
 		}
 	}
 }
 
 // release renders a HelmRelease and validates what comes out.
-func (c *check) release(o object, sources map[string]bool) {
-	read, err := readRelease(o)
+func (c *check) release(o object, addresses map[string]string) {
+	read, err := readRelease(o, addresses)
 	if err != nil {
 		c.report(o, err.Error(), "pin one version, for example 1.2.3")
 		return
 	}
-	ref := read.Spec.Chart.Spec.SourceRef
-	source := ref.Kind + "/" + orDefault(ref.Namespace, read.Metadata.Namespace) + "/" + ref.Name
-	if !sources[source] {
-		c.report(o, "spec.chart.spec.sourceRef: there is no "+source, "declare it in the same file")
+	if _, declared := addresses[read.source()]; !declared {
+		c.report(o, "spec.chart.spec.sourceRef: there is no "+read.source(), "declare it in the same file")
 	}
 	rendered, err := render(read, c.charts)
 	if err != nil {
@@ -241,7 +236,7 @@ func (c *check) variables(s stage) map[string]string {
 		values, known := c.facts[source.Name]
 		if (source.Kind != "ConfigMap" || !known) && !source.Optional {
 			c.report(stageObject(s), fmt.Sprintf("spec.postBuild.substituteFrom: nothing writes %s %s", source.Kind, source.Name),
-				"use ConfigMap "+ClusterFacts+", which the bootstrap writes")
+				"use ConfigMap "+config.ClusterFactsName+", which the bootstrap writes")
 		}
 		maps.Copy(variables, values)
 	}

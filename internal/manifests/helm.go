@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -38,10 +39,28 @@ type release struct {
 		TargetNamespace string         `json:"targetNamespace"`
 		Values          map[string]any `json:"values"`
 	} `json:"spec"`
+
+	// repository is the address of the source.
+	repository string
 }
 
-// readRelease reads a HelmRelease and refuses what this package cannot follow.
-func readRelease(o object) (release, error) {
+// source names the object that the chart comes from.
+func (r release) source() string {
+	ref := r.Spec.Chart.Spec.SourceRef
+	return ref.Kind + "/" + cmp.Or(ref.Namespace, r.Metadata.Namespace) + "/" + ref.Name
+}
+
+// sources maps objects, named as a release's source is, to their address, if they have any.
+func sources(objects []object) map[string]string {
+	found := map[string]string{}
+	for _, o := range objects {
+		found[o.kind()+"/"+o.namespace()+"/"+o.name()] = text(o, "spec", "url")
+	}
+	return found
+}
+
+// readRelease reads a HelmRelease, and its source among the addresses, and refuses what this package cannot follow.
+func readRelease(o object, addresses map[string]string) (release, error) {
 	content, err := yaml.Marshal(o)
 	if err != nil {
 		return release{}, err
@@ -54,16 +73,22 @@ func readRelease(o object) (release, error) {
 		return release{}, fmt.Errorf("spec.chart.spec.chart is missing")
 	}
 	if !exactVersion.MatchString(read.Spec.Chart.Spec.Version) {
-		return release{}, fmt.Errorf("spec.chart.spec.version %q is no exact version", read.Spec.Chart.Spec.Version)
+		return release{}, fmt.Errorf("spec.chart.spec.version must be one version, got %q", read.Spec.Chart.Spec.Version)
 	}
+	read.repository = addresses[read.source()]
 	return read, nil
+}
+
+// chart is what the release asks for.
+func (r release) chart() Chart {
+	return Chart{Name: r.Spec.Chart.Spec.Chart, Version: r.Spec.Chart.Spec.Version, Repository: r.repository}
 }
 
 // render returns the objects of a release: CustomResourceDefinitions of the crds folder, then
 // templates. Values are checked against the chart's own schema.
 func render(r release, charts Charts) ([]object, error) {
 	wanted := r.Spec.Chart.Spec
-	dir, err := charts(wanted.Chart)
+	dir, err := charts(r.chart())
 	if err != nil {
 		return nil, err
 	}
@@ -78,11 +103,9 @@ func render(r release, charts Charts) ([]object, error) {
 	if err := chartutil.ProcessDependenciesWithMerge(loaded, values); err != nil {
 		return nil, fmt.Errorf("chart %s: %w", wanted.Chart, err)
 	}
-	namespace := r.Spec.TargetNamespace
-	if namespace == "" {
-		namespace = r.Metadata.Namespace
+	options := chartutil.ReleaseOptions{
+		Name: cmp.Or(r.Spec.ReleaseName, r.Metadata.Name), Namespace: cmp.Or(r.Spec.TargetNamespace, r.Metadata.Namespace), IsInstall: true, Revision: 1,
 	}
-	options := chartutil.ReleaseOptions{Name: orDefault(r.Spec.ReleaseName, r.Metadata.Name), Namespace: namespace, IsInstall: true, Revision: 1}
 	capabilities := chartutil.DefaultCapabilities.Copy()
 	capabilities.KubeVersion = chartutil.KubeVersion{Version: "v1.36.0", Major: "1", Minor: "36"}
 	context, err := chartutil.ToRenderValues(loaded, values, options, capabilities)
@@ -127,7 +150,7 @@ func objectsOf(loaded *chart.Chart, rendered map[string]string) ([]object, error
 	for _, document := range documents {
 		parsed, err := parse([]byte(document))
 		if err != nil {
-			return nil, fmt.Errorf("chart %s: a template is no YAML: %w", loaded.Name(), err)
+			return nil, fmt.Errorf("chart %s: a template must make YAML: %w", loaded.Name(), err)
 		}
 		objects = append(objects, flatten(parsed)...)
 	}

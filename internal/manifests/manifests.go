@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"k8s-plus-aws-gitops/config"
 )
 
 // Problem is one thing to correct.
@@ -46,15 +48,16 @@ func (p Problem) String() string {
 	return line
 }
 
-// Options say what to check.
+// Options configures Check and Render.
 type Options struct {
-	// Root is the repository: it holds cdk.json, k8s and local/programs. Default ".".
+	// Root is the repository: it holds cdk.json, k8s and the pins of modules. Default ".".
 	Root string
 	// Environments by name; default: every folder of k8s/clusters but base.
 	Environments []string
-	// Charts finds a chart of a HelmRelease. Default: ModuleCharts, which reads the Go module cache
-	// and downloads what it lacks.
+	// Charts finds a chart of a HelmRelease. Default: ReleasedCharts.
 	Charts Charts
+	// Notice is told what the default Charts could not read. Default: nobody is.
+	Notice func(string)
 }
 
 // Check returns every problem of the manifests, in the order of files. The error is one that prevented
@@ -63,7 +66,7 @@ func Check(ctx context.Context, options Options) ([]Problem, error) {
 	root := cmp.Or(options.Root, ".")
 	charts := options.Charts
 	if charts == nil {
-		charts = ModuleCharts(root)
+		charts = ReleasedCharts(root, options.Notice)
 	}
 	environments := options.Environments
 	if len(environments) == 0 {
@@ -73,6 +76,10 @@ func Check(ctx context.Context, options Options) ([]Problem, error) {
 		}
 		environments = found
 	}
+	c, err := config.LoadDir(root)
+	if err != nil {
+		return nil, err
+	}
 	validator, err := newValidator()
 	if err != nil {
 		return nil, err
@@ -81,7 +88,7 @@ func Check(ctx context.Context, options Options) ([]Problem, error) {
 
 	problems := checkHeaders(root)
 	for _, environment := range environments {
-		facts, err := LoadFacts(root, environment)
+		facts, err := factsOf(c, environment)
 		if err != nil {
 			return nil, err
 		}
@@ -126,7 +133,7 @@ func unique(problems []Problem) []Problem {
 // schemaComment starts the first line of every manifest; editors read the schema from it.
 const schemaComment = "# yaml-language-server: $schema="
 
-// hasSchema tells whether a file names its schema: an address, or a file beside it.
+// hasSchema reports whether a file names its schema: an address, or a file beside it.
 func hasSchema(path string, content []byte) bool {
 	line, _, _ := strings.Cut(string(content), "\n")
 	schema, named := strings.CutPrefix(line, schemaComment)

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"k8s-plus-aws-gitops/config"
 )
 
 // Rendered is what one environment gets, as it would arrive in a cluster.
@@ -47,7 +49,7 @@ type Release struct {
 }
 
 // Source is the folder of the chart's source: the same folder means the same content, since versions are exact.
-func (r Release) Source() (string, error) { return r.charts(r.Chart) }
+func (r Release) Source() (string, error) { return r.charts(r.read.chart()) }
 
 // Objects renders the chart with the release's values. What a chart makes up anew each time, such as a certificate, differs
 // between two calls.
@@ -69,10 +71,14 @@ func Render(ctx context.Context, options Options, environment string) (Rendered,
 	root := cmp.Or(options.Root, ".")
 	charts := options.Charts
 	if charts == nil {
-		charts = ModuleCharts(root)
+		charts = ReleasedCharts(root, options.Notice)
 	}
 	rendered := Rendered{Environment: environment}
-	facts, err := LoadFacts(root, environment)
+	c, err := config.LoadOld(root)
+	if err != nil {
+		return rendered, err
+	}
+	facts, err := factsOf(c, environment)
 	if err != nil {
 		return rendered, err
 	}
@@ -82,7 +88,7 @@ func Render(ctx context.Context, options Options, environment string) (Rendered,
 	}
 	run := &check{ctx: ctx, root: root, environment: environment, facts: facts, charts: charts}
 	run.enter(entry)
-	declared := run.folder(entry, nil)
+	declared := run.folder(entry, overlay{}, facts[config.ClusterFactsName])
 	rendered.Kustomizations = append(rendered.Kustomizations, Kustomization{Name: "flux-system", Path: entry, Objects: run.export(declared)})
 	if err := run.nested(&rendered, declared, map[string]bool{}); err != nil {
 		return rendered, err
@@ -130,19 +136,19 @@ func (c *check) kustomization(o object) (Kustomization, []object, error) {
 	c.enter("k8s/clusters/" + c.environment)
 	variables := c.variables(read)
 	c.enter(path)
-	objects := c.folder(path, variables)
+	objects := c.folder(path, read.Spec.overlay, variables)
 	return Kustomization{Name: read.Metadata.Name, Path: path, Objects: c.export(objects)}, objects, nil
 }
 
 // export makes objects of the package's own ones, and notes releases.
 func (c *check) export(objects []object) []Object {
-	exported := make([]Object, len(objects))
+	exported, addresses := make([]Object, len(objects)), sources(objects)
 	for i, o := range objects {
 		exported[i] = export(o)
 		if key(o) != helmRelease {
 			continue
 		}
-		read, err := readRelease(o)
+		read, err := readRelease(o, addresses)
 		if err != nil {
 			c.report(o, err.Error(), "pin one version, for example 1.2.3")
 			continue

@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -84,7 +85,7 @@ func findings(message string) []string {
 		}
 		path, what := rest[at[2]:at[3]], strings.TrimSpace(rest[at[4]:at[5]])
 		if !strings.HasSuffix(what, "failed") {
-			found = append(found, orDefault(strings.ReplaceAll(strings.TrimPrefix(path, "/"), "/", "."), "the object")+": "+what)
+			found = append(found, cmp.Or(strings.ReplaceAll(strings.TrimPrefix(path, "/"), "/", "."), "the object")+": "+what)
 		}
 		rest = rest[at[5]:]
 	}

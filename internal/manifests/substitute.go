@@ -36,7 +36,7 @@ func substitute(built *resource.Resource, variables map[string]string) (object, 
 	}
 	parsed, err := parse(printed)
 	if err != nil {
-		return nil, fmt.Errorf("is no YAML after substitution: %w", err)
+		return nil, fmt.Errorf("must be YAML after substitution: %w", err)
 	}
 	return parsed, nil
 }

@@ -2,39 +2,57 @@ package nag
 
 import "k8s-plus-aws-gitops/config"
 
+// build is a project of an environment's pipelines: its name after the environment, and its construct's path.
+type build struct{ name, path string }
+
 // deliverySuppressions are the accepted findings on an environment's pipelines.
 func deliverySuppressions(env config.Environment) []Suppression {
 	if !env.Delivers() {
 		return nil
 	}
-	const stack, rule = "delivery", "IAM5"
-	const artifacts = "Resource::<Artifacts82DD59A1.Arn>/*"
-	list := []Suppression{{Stack: stack, Path: "Artifacts/Resource", Rule: "S1",
-		Reason: "It holds the repository's own sources for a month, and only the pipelines' roles read it. Who needs the record enables CloudTrail data events for the account."}}
-	list = append(list, Suppression{Stack: stack, Path: "Bucket-assets/Resource", Rule: "S1",
-		Reason: "It holds static files that are in Git, and one role writes it. Who needs the record enables CloudTrail data events for the account."},
-		Suppression{Stack: stack, Path: "Role-services/Resource", Rule: rule, AppliesTo: []any{"Resource::arn:" + env.Partition() + ":s3:::" + env.AssetsBucket() + "/" + config.AssetsPrefix + "*"},
-			Reason: "The static files of all services: the same build publishes any of them, and a service is added without a deployment."})
-	builds := []string{"test", "deploy", "image-arm64", "image-amd64", "image-publish", "services"}
-	pipelines := []string{"infrastructure", "app-resources", "dockerbuild", "services"}
-	if env.Delivery.Approval {
-		builds = append(builds, "diff")
+	const artifacts = "Resource::<DeliveryStoreArtifacts22E6BD8C.Arn>/*"
+	accept := func(path, rule, reason string, appliesTo ...any) Suppression {
+		return Suppression{Stack: "delivery", Path: "Delivery/" + path + "/Resource", Rule: rule, AppliesTo: appliesTo, Reason: reason}
+	}
+	list := []Suppression{
+		accept("Store/Artifacts", "S1",
+			"It holds the repository's own sources for a month, and only the pipelines' roles read it. Who needs the record enables CloudTrail data events for the account."),
+		accept("Assets", "S1",
+			"It holds static files that are in Git, and one role writes it. Who needs the record enables CloudTrail data events for the account."),
+		accept("Services/Build/Role", "IAM5",
+			"The static files of all services: the same build publishes any of them, and a service is added without a deployment.",
+			"Resource::"+env.ARN("s3", env.AssetsBucket()+"/"+config.AssetsPrefix+"*")),
+	}
+	builds := []build{
+		{"plan", "Deployment/Plan"}, {"test", "Deployment/Test"}, {"deploy", "Deployment/Deploy"},
+		{"image-arm64", "Dockerbuild/arm64"}, {"image-amd64", "Dockerbuild/amd64"}, {"image-publish", "Dockerbuild/Publish"},
+		{"services", "Services/Build"},
+	}
+	pipelines := []string{"Deployment", "Dockerbuild", "Services"}
+	list = append(list, accept("Deployment/Plan/Role", "IAM5",
+		"The environment's stacks, an application's new one included; CloudFormation appends a random id to each name.",
+		"Resource::"+env.ARN("cloudformation", "stack/"+env.Name+"-*/*")))
+	if env.Gated() {
+		builds = append(builds, build{"release", "Deployment/Release"}, build{"verify", "Deployment/Verify"})
+		list = append(list, accept("Deployment/Verify/Role", "IAM5",
+			"A build in a VPC: EC2's descriptions have no resource level, and the id of the network interface is known once it is made; it is held to the private subnets and to CodeBuild.",
+			"Resource::*", "Resource::"+env.ARN("ec2", "network-interface/*"), "Resource::"+env.ARN("ec2", "security-group/*")))
 	}
 	if env.Delivery.Review {
-		builds, pipelines = append(builds, "review"), append(pipelines, "review")
+		builds, pipelines = append(builds, build{"review", "Review/Build"}), append(pipelines, "Review")
 	}
-	for _, name := range builds {
-		logs := "Resource::arn:" + env.Partition() + ":logs:" + env.Region + ":" + env.Account + ":log-group:/" + env.Name + "/delivery/" + name + ":*"
-		list = append(list, Suppression{Stack: stack, Path: "Role-" + name + "/Resource", Rule: rule, AppliesTo: []any{logs, artifacts},
-			Reason: "The streams of the build's own log group, and the sources in the pipelines' bucket: CodeBuild and CodePipeline choose the names of both."})
+	for _, b := range builds {
+		list = append(list, accept(b.path+"/Role", "IAM5",
+			"The streams of the build's own log group, and the sources in the pipelines' bucket: CodeBuild and CodePipeline choose the names of both.",
+			"Resource::"+env.ARN("logs", "log-group:/"+env.Name+"/delivery/"+b.name+":*"), artifacts))
 	}
-	for _, name := range builds[2:5] {
-		list = append(list, Suppression{Stack: stack, Path: "Role-" + name + "/Resource", Rule: rule, AppliesTo: []any{"Resource::*"},
-			Reason: "ecr:GetAuthorizationToken has no resource level; what the login may do is held to one repository by the next statement."})
+	for _, architecture := range []string{"arm64", "amd64"} {
+		list = append(list, accept("Dockerbuild/"+architecture+"/Role", "IAM5",
+			"ecr:GetAuthorizationToken has no resource level; what the login may do is held to one repository by the next statement.", "Resource::*"))
 	}
-	for _, name := range pipelines {
-		list = append(list, Suppression{Stack: stack, Path: "Role-pipeline-" + name + "/Resource", Rule: rule, AppliesTo: []any{artifacts},
-			Reason: "The artifacts in the pipelines' own bucket, whose names CodePipeline chooses anew for each execution."})
+	for _, pipeline := range pipelines {
+		list = append(list, accept(pipeline+"/Pipeline/Role", "IAM5",
+			"The artifacts in the pipelines' own bucket, whose names CodePipeline chooses anew for each execution.", artifacts))
 	}
 	return list
 }

@@ -19,23 +19,23 @@ func Suppressions(env config.Environment) []Suppression {
 	list := append(managedPolicies(), wildcards(env)...)
 	list = append(list, deliverySuppressions(env)...)
 	list = append(list,
-		Suppression{Stack: "cluster", Path: "Cluster/KubectlProvider/Handler/Resource", Rule: "L1",
+		Suppression{Stack: "cluster", Path: "Cluster/EKS/KubectlProvider/Handler/Resource", Rule: "L1",
 			Reason: "CDK chooses the Python that its kubectl handler was tested with."},
 		Suppression{Stack: "cluster", Path: "WebhookToken/Resource", Rule: "SMG4",
 			Reason: "The other copy is in GitHub's webhook settings; rotation without that side would stop the webhook. Who rotates it writes the new value to both."},
-		Suppression{Stack: "ghost", Path: "DatabaseSecret/Resource", Rule: "SMG4",
+		Suppression{Stack: "ghost", Path: "Ghost/MySQL/Secret/Resource", Rule: "SMG4",
 			Reason: "Rotation by function needs one with network access to the database in every environment. The password leaves AWS only through ExternalSecret, and the database admits only pods, over TLS."},
-		Suppression{Stack: "ghost", Path: "Database/Resource", Rule: "RDS11",
+		Suppression{Stack: "ghost", Path: "Ghost/MySQL/Database/Resource", Rule: "RDS11",
 			Reason: "Another port hides nothing from the only ones who can reach it, the pods; clients and tools expect 3306."},
-		Suppression{Stack: "ghost", Path: "Bucket-content/Resource", Rule: "S1",
+		Suppression{Stack: "ghost", Path: "Ghost/Content/Resource", Rule: "S1",
 			Reason: "It holds the public pictures of a blog, and one role reads and writes it. Who needs the record enables CloudTrail data events for the account."},
 	)
 	if !env.Ghost.Database.MultiAZ {
-		list = append(list, Suppression{Stack: "ghost", Path: "Database/Resource", Rule: "RDS3",
+		list = append(list, Suppression{Stack: "ghost", Path: "Ghost/MySQL/Database/Resource", Rule: "RDS3",
 			Reason: "A standby doubles the price; the configuration of this environment does without (ghost.database.multiAz)."})
 	}
 	if !env.DeletionProtection {
-		list = append(list, Suppression{Stack: "ghost", Path: "Database/Resource", Rule: "RDS10",
+		list = append(list, Suppression{Stack: "ghost", Path: "Ghost/MySQL/Database/Resource", Rule: "RDS10",
 			Reason: "The configuration says that this environment can be destroyed (deletionProtection)."})
 	}
 	return list
@@ -45,18 +45,18 @@ func Suppressions(env config.Environment) []Suppression {
 func managedPolicies() []Suppression {
 	const rule = "IAM4"
 	return []Suppression{
-		{Stack: "cluster", Path: "Cluster/Role/Resource", Rule: rule,
+		{Stack: "cluster", Path: "Cluster/EKS/Role/Resource", Rule: rule,
 			AppliesTo: []any{"Policy::arn:<AWS::Partition>:iam::aws:policy/AmazonEKSClusterPolicy"},
 			Reason:    "EKS requires this policy for its control plane."},
-		{Stack: "cluster", Path: "NodeRole/Resource", Rule: rule,
+		{Stack: "cluster", Path: "Nodes/Role/Resource", Rule: rule,
 			AppliesTo: []any{"Policy::arn:<AWS::Partition>:iam::aws:policy/AmazonEKSWorkerNodePolicy", "Policy::arn:<AWS::Partition>:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly"},
 			Reason:    "EKS requires these two for nodes, and no more; network interfaces are the role of the CNI."},
-		{Stack: "cluster", Path: "CNIRole/Resource", Rule: rule,
+		{Stack: "cluster", Path: "Cluster/CNIRole/Resource", Rule: rule,
 			AppliesTo: []any{"Policy::arn:<AWS::Partition>:iam::aws:policy/AmazonEKS_CNI_Policy"},
 			Reason:    "The VPC CNI documents this policy as its requirement and changes it with its versions."},
-		{Stack: "cluster", Path: "Cluster/KubectlProvider/Handler/ServiceRole/Resource", Rule: rule,
+		{Stack: "cluster", Path: "Cluster/EKS/KubectlProvider/Handler/ServiceRole/Resource", Rule: rule,
 			Reason: "CDK makes this role for its kubectl function: logs, its network interface, and pulling charts from ECR."},
-		{Stack: "cluster", Path: "Cluster/KubectlProvider/Provider/framework-onEvent/ServiceRole/Resource", Rule: rule,
+		{Stack: "cluster", Path: "Cluster/EKS/KubectlProvider/Provider/framework-onEvent/ServiceRole/Resource", Rule: rule,
 			Reason: "CDK makes this role for the function that calls the kubectl function: logs and its network interface."},
 	}
 }
@@ -64,21 +64,31 @@ func managedPolicies() []Suppression {
 // wildcards are the policies with a * in a resource.
 func wildcards(env config.Environment) []Suppression {
 	const rule = "IAM5"
-	secrets := "Resource::arn:" + env.Partition() + ":secretsmanager:" + env.Region + ":" + env.Account + ":secret:/" + env.Name + "/*"
+	secrets := "Resource::" + env.ARN("secretsmanager", "secret:/"+env.Name+"/*")
 	list := []Suppression{
-		{Stack: "cluster", Path: "Role-aws-load-balancer-controller/Resource", Rule: rule,
+		{Stack: "cluster", Path: "Bootstrap/aws-load-balancer-controller/Role/Resource", Rule: rule,
 			Reason: "Upstream's policy for exactly this version, which a test compares; it narrows by the cluster's tag where AWS offers no resource level."},
-		{Stack: "cluster", Path: "Role-external-dns/Resource", Rule: rule, AppliesTo: []any{"Resource::*"},
+		{Stack: "cluster", Path: "Bootstrap/external-dns/Role/Resource", Rule: rule, AppliesTo: []any{"Resource::*"},
 			Reason: "route53:ListHostedZones has no resource level; everything else is held to the environment's zone."},
-		{Stack: "cluster", Path: "Role-external-secrets/Resource", Rule: rule, AppliesTo: []any{secrets},
+		{Stack: "cluster", Path: "Bootstrap/external-secrets/Role/Resource", Rule: rule, AppliesTo: []any{secrets},
 			Reason: "The environment's prefix is the agreement between the two halves; Secrets Manager appends a random suffix to each name."},
-		{Stack: "cluster", Path: "Cluster/KubectlProvider/Provider/framework-onEvent/ServiceRole/DefaultPolicy/Resource", Rule: rule,
+		{Stack: "cluster", Path: "Cluster/EKS/KubectlProvider/Provider/framework-onEvent/ServiceRole/DefaultPolicy/Resource", Rule: rule,
 			Reason: "All versions of the one function that it may call."},
-		{Stack: "ghost", Path: "Role/Resource", Rule: rule, AppliesTo: []any{"Resource::<BucketcontentF3E444E4.Arn>/*"},
+		{Stack: "ghost", Path: "Ghost/Role/Resource", Rule: rule, AppliesTo: []any{"Resource::<GhostContentD17EF938.Arn>/*"},
 			Reason: "The objects of Ghost's own bucket, whose keys Ghost chooses when someone uploads a picture."},
 	}
+	if env.Ghost.Mail.Transport == config.MailSES {
+		list = append(list, Suppression{Stack: "ghost", Path: "Ghost/Role/Resource", Rule: rule,
+			AppliesTo: []any{"Resource::" + env.ARN("ses", "identity/*")},
+			Reason:    "In its sandbox SES asks for the recipient's identity as well as the sender's; a condition leaves one sender."})
+	}
+	if env.UsesSessionManager() {
+		list = append(list, Suppression{Stack: "cluster", Path: "Nodes/Role/Resource", Rule: rule,
+			AppliesTo: []any{"Resource::*", "Resource::" + env.ARN("ec2", "instance/*")},
+			Reason:    "The channels of Session Manager have no resource level, and an instance registers under an id that is not known before its role."})
+	}
 	if env.UpdatesImages() {
-		list = append(list, Suppression{Stack: "cluster", Path: "Role-image-reflector-controller/Resource", Rule: rule, AppliesTo: []any{"Resource::*"},
+		list = append(list, Suppression{Stack: "cluster", Path: "Bootstrap/image-reflector-controller/Role/Resource", Rule: rule, AppliesTo: []any{"Resource::*"},
 			Reason: "ecr:GetAuthorizationToken has no resource level; listing tags is held to the applications' repositories."})
 	}
 	return list

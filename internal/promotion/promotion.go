@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os/exec"
 	"strings"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/git"
 	"k8s-plus-aws-gitops/internal/pathfilter"
 )
 
@@ -73,7 +73,7 @@ func Find(ctx context.Context, root string, c config.Config, from, to string) (*
 // sort files the changed files under what they start.
 func (p *Promotion) sort(paths config.Paths) error {
 	for _, file := range p.Files {
-		for name, patterns := range map[string][]string{"infrastructure": paths.Infrastructure, "app-resources": paths.AppResources, "dockerbuild": paths.Dockerbuild} {
+		for name, patterns := range map[string][]string{"deploy": paths.Deploy, "dockerbuild": paths.Dockerbuild} {
 			found, err := pathfilter.Any(patterns, file)
 			if err != nil {
 				return err
@@ -98,14 +98,8 @@ type repository struct {
 
 // git returns the output of a git command without the line's end.
 func (r repository) git(args ...string) (string, error) {
-	var stderr strings.Builder
-	cmd := exec.CommandContext(r.ctx, "git", append([]string{"-C", r.root}, args...)...)
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("git %s: %s: %w", args[0], strings.TrimSpace(stderr.String()), err)
-	}
-	return strings.TrimRight(string(out), "\n"), nil
+	out, err := git.Run(r.ctx, r.root, nil, args...)
+	return strings.TrimRight(out, "\n"), err
 }
 
 // lines returns the lines of a git command's output.

@@ -2,13 +2,14 @@ package promotion
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"k8s-plus-aws-gitops/config"
 )
 
 // settings compares the environment's entry, and what all share, in cdk.json.
@@ -28,19 +29,14 @@ func flatten(text, environment string) (map[string]string, error) {
 	if text == "" {
 		return values, nil
 	}
-	var file struct {
-		Context struct {
-			Gitops struct {
-				Repository   any
-				Environments map[string]any
-			}
-		}
+	context, err := config.ParseContext([]byte(text))
+	if err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal([]byte(text), &file); err != nil {
-		return nil, fmt.Errorf("cdk.json: %w", err)
-	}
-	walk(values, "repository", file.Context.Gitops.Repository)
-	walk(values, environment, file.Context.Gitops.Environments[environment])
+	gitops, _ := context["gitops"].(map[string]any)
+	environments, _ := gitops["environments"].(map[string]any)
+	walk(values, "repository", gitops["repository"])
+	walk(values, environment, environments[environment])
 	return values, nil
 }
 

@@ -4,9 +4,13 @@ package retention
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"k8s-plus-aws-gitops/config"
 )
 
 // Policy is what happens to an environment's resources when they leave a template or their stack is deleted.
@@ -14,6 +18,9 @@ type Policy struct {
 	// Protected is the environment's deletionProtection.
 	Protected bool
 }
+
+// Of returns the policy of an environment.
+func Of(env config.Environment) Policy { return Policy{Protected: env.DeletionProtection} }
 
 // Data is the policy of what cannot be made again: keys, content, images. Unprotected environments hold none of that
 // by definition, and a `cdk destroy` that leaves keys and buckets behind costs money and blocks the next deploy, whose
@@ -41,14 +48,42 @@ func (p Policy) Logs() awscdk.RemovalPolicy { return p.Data() }
 // generates and nobody else knows, functions' logs.
 func (p Policy) Derived() awscdk.RemovalPolicy { return awscdk.RemovalPolicy_DESTROY }
 
-// LogGroup makes a log group that keeps its events for a number of days. Functions and services would make their groups
-// themselves, but without a period and outside the stack, so that they stay forever.
-func (p Policy) LogGroup(scope constructs.Construct, id, name string, days int) awslogs.LogGroup {
+// Key makes a KMS key that rotates each year, under alias/<alias>.
+func (p Policy) Key(scope constructs.Construct, id, alias, description string) awskms.Key {
+	return awskms.NewKey(scope, jsii.String(id), &awskms.KeyProps{
+		Alias:             jsii.String(alias),
+		Description:       jsii.String(description),
+		EnableKeyRotation: jsii.Bool(true),
+		RemovalPolicy:     p.Data(),
+	})
+}
+
+// LogGroup makes a log group that keeps its events for a number of days, under a key that AllowLogs prepared. Functions and
+// services would make their groups themselves, but without a period and outside the stack, so that they stay forever.
+func (p Policy) LogGroup(scope constructs.Construct, id, name string, days int, key awskms.IKey) awslogs.LogGroup {
 	group := awslogs.NewLogGroup(scope, jsii.String(id), &awslogs.LogGroupProps{
 		LogGroupName:  jsii.String(name),
+		EncryptionKey: key,
 		RemovalPolicy: p.Logs(),
 	})
 	// The construct takes an enumeration of names; the resource takes the number that the configuration has.
 	group.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(days))
 	return group
+}
+
+// AllowLogs lets CloudWatch Logs encrypt log groups of the account and region with a key, and nothing else with it.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+func AllowLogs(key awskms.Key) {
+	stack := awscdk.Stack_Of(key)
+	groups := stack.FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String("logs"), Resource: jsii.String("log-group"), ResourceName: jsii.String("*"), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
+	})
+	key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String("EncryptLogGroups"),
+		// Logs is one of the few services whose principal has the region in its name, and the partition's domain.
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("logs."+*stack.Region()+"."+*stack.UrlSuffix()), nil)},
+		Actions:    jsii.Strings("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"),
+		Resources:  jsii.Strings("*"), // in a key's policy, the key itself
+		Conditions: &map[string]any{"ArnLike": map[string]any{"kms:EncryptionContext:aws:logs:arn": groups}},
+	}), nil)
 }

@@ -2,16 +2,15 @@ package review
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
+
+	"k8s-plus-aws-gitops/config"
+	runner "k8s-plus-aws-gitops/internal/git"
 )
 
 // checkout is one side in a folder.
@@ -23,14 +22,7 @@ type checkout struct {
 	// temporary checkouts are removed at the end.
 	temporary bool
 	// environments of cdk.json by name; none if the side has no cdk.json.
-	environments map[string]declared
-}
-
-// declared is what is read of an environment without validating it: the base may be older than the rules.
-type declared struct {
-	Account string `json:"account"`
-	Region  string `json:"region"`
-	Branch  string `json:"branch"`
+	environments map[string]config.Environment
 }
 
 func (c checkout) has(environment string) bool { _, ok := c.environments[environment]; return ok }
@@ -62,6 +54,13 @@ func (w *work) open(ctx context.Context, o Options) error {
 	if err := w.openHead(ctx, o); err != nil {
 		return err
 	}
+	if o.Base == "" && o.Deployed != nil {
+		// A folder without anything.
+		w.base = checkout{label: "nothing", root: filepath.Join(w.scratch, "nothing")}
+		var err error
+		w.head.environments, err = environmentsOf(w.head.root)
+		return err
+	}
 	tip, err := git(w.head.root).commit(ctx, o.Base)
 	if err != nil {
 		return err
@@ -76,7 +75,7 @@ func (w *work) open(ctx context.Context, o Options) error {
 		return err
 	}
 	for _, c := range []*checkout{&w.base, &w.head} {
-		if c.environments, err = declaredIn(c.root); err != nil {
+		if c.environments, err = environmentsOf(c.root); err != nil {
 			return fmt.Errorf("%s: %w", c.label, err)
 		}
 	}
@@ -137,6 +136,10 @@ func (w *work) close(ctx context.Context) {
 // changed lists the files that differ between the sides, with those that git does not know yet.
 func (w *work) changed(ctx context.Context) ([]string, error) {
 	head := git(w.head.root)
+	if w.base.commit == "" {
+		all, err := head.output(ctx, "ls-files", "-z")
+		return strings.FieldsFunc(all, func(r rune) bool { return r == 0 }), err
+	}
 	tracked, err := head.output(ctx, "diff", "-z", "--name-only", "--no-renames", w.base.commit)
 	if err != nil {
 		return nil, err
@@ -152,44 +155,20 @@ func (w *work) changed(ctx context.Context) ([]string, error) {
 type git string
 
 func (g git) output(ctx context.Context, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, "git", append([]string{"-C", string(g)}, args...)...)
-	// Not the index or directory of a hook that started this.
-	command.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") })
-	out, err := command.Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return "", fmt.Errorf("git %s: %s", args[0], strings.TrimSpace(string(exit.Stderr)))
-	}
-	return strings.TrimSpace(string(out)), err
+	out, err := runner.Run(ctx, string(g), nil, args...)
+	return strings.TrimSpace(out), err
 }
 
 // commit resolves a revision.
 func (g git) commit(ctx context.Context, revision string) (string, error) {
-	id, err := g.output(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", revision+"^{commit}")
-	if err != nil {
-		return "", fmt.Errorf("there is no revision %q; fetch it, or name another", revision)
-	}
-	return id, nil
+	return runner.Commit(ctx, string(g), revision)
 }
 
-// declaredIn reads the environments of a checkout; none if it has no cdk.json.
-func declaredIn(root string) (map[string]declared, error) {
-	content, err := os.ReadFile(filepath.Join(root, "cdk.json"))
-	if errors.Is(err, fs.ErrNotExist) {
+// environmentsOf reads the environments of a checkout; none if it has no cdk.json.
+func environmentsOf(root string) (map[string]config.Environment, error) {
+	if _, err := os.Stat(filepath.Join(root, "cdk.json")); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	var file struct {
-		Context struct {
-			Gitops struct {
-				Environments map[string]declared `json:"environments"`
-			} `json:"gitops"`
-		} `json:"context"`
-	}
-	if err := json.Unmarshal(content, &file); err != nil {
-		return nil, fmt.Errorf("cdk.json: %w", err)
-	}
-	return maps.Clone(file.Context.Gitops.Environments), nil
+	c, err := config.LoadOld(root)
+	return c.Environments, err
 }

@@ -1,10 +1,11 @@
 package review
 
 import (
+	"k8s-plus-aws-gitops/internal/manifests"
+	"k8s-plus-aws-gitops/internal/review/cfndiff"
 	"k8s-plus-aws-gitops/internal/review/cost"
-	"k8s-plus-aws-gitops/internal/review/objects"
+	"k8s-plus-aws-gitops/internal/review/kubediff"
 	"k8s-plus-aws-gitops/internal/review/risk"
-	"k8s-plus-aws-gitops/internal/review/template"
 )
 
 // Exit codes of `gitops review`.
@@ -65,8 +66,11 @@ type Environment struct {
 	// Stacks that differ.
 	Stacks []Stack `json:"stacks,omitempty"`
 	// Kustomizations that differ.
-	Kustomizations []objects.Kustomization `json:"kustomizations,omitempty"`
-	Cost           cost.Delta              `json:"cost"`
+	Kustomizations []kubediff.Kustomization `json:"kustomizations,omitempty"`
+	Cost           cost.Delta               `json:"cost"`
+	// Before and After are what Flux would apply, in full.
+	Before manifests.Rendered `json:"-"`
+	After  manifests.Rendered `json:"-"`
 }
 
 // Changed tells whether anything differs.
@@ -78,18 +82,18 @@ type Stack struct {
 	Part   string `json:"part"`
 	Name   string `json:"name"`
 	Status Status `json:"status"`
-	template.Diff
+	cfndiff.Diff
 }
 
 // Count returns how many resources are created, changed, replaced and removed.
 func (s Stack) Count() (created, changed, replaced, removed int) {
 	for _, r := range s.Resources {
 		switch r.Impact {
-		case template.Create:
+		case cfndiff.Create:
 			created++
-		case template.Replace:
+		case cfndiff.Replace:
 			replaced++
-		case template.Destroy, template.Orphan:
+		case cfndiff.Destroy, cfndiff.Orphan:
 			removed++
 		default:
 			changed++

@@ -16,10 +16,11 @@ import (
 	"time"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/assembly"
 	"k8s-plus-aws-gitops/internal/manifests"
-	"k8s-plus-aws-gitops/internal/review/assembly"
-	"k8s-plus-aws-gitops/internal/review/template"
-	"k8s-plus-aws-gitops/local/stack/progress"
+	"k8s-plus-aws-gitops/internal/progress"
+	"k8s-plus-aws-gitops/internal/review/cfndiff"
+	"k8s-plus-aws-gitops/internal/services"
 )
 
 // Options say what to compare.
@@ -32,11 +33,14 @@ type Options struct {
 	Head string
 	// Environments to compare; empty: all of both sides.
 	Environments []string
+	// Deployed returns the templates of those stacks of an environment that exist, by the names that it is given. With it the AWS
+	// half is compared with what is deployed and not with what the base synthesizes, and a base may be missing.
+	Deployed func(ctx context.Context, stacks []string) (map[string]assembly.Template, error)
 	// Display shows progress; nil shows nothing.
 	Display *progress.Display
 	// Now decides which exceptions have expired; default: the time.
 	Now time.Time
-	// Charts finds charts, given the checkout of a side; default: manifests.ModuleCharts.
+	// Charts finds charts, given the checkout of a side; default: manifests.ReleasedCharts.
 	Charts func(root string) manifests.Charts
 }
 
@@ -55,7 +59,7 @@ type sides struct {
 func Run(ctx context.Context, o Options) (*Review, error) {
 	o.Now = cmp.Or(o.Now, time.Now())
 	if o.Charts == nil {
-		o.Charts = manifests.ModuleCharts
+		o.Charts = func(root string) manifests.Charts { return manifests.ReleasedCharts(root, nil) }
 	}
 	w, err := open(ctx, o)
 	if err != nil {
@@ -67,13 +71,13 @@ func Run(ctx context.Context, o Options) (*Review, error) {
 		return nil, err
 	}
 	s := sides{base: w.base.side(), head: w.head.side(), now: o.Now}
-	if len(changed) == 0 {
-		return s.compare(ctx, template.NodeOf(o.Root))
+	if len(changed) == 0 && o.Deployed == nil {
+		return s.compare(ctx, cfndiff.NodeOf(o.Root))
 	}
 	if s.environments, s.allowances, err = w.environments(o.Environments); err != nil {
 		return nil, err
 	}
-	if err := w.read(ctx, o, &s, slices.ContainsFunc(changed, ofAWS)); err != nil {
+	if err := w.read(ctx, o, &s, o.Deployed != nil || slices.ContainsFunc(changed, ofAWS)); err != nil {
 		return nil, err
 	}
 	if f := w.fleets(changed); f != nil {
@@ -88,16 +92,20 @@ func Run(ctx context.Context, o Options) (*Review, error) {
 	err = progress.Runner{Display: o.Display}.Run(ctx, []progress.Step{{
 		Name: "Compare",
 		Run: func(ctx context.Context, _ *progress.Output) error {
-			review, err = s.compare(ctx, template.NodeOf(o.Root))
+			review, err = s.compare(ctx, cfndiff.NodeOf(o.Root))
 			return err
 		},
 	}})
 	return review, err
 }
 
-// ofAWS tells whether a file may change what the CDK app synthesizes. Only what certainly does not is left out.
+// ofAWS reports whether a file may change what the CDK app synthesizes. Only what certainly does not is left out.
 func ofAWS(path string) bool {
-	return !strings.HasPrefix(path, "k8s/") && !strings.HasPrefix(path, "docs/") && (strings.Contains(path, "/") || filepath.Ext(path) != ".md")
+	folder, _, inside := strings.Cut(path, "/")
+	if !inside {
+		return filepath.Ext(path) != ".md"
+	}
+	return !slices.Contains([]string{"docs", "k8s", services.AppDir}, folder)
 }
 
 // read synthesizes and renders both sides. The working tree is synthesized while the base is checked out.
@@ -114,16 +122,19 @@ func (w *work) read(ctx context.Context, o Options, s *sides, aws bool) error {
 			return err
 		}},
 	}
+	if aws && o.Deployed == nil {
+		steps = append(steps, progress.Step{Name: "Synthesize the base", Run: func(ctx context.Context, out *progress.Output) (err error) {
+			s.before, err = synthesize(ctx, o.Root, w.base, s.environments, out)
+			return err
+		}})
+	}
 	if aws {
-		steps = append(steps,
-			progress.Step{Name: "Synthesize the base", Run: func(ctx context.Context, out *progress.Output) (err error) {
-				s.before, err = synthesize(ctx, o.Root, w.base, s.environments, out)
-				return err
-			}},
-			progress.Step{Name: "Synthesize the change", Run: func(ctx context.Context, out *progress.Output) (err error) {
-				s.after, err = synthesize(ctx, o.Root, w.head, s.environments, out)
-				return err
-			}})
+		steps = append(steps, progress.Step{Name: "Synthesize the change", Run: func(ctx context.Context, out *progress.Output) (err error) {
+			if s.after, err = synthesize(ctx, o.Root, w.head, s.environments, out); err == nil && o.Deployed != nil {
+				s.before, err = deployed(ctx, o, s.after)
+			}
+			return err
+		}})
 	}
 	if err := (progress.Runner{Parallel: 2, Display: o.Display}).Run(ctx, steps); err != nil {
 		return err
@@ -132,6 +143,30 @@ func (w *work) read(ctx context.Context, o Options, s *sides, aws bool) error {
 		s.rendered[e.Name] = [2]manifests.Rendered{before[e.Name], after[e.Name]}
 	}
 	return nil
+}
+
+// deployed reads the stacks that the change has and that exist. A stack that has left the app is not among them: no deployment
+// removes it.
+func deployed(ctx context.Context, o Options, after map[string]map[string]assembly.Stack) (map[string]map[string]assembly.Stack, error) {
+	before := map[string]map[string]assembly.Stack{}
+	for environment, stacks := range after {
+		var names []string
+		for _, s := range stacks {
+			names = append(names, s.Name)
+		}
+		slices.Sort(names)
+		templates, err := o.Deployed(ctx, names)
+		if err != nil {
+			return nil, err
+		}
+		before[environment] = map[string]assembly.Stack{}
+		for part, s := range stacks {
+			if t, exists := templates[s.Name]; exists {
+				before[environment][part] = assembly.Stack{Environment: environment, Part: part, Name: s.Name, Template: t}
+			}
+		}
+	}
+	return before, nil
 }
 
 // render renders the environments of a side; one that the side does not have is empty.
@@ -156,7 +191,7 @@ func render(ctx context.Context, o Options, c checkout, environments []Environme
 
 // environments are those of both sides, or the wanted ones, and the exceptions that the change brings.
 func (w *work) environments(wanted []string) ([]Environment, map[string][]config.Allowance, error) {
-	head, err := config.LoadFile(filepath.Join(w.head.root, "cdk.json"))
+	head, err := config.LoadDir(w.head.root)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -176,7 +211,7 @@ func (w *work) environments(wanted []string) ([]Environment, map[string][]config
 	names := slices.Sorted(maps.Keys(all))
 	for _, name := range wanted {
 		if _, known := all[name]; !known {
-			return nil, nil, fmt.Errorf("--environment %s: cdk.json has no such environment; use one of %s", name, strings.Join(names, ", "))
+			return nil, nil, fmt.Errorf("--env %s: cdk.json has no such environment; use one of %s", name, strings.Join(names, ", "))
 		}
 	}
 	var selected []Environment

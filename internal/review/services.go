@@ -10,16 +10,16 @@ import (
 	"strings"
 
 	"k8s-plus-aws-gitops/internal/manifests"
+	"k8s-plus-aws-gitops/internal/progress"
 	"k8s-plus-aws-gitops/internal/services"
-	"k8s-plus-aws-gitops/local/stack/progress"
 )
 
-// ofServices tells whether a file makes the manifests of services: their own files, and what renders them. The fleet, which
-// registers them, is rendered with everything else.
+// ofServices reports whether a file makes the manifests of services: their own files, and what renders them. The fleet,
+// which registers them, is rendered with everything else.
 func ofServices(path string) bool {
-	for _, folder := range []string{"k8s/services/", "internal/services/"} {
-		if strings.HasPrefix(path, folder) {
-			return !strings.HasPrefix(path, services.FleetDir+"/")
+	for _, folder := range []string{services.FilesDir, services.AppDir, "internal/services"} {
+		if strings.HasPrefix(path, folder+"/") {
+			return true
 		}
 	}
 	return path == "go.mod" || path == "go.sum"

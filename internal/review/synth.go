@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"k8s-plus-aws-gitops/internal/review/assembly"
-	"k8s-plus-aws-gitops/local/stack/progress"
+	"k8s-plus-aws-gitops/internal/assembly"
+	"k8s-plus-aws-gitops/internal/progress"
 )
 
 // synthesize runs the CDK app of a side for those of the environments that the side has. tools is the checkout whose

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"k8s-plus-aws-gitops/config"
 )
 
 // largest is more than any service file needs. The parser's memory grows with its input, and a fleet is read at once.
@@ -23,11 +25,12 @@ const largest = 64 << 10
 type decoder struct {
 	file     string
 	lines    map[string]int
-	problems Problems
+	problems config.Problems
 }
 
-func (d *decoder) add(line int, remedy, format string, args ...any) {
-	d.problems = append(d.problems, Problem{File: d.file, Line: line, What: fmt.Sprintf(format, args...), Remedy: remedy})
+// add notes a problem of the keys at path, which stand in a line.
+func (d *decoder) add(path string, line int, remedy, format string, args ...any) {
+	d.problems = append(d.problems, config.Problem{File: d.file, Line: line, Path: path, What: fmt.Sprintf(format, args...), Remedy: remedy})
 }
 
 // yamlLine is the line in an error of the YAML library.
@@ -36,7 +39,7 @@ var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
 // document decodes the only document of a file.
 func (d *decoder) document(content []byte, out any) {
 	if len(content) > largest {
-		d.add(0, "keep what is long in a ConfigMap, by a Go escape hatch", "is larger than %d KiB", largest>>10)
+		d.add("", 0, "keep what is long in a ConfigMap, by a Go escape hatch", "is larger than %d KiB", largest>>10)
 		return
 	}
 	stream := yaml.NewDecoder(bytes.NewReader(content))
@@ -44,7 +47,7 @@ func (d *decoder) document(content []byte, out any) {
 	err := decodeNode(stream, &root)
 	switch {
 	case errors.Is(err, io.EOF):
-		d.add(1, "write at least image and port", "is empty")
+		d.add("", 1, "write at least image and port", "is empty")
 		return
 	case err != nil:
 		d.syntax(err)
@@ -52,7 +55,7 @@ func (d *decoder) document(content []byte, out any) {
 	}
 	var second yaml.Node
 	if err := decodeNode(stream, &second); err == nil {
-		d.add(max(second.Line, 1), "make a file for each", "holds more than one document")
+		d.add("", max(second.Line, 1), "make a file for each", "holds more than one document")
 		return
 	} else if !errors.Is(err, io.EOF) {
 		d.syntax(err)
@@ -80,14 +83,14 @@ func (d *decoder) syntax(err error) {
 			line = n
 		}
 	}
-	d.add(line, "correct the indentation or the quotes", "is not YAML: %s", what)
+	d.add("", line, "correct the indentation or the quotes", "is not YAML: %s", what)
 }
 
 // value sets out from a node.
 func (d *decoder) value(path string, node *yaml.Node, out reflect.Value) {
 	d.lines[path] = node.Line
 	if node.Kind == yaml.AliasNode || node.Anchor != "" {
-		d.add(node.Line, "repeat the value", "%suses an anchor", prefix(path))
+		d.add(path, node.Line, "repeat the value", "must not use an anchor")
 		return
 	}
 	switch out.Kind() {
@@ -107,7 +110,7 @@ func (d *decoder) value(path string, node *yaml.Node, out reflect.Value) {
 
 // scalar sets a string, number or boolean. The library's tag tells what YAML makes of the text without quotes.
 func (d *decoder) scalar(path string, node *yaml.Node, out reflect.Value) {
-	want := "text in quotes"
+	want, remedy := "text", "write it in quotes"
 	ok := node.Kind == yaml.ScalarNode
 	switch out.Kind() {
 	case reflect.String:
@@ -115,26 +118,26 @@ func (d *decoder) scalar(path string, node *yaml.Node, out reflect.Value) {
 			out.SetString(node.Value)
 		}
 	case reflect.Bool:
-		want = "true or false without quotes"
+		want, remedy = "true or false", "write one of them without quotes"
 		if ok = ok && node.ShortTag() == "!!bool"; ok {
 			out.SetBool(strings.EqualFold(node.Value, "true"))
 		}
 	default:
-		want = "a whole number without quotes"
+		want, remedy = "a whole number", "write digits alone, without quotes"
 		n, err := strconv.ParseInt(node.Value, 10, 32)
 		if ok = ok && node.ShortTag() == "!!int" && err == nil; ok {
 			out.SetInt(n)
 		}
 	}
 	if !ok {
-		d.add(node.Line, "write "+want, "%sis %s", prefix(path), describe(node))
+		d.add(path, node.Line, remedy, "must be %s, got %s", want, describe(node))
 	}
 }
 
 // pairs lists a mapping's keys and values. Keys are texts, and each is there once.
 func (d *decoder) pairs(path string, node *yaml.Node, each func(key, value *yaml.Node)) {
 	if node.Kind != yaml.MappingNode {
-		d.add(node.Line, "write keys and values", "%sis %s", prefix(path), describe(node))
+		d.add(path, node.Line, "write them as key: value", "must be keys and values, got %s", describe(node))
 		return
 	}
 	seen := map[string]int{}
@@ -142,9 +145,9 @@ func (d *decoder) pairs(path string, node *yaml.Node, each func(key, value *yaml
 		key := node.Content[i]
 		switch line, twice := seen[key.Value]; {
 		case key.Kind != yaml.ScalarNode || key.ShortTag() == "!!merge":
-			d.add(key.Line, "write a plain name", "%shas a key that is no name", prefix(path))
+			d.add(path, key.Line, "write a plain name", "must have names as keys")
 		case twice:
-			d.add(key.Line, fmt.Sprintf("remove it here or in line %d", line), "%s is there twice", join(path, key.Value))
+			d.add(join(path, key.Value), key.Line, fmt.Sprintf("remove it here or in line %d", line), "is there twice")
 		default:
 			seen[key.Value] = key.Line
 			each(key, node.Content[i+1])
@@ -157,7 +160,7 @@ func (d *decoder) object(path string, node *yaml.Node, out reflect.Value) {
 	d.pairs(path, node, func(key, value *yaml.Node) {
 		field, ok := known[key.Value]
 		if !ok {
-			d.add(key.Line, suggest(key.Value, slices.Sorted(maps.Keys(known))), "%s is not a known key", join(path, key.Value))
+			d.add(join(path, key.Value), key.Line, config.Suggest(key.Value, slices.Sorted(maps.Keys(known))), "is not a known key")
 			return
 		}
 		d.value(join(path, key.Value), value, field)
@@ -175,7 +178,7 @@ func (d *decoder) mapping(path string, node *yaml.Node, out reflect.Value) {
 
 func (d *decoder) list(path string, node *yaml.Node, out reflect.Value) {
 	if node.Kind != yaml.SequenceNode {
-		d.add(node.Line, "write a list: [a, b]", "%sis %s", prefix(path), describe(node))
+		d.add(path, node.Line, "write it as [a, b]", "must be a list, got %s", describe(node))
 		return
 	}
 	out.Set(reflect.MakeSlice(out.Type(), len(node.Content), len(node.Content)))
@@ -206,13 +209,6 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-func prefix(path string) string {
-	if path == "" {
-		return ""
-	}
-	return path + " "
-}
-
 // describe says what a node is, for a message. Secrets do not belong into these files, but may be there by mistake: long
 // texts are not repeated.
 func describe(node *yaml.Node) string {
@@ -222,7 +218,7 @@ func describe(node *yaml.Node) string {
 	case node.Kind == yaml.SequenceNode:
 		return "a list"
 	case node.ShortTag() == "!!null":
-		return "empty"
+		return "nothing"
 	case len(node.Value) > 40:
 		return "a text"
 	case node.ShortTag() == "!!str":

@@ -1,7 +1,6 @@
 package services
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,25 +15,33 @@ import (
 
 // Where things are, relative to the repository.
 const (
-	Dir        = "k8s/services"
-	FilesDir   = Dir + "/services"
-	ConfigFile = Dir + "/fleet.yaml"
-	FleetDir   = Dir + "/fleet"
+	// FilesDir holds the service files and, in a folder of its name, each service's static files.
+	FilesDir = "k8s/services"
+	// FleetDir holds what is generated for each environment, in a folder of its name.
+	FleetDir = "k8s/fleet"
+	// ConfigFile holds the settings of the fleet.
+	ConfigFile = FleetDir + "/fleet.yaml"
+	// AppDir is the cdk8s app, and the schemas by which editors check the files.
+	AppDir = "services"
 )
 
-// Load reads all of it below root: cdk.json, fleet.yaml and every service file. The error is Problems when the files are
+// Load reads all of it below root: cdk.json, fleet.yaml and every service file. The error is config.Problems when the files are
 // wrong, and the fleet is then not to be used.
 func Load(root string) (Fleet, error) {
-	clusters, err := readClusters(filepath.Join(root, "cdk.json"))
+	environments, err := config.LoadDir(root)
 	if err != nil {
 		return Fleet{}, err
+	}
+	var clusters []Cluster
+	for _, name := range environments.Names() {
+		clusters = append(clusters, clusterOf(environments.Environments[name]))
 	}
 	content, err := os.ReadFile(filepath.Join(root, ConfigFile))
 	if err != nil {
 		return Fleet{}, fmt.Errorf("%s: %w; it names the manifests repository", ConfigFile, plain(err))
 	}
 	fleet := Fleet{Clusters: clusters}
-	var problems Problems
+	var problems config.Problems
 	fleet.Config, problems = parseConfig(ConfigFile, content)
 	files, err := read(filepath.Join(root, FilesDir))
 	if err != nil {
@@ -45,10 +52,10 @@ func Load(root string) (Fleet, error) {
 	problems = append(problems, more...)
 	for name := range fleet.Config.Environments {
 		if _, ok := fleet.Cluster(name); !ok {
-			problems = append(problems, Problem{File: ConfigFile, Line: 1, What: fmt.Sprintf("environments.%s is not in cdk.json", name), Remedy: suggest(name, fleet.Names())})
+			problems = append(problems, config.Problem{File: ConfigFile, Line: 1, Path: "environments." + name, What: "must be an environment of cdk.json", Remedy: config.Suggest(name, fleet.Names())})
 		}
 	}
-	return fleet, problems.err()
+	return fleet, problems.Err()
 }
 
 // read returns the service files by path relative to the repository.
@@ -76,12 +83,12 @@ func read(dir string) (map[string][]byte, error) {
 }
 
 // ParseAll parses service files, by path, and checks them against the environments and against each other.
-func ParseAll(files map[string][]byte, clusters []Cluster) ([]Service, Problems) {
+func ParseAll(files map[string][]byte, clusters []Cluster) ([]Service, config.Problems) {
 	var all []Service
-	var problems Problems
+	var problems config.Problems
 	for file, content := range files {
 		if path.Ext(file) != ".yaml" {
-			problems = append(problems, Problem{File: file, What: "is no service file", Remedy: "name it <service>.yaml or move it away"})
+			problems = append(problems, config.Problem{File: file, What: "must be named <service>.yaml", Remedy: "rename it, or move it away"})
 			continue
 		}
 		s, found := Parse(file, content)
@@ -93,12 +100,12 @@ func ParseAll(files map[string][]byte, clusters []Cluster) ([]Service, Problems)
 	for _, p := range problems {
 		broken[p.File] = true
 	}
-	return all, append(problems, together(all, broken, clusters)...).sorted()
+	return all, append(problems, together(all, broken, clusters)...).Sorted()
 }
 
 // together checks what depends on more than one file; of broken files only the names count.
-func together(all []Service, broken map[string]bool, clusters []Cluster) Problems {
-	var problems Problems
+func together(all []Service, broken map[string]bool, clusters []Cluster) config.Problems {
+	var problems config.Problems
 	names := make([]string, len(clusters))
 	for i, c := range clusters {
 		names[i] = c.Environment
@@ -115,7 +122,7 @@ func together(all []Service, broken map[string]bool, clusters []Cluster) Problem
 		r := &rules{service: s, hosts: map[string]bool{}}
 		for name := range s.Environments {
 			if !slices.Contains(names, name) {
-				r.add("environments."+name, suggest(name, names), "environments.%s is not in cdk.json", name)
+				r.add("environments."+name, config.Suggest(name, names), "must be an environment of cdk.json, got %q", name)
 			}
 		}
 		for _, c := range clusters {
@@ -140,7 +147,7 @@ func (r *rules) neighbours(c Cluster, known map[string]bool, hosts map[string]st
 	}
 	for i, name := range spec.Calls {
 		if !known[name] && name != r.service.Name {
-			r.add(fmt.Sprintf("%s[%d]", own("calls"), i), "add it with gitops service add "+name+", or correct the name", "calls: there is no service %q", name)
+			r.add(fmt.Sprintf("%s[%d]", own("calls"), i), "add it with gitops service add "+name+", or correct the name", "must be the name of a service, got %q", name)
 		}
 	}
 	if spec.Host == "" {
@@ -153,34 +160,10 @@ func (r *rules) neighbours(c Cluster, known map[string]bool, hosts map[string]st
 			return
 		}
 		r.hosts[own("host")] = true
-		r.add(own("host"), "choose another", "host %s is that of %s in environment %s", full, other, c.Environment)
+		r.add(own("host"), "choose another", "must not be the host of another service, got %s, that of %s in environment %s", full, other, c.Environment)
 		return
 	}
 	hosts[full] = r.service.Name
-}
-
-// readClusters returns the environments of cdk.json.
-func readClusters(file string) ([]Cluster, error) {
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("cdk.json: %w; run in the folder of the repository", plain(err))
-	}
-	var parsed struct {
-		Context map[string]any `json:"context"`
-	}
-	if err := json.Unmarshal(content, &parsed); err != nil {
-		return nil, fmt.Errorf("cdk.json: %w; correct the JSON", err)
-	}
-	c, err := config.Load(parsed.Context)
-	if err != nil {
-		return nil, err
-	}
-	var clusters []Cluster
-	for _, name := range c.Names() {
-		e := c.Environments[name]
-		clusters = append(clusters, Cluster{Environment: name, Domain: e.Domain, VPCCIDR: e.Network.CIDR, Region: e.Region, Account: e.Account})
-	}
-	return clusters, nil
 }
 
 // plain drops the machine's path from a file error.

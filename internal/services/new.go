@@ -15,7 +15,7 @@ type New struct {
 // File is the service's first file. Texts are quoted as YAML wants them.
 func (n New) File() []byte {
 	var b strings.Builder
-	b.WriteString("# yaml-language-server: $schema=../service.schema.json\n")
+	b.WriteString("# yaml-language-server: $schema=../../services/service.schema.json\n")
 	fmt.Fprintf(&b, "image: %s\nport: %d\n", quoted(n.Image), n.Port)
 	if n.Health != "" {
 		fmt.Fprintf(&b, "health: {path: %s}\n", quoted(n.Health))

@@ -3,10 +3,12 @@ package services
 import (
 	"path"
 	"strings"
+
+	"k8s-plus-aws-gitops/config"
 )
 
 // Parse reads one service file. The name of the service is the name of the file. What is wrong across files, Load finds.
-func Parse(file string, content []byte) (Service, Problems) {
+func Parse(file string, content []byte) (Service, config.Problems) {
 	name := strings.TrimSuffix(path.Base(file), ".yaml")
 	d := &decoder{file: file, lines: map[string]int{}}
 	var doc document
@@ -21,17 +23,17 @@ func Parse(file string, content []byte) (Service, Problems) {
 			r.settings("environments."+environment, difference.Settings)
 		}
 	}
-	return s, r.problems.sorted()
+	return s, r.problems.Sorted()
 }
 
 // parseConfig reads fleet.yaml.
-func parseConfig(file string, content []byte) (Config, Problems) {
+func parseConfig(file string, content []byte) (Config, config.Problems) {
 	d := &decoder{file: file, lines: map[string]int{}}
 	var c Config
 	d.document(content, &c)
 	if len(d.problems) > 0 {
-		return c, d.problems.sorted()
+		return c, d.problems.Sorted()
 	}
 	d.config(c)
-	return c, d.problems.sorted()
+	return c, d.problems.Sorted()
 }

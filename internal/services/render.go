@@ -90,7 +90,7 @@ func (s Service) Assets(ctx context.Context, dir string) (assets.Release, error)
 // with tells the service where its static files are, by variables that its file cannot have.
 func (s Spec) with(release assets.Release, c Cluster) Spec {
 	if release.Digest != "" {
-		s.Environment[assets.BucketVariable], s.Environment[assets.PrefixVariable] = c.AssetsBucket(), release.Prefix(config.AssetsPrefix)
+		s.Environment[assets.BucketVariable], s.Environment[assets.PrefixVariable] = c.AssetsBucket, release.Prefix(config.AssetsPrefix)
 	}
 	return s
 }
@@ -103,7 +103,7 @@ func results(answer *bytes.Buffer, want int) (map[string][]byte, error) {
 	for stream.More() {
 		var result RenderResult
 		if err := stream.Decode(&result); err != nil {
-			return nil, fmt.Errorf("rendering: the answer of bin/services is no JSON: %w; build it with make bin/services", err)
+			return nil, fmt.Errorf("rendering: the answer of bin/services must be JSON: %w; build it with make bin/services", err)
 		}
 		if result.Error != "" {
 			problems = append(problems, errors.New(result.Error))

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/services/assets"
 )
 
@@ -42,7 +44,7 @@ var (
 // rules collects what is wrong with one service.
 type rules struct {
 	service  Service
-	problems Problems
+	problems config.Problems
 	// hosts are the paths of hosts that were found to be another's.
 	hosts map[string]bool
 }
@@ -60,7 +62,7 @@ func (r *rules) line(at string) int {
 }
 
 func (r *rules) add(at, remedy, format string, args ...any) {
-	r.problems = append(r.problems, Problem{File: r.service.File, Line: r.line(at), What: fmt.Sprintf(format, args...), Remedy: remedy})
+	r.problems = append(r.problems, config.Problem{File: r.service.File, Line: r.line(at), Path: at, What: fmt.Sprintf(format, args...), Remedy: remedy})
 }
 
 // name is also the name of the namespace and of the Service, which is a DNS name that starts with a letter.
@@ -68,13 +70,13 @@ func (r *rules) name() {
 	name := r.service.Name
 	switch {
 	case len(validation.IsDNS1035Label(name)) > 0:
-		r.add("", "rename the file: lower case letters, digits and hyphens, starting with a letter", "%q is no name for a service", name)
+		r.add("", "rename the file", "must be named by lower case letters, digits and hyphens, starting with a letter, got %q", name)
 	case len(name) > longestName:
-		r.add("", fmt.Sprintf("rename the file: at most %d characters", longestName), "%q has %d characters", name, len(name))
+		r.add("", "rename the file", "must have a name of at most %d characters, got %d", longestName, len(name))
 	case slices.Contains([]string{"true", "false", "null", "yes", "no", "on", "off", "y", "n"}, name):
-		r.add("", "rename the file", "%q is a word that YAML reads as something else", name)
+		r.add("", "rename the file", "must not be named by a word that YAML reads as something else, got %q", name)
 	case slices.Contains(Reserved, name) || strings.HasPrefix(name, "kube-"):
-		r.add("", "rename the file", "%q is a name of the platform", name)
+		r.add("", "rename the file", "must not have a name of the platform, got %q", name)
 	}
 }
 
@@ -83,17 +85,17 @@ func (r *rules) settings(at string, s Settings) {
 	r.image(at, s.Image)
 	if s.Port != 0 || r.has(at, "port") {
 		if s.Port < 1024 || s.Port > 65535 {
-			r.add(join(at, "port"), "use 1024 to 65535; the container runs without root, and clients use port 80 of the Service", "port %d cannot be listened on", s.Port)
+			r.add(join(at, "port"), "choose another: the container runs without root, and clients use port 80 of the Service", "must be from 1024 to 65535, got %d", s.Port)
 		}
 	}
 	if s.User != nil && (*s.User < 1 || *s.User > 65535) {
-		r.add(join(at, "user"), "use a number from 1 to 65535; 0 would be root", "user %d is not allowed", *s.User)
+		r.add(join(at, "user"), "choose another: 0 would be root", "must be from 1 to 65535, got %d", *s.User)
 	}
 	if s.Replicas != nil && (*s.Replicas < 0 || *s.Replicas > 100) {
-		r.add(join(at, "replicas"), "use 0 to 100", "replicas %d is out of range", *s.Replicas)
+		r.add(join(at, "replicas"), "choose another, or use autoscale", "must be from 0 to 100, got %d", *s.Replicas)
 	}
 	if s.Replicas != nil && s.Autoscale != nil {
-		r.add(join(at, "autoscale"), "remove one of them", "replicas and autoscale exclude each other")
+		r.add(join(at, "autoscale"), "remove one of them", "must not be there together with replicas")
 	}
 	r.autoscale(join(at, "autoscale"), s.Autoscale)
 	r.health(join(at, "health"), s.Health)
@@ -117,18 +119,18 @@ func (r *rules) has(at, key string) bool {
 func (r *rules) image(at, image string) {
 	if image == "" {
 		if r.has(at, "image") {
-			r.add(join(at, "image"), "name an image, for example registry.example.com/team/app:1.2.3", "image is empty")
+			r.add(join(at, "image"), "name an image, for example registry.example.com/team/app:1.2.3", "is empty")
 		}
 		return
 	}
 	match := imagePattern.FindStringSubmatch(image)
 	switch {
 	case match == nil || strings.Contains(image, "://"):
-		r.add(join(at, "image"), "write it as registry.example.com/team/app:1.2.3", "image %q is no image reference", image)
+		r.add(join(at, "image"), "write it as registry.example.com/team/app:1.2.3", "must be an image reference, got %q", image)
 	case match[1] == "latest" && match[2] == "":
-		r.add(join(at, "image"), "name a version: what latest means changes without a commit", "image %q is not pinned", image)
+		r.add(join(at, "image"), "name a version: what latest means changes without a commit", "must be pinned, got %q", image)
 	case match[1] == "" && match[2] == "":
-		r.add(join(at, "image"), "append a version, for example :1.2.3, or a digest", "image %q is not pinned", image)
+		r.add(join(at, "image"), "append a version, for example :1.2.3, or a digest", "must be pinned, got %q", image)
 	}
 }
 
@@ -136,13 +138,13 @@ func (r *rules) autoscale(at string, a *Autoscale) {
 	switch {
 	case a == nil:
 	case a.Min < 1:
-		r.add(join(at, "min"), "use 1 or more", "autoscale.min %d is too small", a.Min)
+		r.add(join(at, "min"), "raise it, or use replicas", "must be at least 1, got %d", a.Min)
 	case a.Max < a.Min:
-		r.add(join(at, "max"), "make it larger, or use replicas", "autoscale.max %d is below min %d", a.Max, a.Min)
+		r.add(join(at, "max"), "raise it, or use replicas", "must be at least min, %d, got %d", a.Min, a.Max)
 	case a.Max > 100:
-		r.add(join(at, "max"), "use at most 100", "autoscale.max %d is out of range", a.Max)
+		r.add(join(at, "max"), "lower it", "must be at most 100, got %d", a.Max)
 	case a.CPU != 0 && (a.CPU < 10 || a.CPU > 100), a.CPU == 0 && r.has(at, "cpu"):
-		r.add(join(at, "cpu"), "use 10 to 100, in percent", "autoscale.cpu %d is out of range", a.CPU)
+		r.add(join(at, "cpu"), "write it in percent, for example 70", "must be from 10 to 100, got %d", a.CPU)
 	}
 }
 
@@ -150,9 +152,9 @@ func (r *rules) health(at string, h *Health) {
 	switch {
 	case h == nil:
 	case !healthPath.MatchString(h.Path):
-		r.add(join(at, "path"), "write the path of a URL, for example /healthz", "health.path %q is no path", h.Path)
+		r.add(join(at, "path"), "write it as /healthz", "must be the path of a URL, got %q", h.Path)
 	case h.StartSeconds < 0 || h.StartSeconds > 600 || h.StartSeconds == 0 && r.has(at, "startSeconds"):
-		r.add(join(at, "startSeconds"), "use 1 to 600", "health.startSeconds %d is out of range", h.StartSeconds)
+		r.add(join(at, "startSeconds"), "write it in seconds, for example 60", "must be from 1 to 600, got %d", h.StartSeconds)
 	}
 }
 
@@ -160,13 +162,13 @@ func (r *rules) environment(at string, variables map[string]string) {
 	for name, value := range variables {
 		switch _, unknown := expand(value, Cluster{}.variables()); {
 		case name == assets.BucketVariable || name == assets.PrefixVariable:
-			r.add(join(at, name), "choose another name", "environment %s is set for services with static files", name)
+			r.add(join(at, name), "choose another name", "must not be set here: services with static files get it")
 		case !variableName.MatchString(name):
-			r.add(join(at, name), "use letters, digits and underscores", "environment %q is no name for a variable", name)
+			r.add(join(at, name), "rename it", "must be named by letters, digits and underscores, got %q", name)
 		case unknown != "":
-			r.add(join(at, name), "use ${ENVIRONMENT}, ${DOMAIN}, ${AWS_REGION} or ${AWS_ACCOUNT_ID}; write $${ for the text itself", "environment %s: nothing is called %s", name, unknown)
+			r.add(join(at, name), "use ${ENVIRONMENT}, ${DOMAIN}, ${AWS_REGION} or ${AWS_ACCOUNT_ID}; write $${ for the text itself", "must use known variables, got %s", unknown)
 		case secretName.MatchString(name):
-			r.add(join(at, name), "move it to secrets, which reads AWS Secrets Manager", "environment %s looks like a secret in Git", name)
+			r.add(join(at, name), "move it to secrets, which reads AWS Secrets Manager", "must not be here if it is a secret, as %s seems to be", name)
 		}
 	}
 }
@@ -175,15 +177,15 @@ func (r *rules) secret(at, name string, s Secret) {
 	expanded, unknown := expand(s.Path, Cluster{Environment: "x"}.variables())
 	switch {
 	case name == assets.BucketVariable || name == assets.PrefixVariable:
-		r.add(at, "choose another name", "secrets %s is set for services with static files", name)
+		r.add(at, "choose another name", "must not be set here: services with static files get it")
 	case !variableName.MatchString(name):
-		r.add(at, "use letters, digits and underscores", "secrets %q is no name for a variable", name)
+		r.add(at, "rename it", "must be named by letters, digits and underscores, got %q", name)
 	case s.Path == "":
-		r.add(at, fmt.Sprintf("write path: /${ENVIRONMENT}/%s/…", r.service.Name), "secrets %s has no path", name)
+		r.add(at, fmt.Sprintf("write path: /${ENVIRONMENT}/%s/…", r.service.Name), "must have a path")
 	case unknown != "" || !secretPath.MatchString(expanded) || path.Clean(expanded) != expanded:
-		r.add(join(at, "path"), fmt.Sprintf("write /${ENVIRONMENT}/%s/… without dots and wildcards", r.service.Name), "secrets %s: %q is no path of a secret", name, s.Path)
+		r.add(join(at, "path"), fmt.Sprintf("write /${ENVIRONMENT}/%s/… without dots and wildcards", r.service.Name), "must be the path of a secret, got %q", s.Path)
 	case s.Key != "" && !secretKey.MatchString(s.Key):
-		r.add(join(at, "key"), "use letters, digits, dots, hyphens and underscores", "secrets %s: %q is no key", name, s.Key)
+		r.add(join(at, "key"), "write the key alone", "must be letters, digits, dots, hyphens and underscores, got %q", s.Key)
 	}
 }
 
@@ -191,25 +193,24 @@ func (r *rules) host(at, host string) {
 	switch {
 	case host == "":
 	case strings.Contains(host, "${"), strings.HasSuffix(host, "."):
-		r.add(at, "write the part before the environment's domain only", "host %q names the domain", host)
+		r.add(at, "write the part before the environment's domain only", "must not name the domain, got %q", host)
 	case len(validation.IsDNS1123Subdomain(host)) > 0 || len(host) > 63:
-		r.add(at, "use lower case letters, digits and hyphens, without scheme and port", "host %q is no host name", host)
+		r.add(at, "use lower case letters, digits and hyphens, without scheme and port", "must be a host name, got %q", host)
 	case slices.Contains(ReservedHosts, host):
-		r.add(at, "choose another", "host %q is the platform's", host)
+		r.add(at, "choose another", "must not be a host of the platform, got %q", host)
 	}
 }
 
 func (r *rules) quantity(at, text, low, high, example string) {
-	what := at[strings.LastIndexByte(at, '.')+1:]
 	if text == "" {
 		return
 	}
 	quantity, err := resource.ParseQuantity(text)
 	switch {
 	case err != nil:
-		r.add(at, fmt.Sprintf("write it as %q", example), "%s %q is no quantity", what, text)
+		r.add(at, fmt.Sprintf("write it as %q", example), "must be a quantity, got %q", text)
 	case quantity.Cmp(resource.MustParse(low)) < 0 || quantity.Cmp(resource.MustParse(high)) > 0:
-		r.add(at, fmt.Sprintf("use %s to %s, for example %s", low, high, example), "%s %q is out of range", what, text)
+		r.add(at, fmt.Sprintf("use for example %q", example), "must be from %s to %s, got %q", low, high, text)
 	}
 }
 
@@ -218,9 +219,9 @@ func (r *rules) calls(at string, calls []string) {
 		item := fmt.Sprintf("%s[%d]", join(at, "calls"), i)
 		switch {
 		case name == r.service.Name:
-			r.add(item, "remove it; pods of one service may always connect to each other", "calls names the service itself")
+			r.add(item, "remove it; pods of one service may always connect to each other", "must not be the service itself")
 		case slices.Index(calls, name) < i:
-			r.add(item, "remove one", "calls names %q twice", name)
+			r.add(item, "remove one", "must be there once, got %q twice", name)
 		}
 	}
 }
@@ -233,10 +234,10 @@ func (r *rules) merged(c Cluster) {
 	}
 	spec := r.service.Resolve(c)
 	if spec.Image == "" {
-		r.add("", "write image: registry.example.com/team/app:1.2.3", "image is missing")
+		r.add("image", "write image: registry.example.com/team/app:1.2.3", "is missing")
 	}
 	if spec.Port == 0 && !r.has("", "port") && !r.has(at, "port") {
-		r.add("", "write port: 8080, or what the container listens on", "port is missing")
+		r.add("port", "write port: 8080, or what the container listens on", "is missing")
 	}
 	for _, name := range slices.Sorted(maps.Keys(spec.Secrets)) {
 		where := "secrets." + name
@@ -244,52 +245,62 @@ func (r *rules) merged(c Cluster) {
 			where = join(at, where)
 		}
 		if _, both := spec.Environment[name]; both {
-			r.add(where, "remove one", "%s is in environment and in secrets", name)
+			r.add(where, "remove one", "must not be in environment and in secrets")
 		}
 		own := "/" + c.Environment + "/" + r.service.Name + "/"
 		if secret := spec.Secrets[name]; !strings.HasPrefix(secret.Path, own) || secret.Path == own {
-			r.add(where+".path", fmt.Sprintf("use a path below /${ENVIRONMENT}/%s/", r.service.Name), "secrets %s: %s is outside %s in environment %s", name, secret.Path, own, c.Environment)
+			r.add(where+".path", fmt.Sprintf("use a path below /${ENVIRONMENT}/%s/", r.service.Name), "must be below %s in environment %s, got %s", own, c.Environment, secret.Path)
 		}
 	}
 	if full := spec.Host + "." + c.Domain; spec.Host != "" && len(full) > 253 {
-		r.add(join(at, "host"), "shorten it", "host %s has %d characters", full, len(full))
+		r.add(join(at, "host"), "shorten it", "must have at most 253 characters with its domain, got %d in %s", len(full), full)
 	}
 }
 
 // config checks fleet.yaml.
 func (d *decoder) config(c Config) {
 	if c.URL == "" {
-		d.add(d.lines[""], "write url: https://github.com/my-company/manifests.git", "url is missing")
+		d.add("url", d.lines[""], "write url: https://github.com/my-company/manifests.git", "is missing")
 	}
 	d.source("", c.URL, c.SecretRef, c.Interval)
 	for name, e := range c.Environments {
 		d.source("environments."+name, e.URL, e.SecretRef, e.Interval)
 	}
 	at := d.lines["branch"]
-	branch, unknown := expand(first(c.Branch, defaultBranch), map[string]string{"ENVIRONMENT": "dev", "SERVICE": "npm"})
+	branch, unknown := expand(cmp.Or(c.Branch, defaultBranch), map[string]string{"ENVIRONMENT": "dev", "SERVICE": "npm"})
 	switch {
 	case unknown != "" || !strings.Contains(c.Branch+defaultBranch, "${SERVICE}") || c.Branch != "" && !strings.Contains(c.Branch, "${SERVICE}"):
-		d.add(at, "use "+defaultBranch+" or ${SERVICE}", "branch %q does not name the service", c.Branch)
+		d.add("branch", at, "use "+defaultBranch+" or ${SERVICE}", "must name the service, got %q", c.Branch)
 	case !regexp.MustCompile(`^[A-Za-z0-9]+([/._-][A-Za-z0-9]+)*$`).MatchString(branch) || strings.HasSuffix(branch, ".lock"):
-		d.add(at, "use "+defaultBranch+" or ${SERVICE}", "branch %q is no name for a branch", c.Branch)
+		d.add("branch", at, "use "+defaultBranch+" or ${SERVICE}", "must be the name of a branch, got %q", c.Branch)
 	}
 }
 
 func (d *decoder) source(at, address, secret, interval string) {
-	if u, err := url.Parse(address); address != "" && (err != nil || !slices.Contains([]string{"https", "http", "ssh"}, u.Scheme) || u.Host == "" || u.Path == "") {
-		d.add(d.lines[join(at, "url")], "write https://…, ssh://… or, on this machine, http://…localhost/…", "url %q is no address of a repository", address)
-	} else if address != "" && u.User != nil && u.Scheme != "ssh" {
-		d.add(d.lines[join(at, "url")], "put the credentials in a Secret and name it in secretRef", "url holds credentials")
-	} else if address != "" && u.Scheme == "http" && u.Hostname() != "localhost" && !strings.HasSuffix(u.Hostname(), ".localhost") {
-		d.add(d.lines[join(at, "url")], "use https", "url %q is not encrypted", address)
+	if address != "" {
+		d.address(join(at, "url"), address)
 	}
-	if secret != "" && len(validation.IsDNS1123Subdomain(secret)) > 0 {
-		d.add(d.lines[join(at, "secretRef")], "name a Secret of namespace services", "secretRef %q is no name", secret)
+	if key := join(at, "secretRef"); secret != "" && len(validation.IsDNS1123Subdomain(secret)) > 0 {
+		d.add(key, d.lines[key], "name a Secret of namespace services", "must be the name of a Secret, got %q", secret)
 	}
 	if interval == "" {
 		return
 	}
 	if parsed, err := time.ParseDuration(interval); err != nil || parsed < 10*time.Second || parsed > 24*time.Hour {
-		d.add(d.lines[join(at, "interval")], "use 10s to 24h, for example 30s", "interval %q is out of range", interval)
+		key := join(at, "interval")
+		d.add(key, d.lines[key], "write for example 30s", "must be from 10s to 24h, got %q", interval)
+	}
+}
+
+// address checks the URL of the manifests repository.
+func (d *decoder) address(at, address string) {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || !slices.Contains([]string{"https", "http", "ssh"}, u.Scheme) || u.Host == "" || u.Path == "":
+		d.add(at, d.lines[at], "write https://…, ssh://… or, on this machine, http://…localhost/…", "must be the address of a repository, got %q", address)
+	case u.User != nil && u.Scheme != "ssh":
+		d.add(at, d.lines[at], "put the credentials in a Secret and name it in secretRef", "must not hold credentials")
+	case u.Scheme == "http" && u.Hostname() != "localhost" && !strings.HasSuffix(u.Hostname(), ".localhost"):
+		d.add(at, d.lines[at], "use https", "must be encrypted, got %q", address)
 	}
 }

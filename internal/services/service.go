@@ -1,9 +1,10 @@
-// Package services reads what a service is: the declarative files k8s/services/services/<name>.yaml, and the settings of
-// the fleet in k8s/services/fleet.yaml. It is strict and complete: one run shows every mistake, each with its file, line
-// and remedy. It knows nothing of jsii; the cdk8s app in k8s/services makes manifests of what it returns.
+// Package services reads what a service is: the declarative files k8s/services/<name>.yaml, and the settings of
+// the fleet in k8s/fleet/fleet.yaml. It is strict and complete: one run shows every mistake, each with its file, line
+// and remedy. It knows nothing of jsii; the cdk8s app in services makes manifests of what it returns.
 package services
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -11,7 +12,7 @@ import (
 	"k8s-plus-aws-gitops/config"
 )
 
-// Service is one file of k8s/services/services.
+// Service is one file of k8s/services.
 type Service struct {
 	// Name is the file's name without .yaml. It is also the service's namespace.
 	Name string
@@ -112,11 +113,13 @@ type Cluster struct {
 	// Region and Account of AWS.
 	Region  string `json:"region"`
 	Account string `json:"account"`
+	// AssetsBucket is the agreed name of the bucket with the services' static files.
+	AssetsBucket string `json:"-"`
 }
 
-// AssetsBucket is the agreed name of the bucket with the services' static files.
-func (c Cluster) AssetsBucket() string {
-	return config.Environment{Name: c.Environment, Account: c.Account, Region: c.Region}.AssetsBucket()
+// clusterOf is what services need to know of an environment.
+func clusterOf(e config.Environment) Cluster {
+	return Cluster{Environment: e.Name, Domain: e.Domain, VPCCIDR: e.Network.CIDR, Region: e.Region, Account: e.Account, AssetsBucket: e.AssetsBucket()}
 }
 
 // Fleet is all services and where they run.
@@ -125,11 +128,11 @@ type Fleet struct {
 	Services []Service
 	// Clusters by the name of the environment, in order.
 	Clusters []Cluster
-	// Config is k8s/services/fleet.yaml.
+	// Config is k8s/fleet/fleet.yaml.
 	Config Config
 }
 
-// Config is k8s/services/fleet.yaml: where manifests go and how Flux follows them.
+// Config is k8s/fleet/fleet.yaml: where manifests go and how Flux follows them.
 type Config struct {
 	// URL of the manifests repository, as Flux in the cluster reaches it. Required.
 	URL string `yaml:"url"`
@@ -167,11 +170,11 @@ type Source struct {
 // For returns what holds for one environment.
 func (c Config) For(environment string) Source {
 	d := c.Environments[environment]
-	s := Source{URL: first(d.URL, c.URL), Branch: first(c.Branch, defaultBranch), SecretRef: first(d.SecretRef, c.SecretRef), Propose: c.Propose}
+	s := Source{URL: cmp.Or(d.URL, c.URL), Branch: cmp.Or(c.Branch, defaultBranch), SecretRef: cmp.Or(d.SecretRef, c.SecretRef), Propose: c.Propose}
 	if d.Propose != nil {
 		s.Propose = *d.Propose
 	}
-	s.Interval, _ = time.ParseDuration(first(d.Interval, c.Interval, defaultInterval)) // checked by Load
+	s.Interval, _ = time.ParseDuration(cmp.Or(d.Interval, c.Interval, defaultInterval)) // checked by Load
 	return s
 }
 
@@ -185,15 +188,6 @@ const (
 	defaultBranch   = "${ENVIRONMENT}/${SERVICE}"
 	defaultInterval = "30s"
 )
-
-func first(values ...string) string {
-	for _, value := range values {
-		if value != "" {
-			return value
-		}
-	}
-	return ""
-}
 
 // Cluster returns the environment of a name.
 func (f Fleet) Cluster(name string) (Cluster, bool) {
@@ -233,7 +227,7 @@ func (f Fleet) Names() []string {
 	return names
 }
 
-// Enabled tells whether the service runs in an environment.
+// Enabled reports whether the service runs in an environment.
 func (s Service) Enabled(environment string) bool {
 	enabled := s.Environments[environment].Enabled
 	return enabled == nil || *enabled
@@ -271,8 +265,8 @@ func (c Cluster) variables() map[string]string {
 
 // merge returns the settings with d's in the place of its own.
 func (s Settings) merge(d Settings) Settings {
-	s.Image = first(d.Image, s.Image)
-	s.Host = first(d.Host, s.Host)
+	s.Image = cmp.Or(d.Image, s.Image)
+	s.Host = cmp.Or(d.Host, s.Host)
 	if d.Port != 0 {
 		s.Port = d.Port
 	}

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"k8s-plus-aws-gitops/internal/review/template"
+	"k8s-plus-aws-gitops/internal/assembly"
 )
 
 // Line is one item of a bill.
@@ -51,7 +51,7 @@ func (d Delta) Change() float64 { return d.After - d.Before }
 // Input is what a bill is made of.
 type Input struct {
 	// Stacks by name.
-	Stacks map[string]template.Template
+	Stacks map[string]assembly.Template
 	// LoadBalancers that the Ingresses of the environment ask for.
 	LoadBalancers []string
 }
@@ -139,6 +139,16 @@ func (b *biller) hourly(item string, price, quantity float64) {
 	b.monthly(item, price*b.prices.HoursPerMonth, quantity)
 }
 
+// usage names what is paid by use, which a template does not tell.
+func (b *biller) usage(format string, args ...any) {
+	b.bill.Usage = append(b.bill.Usage, fmt.Sprintf(format, args...)+" ("+b.where+")")
+}
+
+// ingested names logs that CloudWatch takes in, with the price of a GB.
+func (b *biller) ingested(logs string) {
+	b.usage("%s, %.2f %s for each GB ingested", logs, b.prices.PerGB["logIngestion"], b.prices.Currency)
+}
+
 func (b *biller) unknown(format string, args ...any) {
 	b.bill.Unknown = append(b.bill.Unknown, fmt.Sprintf(format, args...)+" ("+b.where+")")
 }
@@ -158,6 +168,8 @@ func (b *biller) resource(r map[string]any, all map[string]map[string]any) {
 			subnets, _ := properties["SubnetIds"].([]any)
 			b.hourly(fmt.Sprintf("Interface endpoint in %d zones", len(subnets)), p.Hourly["interfaceEndpoint"], float64(len(subnets)))
 		}
+	case "AWS::EC2::FlowLog":
+		b.flowLog(properties)
 	case "AWS::EKS::Cluster":
 		b.cluster(properties)
 	case "AWS::EKS::Nodegroup":
@@ -176,7 +188,7 @@ func (b *biller) resource(r map[string]any, all map[string]map[string]any) {
 		switch {
 		case p.free(resourceType):
 		case slices.Contains(p.Usage, resourceType):
-			b.bill.Usage = append(b.bill.Usage, resourceType+" ("+b.where+")")
+			b.usage("%s", resourceType)
 		default:
 			b.unknown("%s", resourceType)
 		}
@@ -187,10 +199,25 @@ func (b *biller) resource(r map[string]any, all map[string]map[string]any) {
 // default; with STANDARD, EKS upgrades the cluster when the standard support of its version ends.
 func (b *biller) cluster(properties map[string]any) {
 	b.hourly("EKS control plane", b.prices.Hourly["eksCluster"], 1)
+	logging, _ := properties["Logging"].(map[string]any)
+	enabled, _ := logging["ClusterLogging"].(map[string]any)
+	if kinds, _ := enabled["EnabledTypes"].([]any); len(kinds) > 0 {
+		b.ingested(fmt.Sprintf("EKS control plane logs, %d kinds", len(kinds)))
+	}
 	policy, _ := properties["UpgradePolicy"].(map[string]any)
 	if version := text(properties["Version"]); policy["SupportType"] != "STANDARD" && !slices.Contains(b.prices.StandardSupport, version) {
 		b.hourly("EKS extended support of Kubernetes "+version, b.prices.Hourly["eksExtendedSupport"], 1)
 	}
+}
+
+// flowLog names a VPC's flow logs. CloudWatch is where they go unless told otherwise.
+func (b *biller) flowLog(properties map[string]any) {
+	logs := "VPC flow logs of " + cmp.Or(text(properties["TrafficType"]), "some") + " traffic"
+	if to := cmp.Or(text(properties["LogDestinationType"]), "cloud-watch-logs"); to != "cloud-watch-logs" {
+		b.usage("%s to %s", logs, to)
+		return
+	}
+	b.ingested(logs)
 }
 
 // nodes adds a node group at the size at which it starts.

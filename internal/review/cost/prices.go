@@ -28,6 +28,8 @@ type Prices struct {
 	HoursPerMonth float64            `json:"hoursPerMonth"`
 	Hourly        map[string]float64 `json:"hourly"`
 	Monthly       map[string]float64 `json:"monthly"`
+	// PerGB is paid by use: named beside what uses it, never added up.
+	PerGB map[string]float64 `json:"perGB"`
 	// Storage per GiB and month.
 	Storage         map[string]float64 `json:"storage"`
 	Instances       map[string]float64 `json:"instances"`

@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"k8s-plus-aws-gitops/internal/review"
-	"k8s-plus-aws-gitops/internal/review/objects"
+	"k8s-plus-aws-gitops/internal/review/cfndiff"
+	"k8s-plus-aws-gitops/internal/review/kubediff"
 	"k8s-plus-aws-gitops/internal/review/risk"
-	"k8s-plus-aws-gitops/internal/review/template"
 )
 
 // half is one of the two halves of the platform.
@@ -20,8 +20,8 @@ const (
 	kubernetesHalf half = "Kubernetes"
 )
 
-// block is one difference, with all environments in which it is the same: most changes reach every environment, and
-// nobody reads them four times.
+// block is one difference, with all environments in which it is the same but for values: most changes reach every
+// environment, and nobody reads them four times.
 type block struct {
 	half half
 	// group is the stack or the Kustomization.
@@ -31,13 +31,25 @@ type block struct {
 	diff         string
 	note         string
 	environments []string
+	// variants are the lines in which other environments than the first differ.
+	variants []variant
 	// inner are the objects that a chart makes.
 	inner []block
 }
 
-// key is equal for blocks that show the same change; the lines around it may differ between environments.
+// variant is how the lines that come or go read in other environments.
+type variant struct {
+	environments []string
+	lines        string
+}
+
+// key is equal for blocks that show the same change: the same lines come and go, but for the values in them. The lines
+// around it may differ between environments.
 func (b block) key() string {
-	parts := []string{string(b.half), b.group, b.title, b.note, changedLines(b.diff)}
+	parts := []string{string(b.half), b.group, b.title, b.note}
+	for _, line := range changedLines(b.diff) {
+		parts = append(parts, withoutValue(line))
+	}
 	for _, inner := range b.inner {
 		parts = append(parts, inner.key())
 	}
@@ -45,14 +57,48 @@ func (b block) key() string {
 }
 
 // changedLines are the lines of a unified difference that come or go.
-func changedLines(diff string) string {
-	var text strings.Builder
+func changedLines(diff string) []string {
+	var changed []string
 	for line := range strings.Lines(diff) {
 		if strings.HasPrefix(line, "+") || strings.HasPrefix(line, "-") {
-			text.WriteString(line)
+			changed = append(changed, line)
 		}
 	}
-	return text.String()
+	return changed
+}
+
+// withoutValue is a line of YAML up to its value: its field, or the dash of a list.
+func withoutValue(line string) string {
+	if name, _, found := strings.Cut(line, ": "); found {
+		return name + ":"
+	}
+	text := strings.TrimLeft(line[1:], " ")
+	if strings.HasPrefix(text, "- ") {
+		return line[:len(line)-len(text)] + "-"
+	}
+	return line
+}
+
+// add notes that the change is one in another environment too, with the lines that read otherwise there.
+func (b *block) add(environment string, other block) {
+	b.environments = append(b.environments, environment)
+	own, others := changedLines(b.diff), changedLines(other.diff)
+	var lines strings.Builder
+	for i := range own {
+		if own[i] != others[i] {
+			lines.WriteString(others[i])
+		}
+	}
+	if text := lines.String(); text != "" {
+		if i := slices.IndexFunc(b.variants, func(v variant) bool { return v.lines == text }); i >= 0 {
+			b.variants[i].environments = append(b.variants[i].environments, environment)
+		} else {
+			b.variants = append(b.variants, variant{[]string{environment}, text})
+		}
+	}
+	for i := range b.inner {
+		b.inner[i].add(environment, other.inner[i])
+	}
 }
 
 // blocks lists the differences of a review, those of one group together.
@@ -63,7 +109,7 @@ func blocks(r *review.Review) []block {
 		for _, b := range environmentBlocks(e) {
 			key := b.key()
 			if i, known := seen[key]; known {
-				all[i].environments = append(all[i].environments, e.Name)
+				all[i].add(e.Name, b)
 				continue
 			}
 			seen[key] = len(all)
@@ -124,27 +170,27 @@ func leftBehind(group string, s review.Stack) block {
 }
 
 // impacts in words.
-var impacts = map[template.Impact]string{
-	template.Create: "created", template.Update: "changed", template.Replace: "REPLACED", template.MayReplace: "changed, may be replaced",
-	template.Destroy: "DELETED", template.Orphan: "REMOVED from the stack, stays in AWS", template.NoChange: "changed without effect",
+var impacts = map[cfndiff.Impact]string{
+	cfndiff.Create: "created", cfndiff.Update: "changed", cfndiff.Replace: "REPLACED", cfndiff.MayReplace: "changed, may be replaced",
+	cfndiff.Destroy: "DELETED", cfndiff.Orphan: "REMOVED from the stack, stays in AWS", cfndiff.NoChange: "changed without effect",
 }
 
-func resourceTitle(r template.Resource) string {
+func resourceTitle(r cfndiff.Resource) string {
 	impact := impacts[r.Impact]
-	if r.Impact == template.MayReplace && conditionalNote(r) != "" {
+	if r.Impact == cfndiff.MayReplace && conditionalNote(r) != "" {
 		impact = "changed"
 	}
 	return fmt.Sprintf("%s %s: %s", r.ID, r.Type, impact)
 }
 
 // conditionalNote explains a change that CloudFormation's specification calls a conditional replacement and that is none.
-func conditionalNote(r template.Resource) string {
-	if r.Impact != template.MayReplace {
+func conditionalNote(r cfndiff.Resource) string {
+	if r.Impact != cfndiff.MayReplace {
 		return ""
 	}
 	var names []string
 	for name, p := range r.Properties {
-		if p.Impact != template.MayReplace {
+		if p.Impact != cfndiff.MayReplace {
 			continue
 		}
 		if !risk.InPlace(r.Type, name) {
@@ -157,7 +203,7 @@ func conditionalNote(r template.Resource) string {
 }
 
 // objectBlock makes a block of an object.
-func objectBlock(group string, c objects.Change) block {
+func objectBlock(group string, c kubediff.Change) block {
 	b := block{half: kubernetesHalf, group: group, title: c.Object + ": " + string(c.Action), diff: c.Diff}
 	if c.Release == nil {
 		return b
@@ -171,7 +217,7 @@ func objectBlock(group string, c objects.Change) block {
 }
 
 // versions says how a chart's version moves.
-func versions(r objects.Release) string {
+func versions(r kubediff.Release) string {
 	switch {
 	case r.OldVersion == "":
 		return "chart " + r.Chart + " " + r.NewVersion

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"k8s-plus-aws-gitops/internal/review"
-	"k8s-plus-aws-gitops/internal/review/risk"
 )
 
 // Marker starts the comment, so that the next review finds it.
@@ -71,27 +70,6 @@ func summary(r *review.Review) string {
 	return text.String()
 }
 
-// finding is a finding with its environment.
-type finding struct {
-	risk.Finding
-	environment string
-}
-
-// findings lists those of all environments, worst first.
-func findings(r *review.Review) []finding {
-	var flat []risk.Finding
-	for _, e := range r.Environments {
-		flat = append(flat, e.Findings...)
-	}
-	risk.Sort(flat)
-	all := make([]finding, len(flat))
-	for i, f := range flat {
-		environment, _, _ := strings.Cut(f.Resource, "/")
-		all[i] = finding{f, environment}
-	}
-	return all
-}
-
 // findings writes what a reviewer has to see first; forbidden changes come first in the list, so they are never cut off.
 func (d *document) findings(r *review.Review) {
 	all := findings(r)
@@ -105,9 +83,11 @@ func (d *document) findings(r *review.Review) {
 		if f.Type != "" {
 			line += " " + f.Type
 		}
-		line += ": " + inline(f.Message)
-		if f.Note != "" {
-			line += "<br>" + inline(f.Note)
+		line += cell(f.elsewhere()) + ": " + inline(f.Message)
+		for _, more := range []string{f.Remedy, f.Note} {
+			if more != "" {
+				line += "<br>" + inline(more)
+			}
 		}
 		if d.text.Len()+len(line) > end {
 			d.add(fmt.Sprintf("- and %d more\n", len(all)-i))
@@ -169,6 +149,9 @@ func body(text *strings.Builder, b block, lines int) {
 		text.WriteString(inline(b.note) + "\n\n")
 	}
 	text.WriteString(fenced(b.diff, lines))
+	for _, v := range b.variants {
+		text.WriteString("The same in " + cell(strings.Join(v.environments, ", ")) + ", but for these lines:\n\n" + fenced(v.lines, lines))
+	}
 	for _, inner := range b.inner {
 		fmt.Fprintf(text, "%s, %s\n\n", code(inner.title), cell(inner.group))
 		body(text, inner, lines/2)
@@ -177,7 +160,9 @@ func body(text *strings.Builder, b block, lines int) {
 
 // cut tells whether a block is longer than the lines.
 func cut(b block, lines int) bool {
-	return strings.Count(b.diff, "\n") > lines || slices.ContainsFunc(b.inner, func(inner block) bool { return cut(inner, lines/2) })
+	return strings.Count(b.diff, "\n") > lines ||
+		slices.ContainsFunc(b.variants, func(v variant) bool { return strings.Count(v.lines, "\n") > lines }) ||
+		slices.ContainsFunc(b.inner, func(inner block) bool { return cut(inner, lines/2) })
 }
 
 // fenced is a difference as a code block, at most so many lines of it. The fence is longer than any in the text.

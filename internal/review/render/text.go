@@ -38,9 +38,11 @@ func textFindings(w io.Writer, r *review.Review) {
 		if f.Type != "" {
 			fmt.Fprintf(w, " (%s)", f.Type)
 		}
-		fmt.Fprintf(w, "\n      %s\n", f.Message)
-		if f.Note != "" {
-			fmt.Fprintf(w, "      %s\n", f.Note)
+		fmt.Fprintln(w, f.elsewhere())
+		for _, line := range []string{f.Message, f.Remedy, f.Note} {
+			if line != "" {
+				fmt.Fprintf(w, "      %s\n", line)
+			}
 		}
 	}
 }
@@ -74,6 +76,12 @@ func textBody(w io.Writer, b block, indent string) {
 	}
 	for line := range strings.Lines(b.diff) {
 		fmt.Fprintf(w, "%s%s", indent, line)
+	}
+	for _, v := range b.variants {
+		fmt.Fprintf(w, "%sThe same in %s, but for these lines:\n", indent, strings.Join(v.environments, ", "))
+		for line := range strings.Lines(v.lines) {
+			fmt.Fprintf(w, "%s%s", indent, line)
+		}
 	}
 	for _, inner := range b.inner {
 		fmt.Fprintf(w, "\n%s  %s: %s\n", indent, inner.group, inner.title)

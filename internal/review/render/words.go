@@ -5,19 +5,16 @@ import (
 	"strings"
 
 	"k8s-plus-aws-gitops/internal/review"
-	"k8s-plus-aws-gitops/internal/review/objects"
+	"k8s-plus-aws-gitops/internal/review/kubediff"
 	"k8s-plus-aws-gitops/internal/review/risk"
 )
 
 // verdict is the review in one sentence.
 func verdict(r *review.Review) string {
-	findings := 0
-	for _, e := range r.Environments {
-		findings += len(e.Findings)
-	}
+	findings := len(findings(r))
 	switch {
 	case r.Forbidden() > 0:
-		return fmt.Sprintf("FORBIDDEN: %s something that holds data, without an entry in allowReplacement.", count(r.Forbidden(), "change replaces or removes", "changes replace or remove"))
+		return fmt.Sprintf("FORBIDDEN: %s without an entry in allowReplacement.", count(r.Forbidden(), "change that loses data or that AWS refuses,", "changes that lose data or that AWS refuses,"))
 	case !r.Changed():
 		return "Nothing changes, in AWS or in Kubernetes."
 	case findings > 0:
@@ -73,7 +70,7 @@ func stacksCell(e review.Environment) string {
 
 // objectsCell sums an environment's objects up.
 func objectsCell(e review.Environment) string {
-	added, changed, removed := objects.Count(e.Kustomizations)
+	added, changed, removed := kubediff.Count(e.Kustomizations)
 	return tally(added, "added", changed, "changed", removed, "removed")
 }
 
@@ -98,6 +95,8 @@ func signed(amount float64) string {
 var kindWords = map[risk.Kind]string{
 	risk.Replacement: "replacement", risk.Deletion: "deletion", risk.Protection: "less protection",
 	risk.IAM: "wider access", risk.Network: "wider network", risk.Stack: "stack",
+	risk.Refused: "refused by AWS", risk.Capacity: "capacity",
+	risk.Secrets: "secrets of others", risk.Privilege: "more privilege", risk.Image: "origin of what runs", risk.Unseen: "not looked into",
 }
 
 // word is a finding's kind with the guard's verdict.

@@ -7,12 +7,12 @@ import (
 	"slices"
 	"strings"
 
-	"k8s-plus-aws-gitops/internal/review/template"
+	"k8s-plus-aws-gitops/internal/review/cfndiff"
 )
 
 // statements finds what policies allow now and did not before. A statement that was split, merged or narrowed is none: it
 // is held against those that go.
-func statements(place Place, iam template.IAM) []Finding {
+func statements(place Place, iam cfndiff.IAM) []Finding {
 	var found []Finding
 	add := func(resource, message string) {
 		found = append(found, Finding{Kind: IAM, Resource: place.resource(resource), Message: message})
@@ -29,7 +29,7 @@ func statements(place Place, iam template.IAM) []Finding {
 		}
 	}
 	for _, s := range iam.Removed {
-		if s.Effect == "Deny" && !slices.ContainsFunc(iam.Added, func(now template.Statement) bool { return denies(now, s) }) {
+		if s.Effect == "Deny" && !slices.ContainsFunc(iam.Added, func(now cfndiff.Statement) bool { return denies(now, s) }) {
 			add(holder(s), "no longer denies "+scope(s, s.Actions.Values))
 		}
 	}
@@ -40,11 +40,11 @@ func statements(place Place, iam template.IAM) []Finding {
 }
 
 // allows says what a statement allows, shortest where it matters most.
-func allows(s template.Statement, actions []string) string { return "may now: " + scope(s, actions) }
+func allows(s cfndiff.Statement, actions []string) string { return "may now: " + scope(s, actions) }
 
 // scope writes actions, resources, principals and the condition of a statement.
-func scope(s template.Statement, actions []string) string {
-	text := list(template.Targets{Not: s.Actions.Not, Values: actions}) + " on " + list(s.Resources)
+func scope(s cfndiff.Statement, actions []string) string {
+	text := list(cfndiff.Targets{Not: s.Actions.Not, Values: actions}) + " on " + list(s.Resources)
 	if len(s.Principals.Values) > 0 {
 		text += " by " + list(s.Principals)
 	}
@@ -58,7 +58,7 @@ func scope(s template.Statement, actions []string) string {
 }
 
 // list writes targets.
-func list(t template.Targets) string {
+func list(t cfndiff.Targets) string {
 	text := strings.Join(t.Values, ", ")
 	if t.Not {
 		return "everything but " + text
@@ -68,12 +68,12 @@ func list(t template.Targets) string {
 
 // uncovered returns the actions of a statement that none of the removed statements allowed to the same principals, on the
 // same resources, under the same condition.
-func uncovered(s template.Statement, removed []template.Statement) []string {
+func uncovered(s cfndiff.Statement, removed []cfndiff.Statement) []string {
 	var actions []string
 	for _, action := range s.Actions.Values {
 		one := s
 		one.Actions.Values = []string{action}
-		if !slices.ContainsFunc(removed, func(old template.Statement) bool { return old.Effect != "Deny" && covers(old, one) }) {
+		if !slices.ContainsFunc(removed, func(old cfndiff.Statement) bool { return old.Effect != "Deny" && covers(old, one) }) {
 			actions = append(actions, action)
 		}
 	}
@@ -81,7 +81,7 @@ func uncovered(s template.Statement, removed []template.Statement) []string {
 }
 
 // covers tells whether wide allows everything that narrow allows.
-func covers(wide, narrow template.Statement) bool {
+func covers(wide, narrow cfndiff.Statement) bool {
 	return wide.Unparsed == "" &&
 		targetsCover(wide.Actions, narrow.Actions, strings.ToLower) &&
 		targetsCover(wide.Resources, narrow.Resources, nil) &&
@@ -90,10 +90,10 @@ func covers(wide, narrow template.Statement) bool {
 }
 
 // denies tells whether now denies everything that the statement old denied.
-func denies(now, old template.Statement) bool { return now.Effect == "Deny" && covers(now, old) }
+func denies(now, old cfndiff.Statement) bool { return now.Effect == "Deny" && covers(now, old) }
 
 // targetsCover compares targets; negated ones cover only what is written the same.
-func targetsCover(wide, narrow template.Targets, fold func(string) string) bool {
+func targetsCover(wide, narrow cfndiff.Targets, fold func(string) string) bool {
 	if wide.Not || narrow.Not {
 		return equal(wide, narrow)
 	}
@@ -129,7 +129,7 @@ func equal(a, b any) bool {
 
 // holder is the logical id of the resource whose policy holds the statement: the role of an identity's policy, else the
 // first resource that the statement is about.
-func holder(s template.Statement) string {
+func holder(s cfndiff.Statement) string {
 	for _, principal := range s.Principals.Values {
 		if kind, id, ok := strings.Cut(principal, ":"); ok && kind == "AWS" && strings.HasPrefix(id, "${") && !strings.Contains(id, ".") {
 			return logicalID(id)
@@ -143,7 +143,7 @@ func holder(s template.Statement) string {
 	return "policy"
 }
 
-// logicalID is the logical id in a reference such as ${Role1ABCC5F0.Arn}.
+// logicalID is the logical id in a reference such as ${GhostRoleBA30D4CC.Arn}.
 func logicalID(reference string) string {
 	_, after, found := strings.Cut(reference, "${")
 	if !found {
@@ -155,7 +155,7 @@ func logicalID(reference string) string {
 }
 
 // access finds who may administer the cluster and which pods get a role: EKS keeps both outside of IAM policies.
-func access(place Place, r template.Resource) []Finding {
+func access(place Place, r cfndiff.Resource) []Finding {
 	add := func(kind Kind, format string, args ...any) []Finding {
 		return []Finding{{Kind: kind, Resource: place.resource(r.ID), Path: r.Path, Type: r.Type, Message: fmt.Sprintf(format, args...)}}
 	}
@@ -166,13 +166,13 @@ func access(place Place, r template.Resource) []Finding {
 	switch r.Type {
 	case "AWS::EKS::AccessEntry":
 		if r.Old == nil || r.Properties["AccessPolicies"].New != nil || r.Properties["PrincipalArn"].New != nil {
-			return add(IAM, "opens the cluster to %v with %s", template.Readable(properties["PrincipalArn"]), accessPolicies(properties["AccessPolicies"]))
+			return add(IAM, "opens the cluster to %v with %s", cfndiff.Readable(properties["PrincipalArn"]), accessPolicies(properties["AccessPolicies"]))
 		}
 	case "AWS::EKS::PodIdentityAssociation":
 		if r.Old == nil || r.Properties["RoleArn"].New != nil || r.Properties["TargetRoleArn"].New != nil ||
 			r.Properties["ServiceAccount"].New != nil || r.Properties["Namespace"].New != nil {
 			return add(IAM, "gives pods of ServiceAccount %v/%v the role %v",
-				template.Readable(properties["Namespace"]), template.Readable(properties["ServiceAccount"]), template.Readable(properties["RoleArn"]))
+				cfndiff.Readable(properties["Namespace"]), cfndiff.Readable(properties["ServiceAccount"]), cfndiff.Readable(properties["RoleArn"]))
 		}
 	case "AWS::IAM::Role":
 		if change, changed := r.Properties["PermissionsBoundary"]; changed && change.New == nil {
@@ -198,7 +198,7 @@ func accessPolicies(value any) string {
 	var names []string
 	for _, p := range policies {
 		if policy, ok := p.(map[string]any); ok {
-			arn := fmt.Sprint(template.Readable(policy["PolicyArn"]))
+			arn := fmt.Sprint(cfndiff.Readable(policy["PolicyArn"]))
 			names = append(names, arn[strings.LastIndex(arn, "/")+1:])
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"k8s-plus-aws-gitops/internal/review/template"
+	"k8s-plus-aws-gitops/internal/review/cfndiff"
 )
 
 // guarded are the resources that hold data or on which everything stands, with what is lost when one goes. Their
@@ -37,25 +37,25 @@ var inPlace = map[string][]string{
 }
 
 // lifecycle finds replacements and deletions.
-func lifecycle(place Place, r template.Resource) []Finding {
+func lifecycle(place Place, r cfndiff.Resource) []Finding {
 	f := Finding{Resource: place.resource(r.ID), Path: r.Path, Type: r.Type}
 	loss, isGuarded := guarded[typeBefore(r)]
 	f.Guarded = isGuarded
 	switch r.Impact {
-	case template.Replace:
-		f.Kind, f.Message = Replacement, "will be replaced, because of "+because(r, template.Replace)
-	case template.MayReplace:
+	case cfndiff.Replace:
+		f.Kind, f.Message = Replacement, "will be replaced, because of "+because(r, cfndiff.Replace)
+	case cfndiff.MayReplace:
 		properties := conditional(r)
 		if len(properties) == 0 {
 			return nil
 		}
 		f.Kind, f.Message = Replacement, "may be replaced, depending on the values, because of "+strings.Join(properties, ", ")
-	case template.Destroy:
+	case cfndiff.Destroy:
 		f.Kind, f.Message = Deletion, "will be deleted"
 		if r.Old["DeletionPolicy"] == "Snapshot" {
 			f.Message += " after a last snapshot"
 		}
-	case template.Orphan:
+	case cfndiff.Orphan:
 		f.Kind, f.Message = Deletion, "leaves the stack and stays in AWS, where nothing looks after it (DeletionPolicy Retain)"
 	default:
 		return nil
@@ -67,7 +67,7 @@ func lifecycle(place Place, r template.Resource) []Finding {
 }
 
 // typeBefore is the type of what would be lost.
-func typeBefore(r template.Resource) string {
+func typeBefore(r cfndiff.Resource) string {
 	if old, ok := r.Old["Type"].(string); ok {
 		return old
 	}
@@ -75,7 +75,7 @@ func typeBefore(r template.Resource) string {
 }
 
 // because lists the properties whose change has the impact.
-func because(r template.Resource, impact template.Impact) string {
+func because(r cfndiff.Resource, impact cfndiff.Impact) string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(r.Properties)) {
 		if r.Properties[name].Impact == impact {
@@ -89,10 +89,10 @@ func because(r template.Resource, impact template.Impact) string {
 }
 
 // conditional lists the properties that may replace the resource and are not known to change in place.
-func conditional(r template.Resource) []string {
+func conditional(r cfndiff.Resource) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(r.Properties)) {
-		if r.Properties[name].Impact == template.MayReplace && !slices.Contains(inPlace[r.Type], name) {
+		if r.Properties[name].Impact == cfndiff.MayReplace && !slices.Contains(inPlace[r.Type], name) {
 			names = append(names, name)
 		}
 	}
@@ -117,7 +117,7 @@ var switches = map[string][]string{
 }
 
 // protection finds weaker deletion policies, switches that go off and shorter backups.
-func protection(place Place, r template.Resource) []Finding {
+func protection(place Place, r cfndiff.Resource) []Finding {
 	if r.Old == nil || r.New == nil {
 		return nil
 	}

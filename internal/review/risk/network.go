@@ -7,21 +7,21 @@ import (
 	"slices"
 	"strings"
 
-	"k8s-plus-aws-gitops/internal/review/template"
+	"k8s-plus-aws-gitops/internal/review/cfndiff"
 )
 
 // rules finds traffic that security groups let through now and did not before.
-func rules(place Place, groups template.Groups) []Finding {
+func rules(place Place, groups cfndiff.Groups) []Finding {
 	var found []Finding
 	for _, side := range []struct {
 		direction      string
-		added, removed []template.Rule
+		added, removed []cfndiff.Rule
 	}{
 		{"from", groups.IngressAdded, groups.IngressRemoved},
 		{"to", groups.EgressAdded, groups.EgressRemoved},
 	} {
 		for _, rule := range side.added {
-			if closed(rule) || slices.ContainsFunc(side.removed, func(old template.Rule) bool { return ruleCovers(old, rule) }) {
+			if closed(rule) || slices.ContainsFunc(side.removed, func(old cfndiff.Rule) bool { return ruleCovers(old, rule) }) {
 				continue
 			}
 			found = append(found, Finding{
@@ -34,10 +34,10 @@ func rules(place Place, groups template.Groups) []Finding {
 }
 
 // closed tells whether a rule is the CDK's way to write "no egress": one address that does not exist.
-func closed(rule template.Rule) bool { return rule.Peer.CIDR == "255.255.255.255/32" }
+func closed(rule cfndiff.Rule) bool { return rule.Peer.CIDR == "255.255.255.255/32" }
 
 // ruleCovers tells whether wide lets through everything that narrow does.
-func ruleCovers(wide, narrow template.Rule) bool {
+func ruleCovers(wide, narrow cfndiff.Rule) bool {
 	if wide.Group != narrow.Group {
 		return false
 	}
@@ -48,7 +48,7 @@ func ruleCovers(wide, narrow template.Rule) bool {
 }
 
 // portsCover compares ranges; a port that is a reference covers only itself.
-func portsCover(wide, narrow template.Rule) bool {
+func portsCover(wide, narrow cfndiff.Rule) bool {
 	if equal(wide.From, narrow.From) && equal(wide.To, narrow.To) {
 		return true
 	}
@@ -67,7 +67,7 @@ func cidrCovers(wide, narrow string) bool {
 }
 
 // traffic writes protocol and ports.
-func traffic(rule template.Rule) string {
+func traffic(rule cfndiff.Rule) string {
 	if rule.Protocol == "-1" {
 		return "everything"
 	}
@@ -83,7 +83,7 @@ func traffic(rule template.Rule) string {
 }
 
 // peer writes the other side of a rule.
-func peer(p template.Peer) string {
+func peer(p cfndiff.Peer) string {
 	switch {
 	case p.CIDR == "0.0.0.0/0" || p.CIDR == "::/0":
 		return "anywhere (" + p.CIDR + ")"
@@ -99,7 +99,7 @@ func peer(p template.Peer) string {
 }
 
 // endpoint finds who may newly reach the cluster's API.
-func endpoint(r template.Resource, add func(Kind, string, ...any) []Finding) []Finding {
+func endpoint(r cfndiff.Resource, add func(Kind, string, ...any) []Finding) []Finding {
 	if r.Old == nil {
 		return nil
 	}
@@ -138,7 +138,7 @@ func publicBlocks(config any) []string {
 	}
 	blocks := make([]string, len(read.PublicAccessCidrs))
 	for i, block := range read.PublicAccessCidrs {
-		blocks[i] = fmt.Sprint(template.Readable(block))
+		blocks[i] = fmt.Sprint(cfndiff.Readable(block))
 	}
 	return blocks
 }

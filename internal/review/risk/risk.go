@@ -1,5 +1,5 @@
-// Package risk finds in a stack's difference what a reviewer has to see first: replacements and deletions of what holds
-// data, lost protection, and every widening of access.
+// Package risk finds what a reviewer has to see first, in a stack's difference and among Kubernetes objects: replacements
+// and deletions of what holds data, lost protection, and every widening of access. Its guard decides which may pass.
 package risk
 
 import (
@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"k8s-plus-aws-gitops/internal/review/template"
+	"k8s-plus-aws-gitops/internal/review/cfndiff"
 )
 
 // Kind groups findings; the kinds are in the order in which a reviewer reads them.
@@ -22,27 +22,43 @@ const (
 	Deletion Kind = "deletion"
 	// Protection weakens what keeps data from being deleted.
 	Protection Kind = "protection"
-	// IAM lets somebody do more.
+	// Secrets lets somebody read what is not theirs.
+	Secrets Kind = "secrets"
+	// IAM lets somebody do more, in AWS or in the cluster.
 	IAM Kind = "iam"
+	// Privilege brings a container closer to its node.
+	Privilege Kind = "privilege"
 	// Network lets more traffic through.
 	Network Kind = "network"
+	// Image is about where that comes from that runs.
+	Image Kind = "image"
+	// Unseen could not be looked into.
+	Unseen Kind = "unseen"
+	// Refused is what AWS refuses, or takes only under conditions.
+	Refused Kind = "refused"
+	// Capacity is about how much can run.
+	Capacity Kind = "capacity"
 	// Stack is about a stack as a whole.
 	Stack Kind = "stack"
 )
 
 // kinds in the order of reading.
-var kinds = []Kind{Replacement, Deletion, Protection, IAM, Network, Stack}
+var kinds = []Kind{Replacement, Deletion, Refused, Protection, Secrets, Privilege, IAM, Network, Image, Capacity, Unseen, Stack}
 
 // Finding is one thing that a reviewer has to see.
 type Finding struct {
 	Kind Kind `json:"kind"`
-	// Resource is "<environment>/<stack>/<logical id>", as allowReplacement names it.
+	// Rule is the one of docs/guides/review-rules.md, of a finding in a manifest.
+	Rule string `json:"rule,omitempty"`
+	// Resource is "<environment>/<stack>/<logical id>" or "<environment>/<Kind>/<namespace>/<name>", as allowReplacement names it.
 	Resource string `json:"resource"`
 	// Path is the resource's construct path, the other name that allowReplacement takes; may be empty.
 	Path string `json:"path,omitempty"`
 	Type string `json:"type,omitempty"`
 	// Message says what happens.
 	Message string `json:"message"`
+	// Remedy says what to do; empty if the message does.
+	Remedy string `json:"remedy,omitempty"`
 	// Guarded tells that the change needs an entry in allowReplacement.
 	Guarded bool `json:"guarded,omitempty"`
 	// Verdict of the guard on a guarded change; empty before it was asked.
@@ -67,12 +83,13 @@ type Place struct{ Environment, Stack string }
 func (p Place) resource(id string) string { return p.Environment + "/" + p.Stack + "/" + id }
 
 // Find returns the findings of a stack that is there before and after.
-func Find(place Place, diff template.Diff) []Finding {
+func Find(place Place, diff cfndiff.Diff) []Finding {
 	var found []Finding
 	for _, r := range diff.Resources {
 		found = append(found, lifecycle(place, r)...)
 		found = append(found, protection(place, r)...)
 		found = append(found, access(place, r)...)
+		found = append(found, eks(place, r, diff.Resources)...)
 	}
 	found = append(found, statements(place, diff.IAM)...)
 	found = append(found, rules(place, diff.Groups)...)
@@ -81,7 +98,7 @@ func Find(place Place, diff template.Diff) []Finding {
 }
 
 // Added returns the findings of a stack that is new: its statements are not wider than anything, but they are to be read.
-func Added(place Place, diff template.Diff) []Finding {
+func Added(place Place, diff cfndiff.Diff) []Finding {
 	allow := 0
 	for _, s := range diff.IAM.Added {
 		if s.Effect != "Deny" {

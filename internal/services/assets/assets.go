@@ -1,4 +1,4 @@
-// Package assets reads the static files of a service: everything below k8s/services/services/<service>/assets.
+// Package assets reads the static files of a service: everything below k8s/services/<service>/assets.
 //
 // Together they are a release, named by the hash of what is in it. A release is never changed: other files are another
 // release, at another place. So files can be put in place before the manifests that name them, a proposal that waits for
@@ -74,7 +74,7 @@ func Named(root, service string, text []byte) []string {
 	return digests
 }
 
-// IsDigest tells whether a text can be the name of a release.
+// IsDigest reports whether a text can be the name of a release.
 func IsDigest(text string) bool {
 	return len(text) == digestLength && strings.Trim(text, "0123456789abcdef") == ""
 }
@@ -89,7 +89,7 @@ func Read(ctx context.Context, service, dir string) (Release, error) {
 	case err != nil:
 		return r, err
 	case !info.IsDir():
-		return r, fmt.Errorf("%s of %s is no folder; make it one, or remove it", Folder, service)
+		return r, fmt.Errorf("%s of %s must be a folder; make it one, or remove it", Folder, service)
 	}
 	names, err := list(ctx, dir)
 	if err != nil {
@@ -144,7 +144,7 @@ func read(dir, name string) (File, error) {
 		return f, err
 	}
 	if !info.Mode().IsRegular() {
-		return f, fmt.Errorf("%s is no regular file; put the file itself there", name)
+		return f, fmt.Errorf("%s must be a regular file; put the file itself there", name)
 	}
 	content, err := os.Open(f.Local)
 	if err != nil {

@@ -56,7 +56,7 @@ func environment(files map[string][]byte, f services.Fleet, c services.Cluster) 
 		byShard[shard] = append(byShard[shard], s.Name+".yaml")
 		content, err := execute(serviceTemplate, map[string]any{
 			"Name": s.Name, "Branch": source.Ref(c.Environment, s.Name), "URL": source.URL, "SecretRef": source.SecretRef,
-			"Interval": source.Interval, "Namespace": Namespace, "Host": host(s, c),
+			"Interval": source.Interval, "Namespace": Namespace, "Host": s.Resolve(c).Host,
 		})
 		if err != nil {
 			return err
@@ -87,13 +87,6 @@ func environment(files map[string][]byte, f services.Fleet, c services.Cluster) 
 	}
 	files[path.Join(dir, "kustomization.yaml")] = content
 	return nil
-}
-
-func host(s services.Service, c services.Cluster) string {
-	if h := s.Resolve(c).Host; h != "" {
-		return h + "." + c.Domain
-	}
-	return ""
 }
 
 func execute(t *template.Template, data any) ([]byte, error) {
@@ -131,6 +124,10 @@ func Stale(root string, files map[string][]byte) ([]string, error) {
 		relative = filepath.ToSlash(relative)
 		if entry.IsDir() && relative == path.Join(services.FleetDir, Base) {
 			return fs.SkipDir
+		}
+		// Environments have folders; beside them are the settings.
+		if path.Dir(relative) == services.FleetDir && !entry.IsDir() {
+			return nil
 		}
 		if _, wanted := files[relative]; !entry.IsDir() && !wanted {
 			stale = append(stale, relative)

@@ -41,7 +41,7 @@ func parseSource(message string) Source {
 	return Source{Repository: found["Source-Repository"], Commit: found["Source-Commit"], Tag: found["Source-Tag"], Author: found["Source-Author"]}
 }
 
-// message is the commit's: what, where, and the source as trailers.
+// message returns the message of the commit: what, where, and the source as trailers.
 func message(m Manifest, o Options) string {
 	var b strings.Builder
 	version := o.Source.Tag

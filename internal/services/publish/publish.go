@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"k8s-plus-aws-gitops/internal/git"
 )
 
 // Manifest is what one service's branch is to hold.
@@ -27,7 +29,7 @@ type Manifest struct {
 	Content []byte
 }
 
-// Options say where to and whence.
+// Options configures Publish.
 type Options struct {
 	// URL of the manifests repository, as this machine reaches it.
 	URL string
@@ -94,7 +96,7 @@ func Publish(ctx context.Context, manifests []Manifest, o Options) ([]Result, er
 	return all, nil
 }
 
-// repository is a bare one that lives as long as a command. It is new each time: two commands never share one, and there
+// repository is a bare repository that lives as long as a command. It is new each time: two commands never share one, and there
 // is nothing in it to be out of date.
 type repository struct{ dir string }
 
@@ -104,7 +106,7 @@ func scratchRepository(ctx context.Context) (repository, error) {
 		return repository{}, err
 	}
 	r := repository{dir}
-	if _, err := git(ctx, dir, nil, "init", "--quiet", "--bare", "."); err != nil {
+	if _, err := git.Run(ctx, dir, nil, "init", "--quiet", "--bare", "."); err != nil {
 		r.remove()
 		return repository{}, err
 	}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"k8s-plus-aws-gitops/internal/git"
 )
 
 // committer is who made the commit; the author is the source's.
@@ -49,10 +51,10 @@ func build(ctx context.Context, scratch string, changes []change) (map[string]st
 		stream.WriteByte('\n')
 	}
 	stream.WriteString("done\n")
-	if _, err := git(ctx, scratch, &stream, "fast-import", "--quiet", "--force", "--done"); err != nil {
+	if _, err := git.Run(ctx, scratch, &stream, "fast-import", "--quiet", "--force", "--done"); err != nil {
 		return nil, err
 	}
-	out, err := git(ctx, scratch, nil, "for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/built")
+	out, err := git.Run(ctx, scratch, nil, "for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/built")
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +90,7 @@ func push(ctx context.Context, scratch string, changes []change, commits map[str
 		args = append(args, "--force-with-lease=refs/heads/"+c.branch+":"+c.tip)
 		refs = append(refs, commits[c.branch]+":refs/heads/"+c.branch)
 	}
-	_, err := git(ctx, scratch, nil, append(append(args, url), refs...)...)
+	_, err := git.Run(ctx, scratch, nil, append(append(args, url), refs...)...)
 	return refused(url, err)
 }
 
@@ -100,12 +102,12 @@ var lost = []string{
 
 // refused tells a lost race, which is tried again, from a refusal, which is final.
 func refused(url string, err error) error {
-	var failed *gitError
+	var failed *git.Error
 	if !errors.As(err, &failed) {
 		return err
 	}
 	var race, refusal, bystander string
-	for line := range strings.Lines(failed.out) {
+	for line := range strings.Lines(failed.Out) {
 		fields := strings.Split(strings.TrimSpace(line), "\t")
 		if len(fields) < 3 || fields[0] != "!" {
 			continue
@@ -123,12 +125,12 @@ func refused(url string, err error) error {
 		}
 	}
 	switch {
-	case strings.Contains(failed.errs, "does not support --atomic"):
+	case strings.Contains(failed.Errs, "does not support --atomic"):
 		return fmt.Errorf("nothing was published: %w; publish services one at a time", err)
-	case strings.Contains(failed.errs, "cannot create") && strings.Contains(failed.errs, "exists"):
+	case strings.Contains(failed.Errs, "cannot create") && strings.Contains(failed.Errs, "exists"):
 		return fmt.Errorf("nothing was published: %w; a branch cannot have the name of another's folder, delete or rename it", err)
 	case refusal != "":
-		return fmt.Errorf("nothing was published: %s refuses %s (%w); ask its owner for the right to push there", WithoutCredentials(url), refusal, err)
+		return fmt.Errorf("nothing was published: %s refuses %s (%w); ask its owner for the right to push there", git.WithoutCredentials(url), refusal, err)
 	case race+bystander != "":
 		return &overtakenError{cmp.Or(race, bystander)}
 	}
@@ -159,7 +161,7 @@ func Delete(ctx context.Context, url string, branches []string) ([]string, error
 		args = append(args, "--force-with-lease=refs/heads/"+name+":"+found[name])
 		refs = append(refs, ":refs/heads/"+name)
 	}
-	if _, err := git(ctx, scratch.dir, nil, append(append(args, url), refs...)...); err != nil {
+	if _, err := git.Run(ctx, scratch.dir, nil, append(append(args, url), refs...)...); err != nil {
 		return nil, refused(url, err)
 	}
 	return names, nil

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"k8s-plus-aws-gitops/internal/git"
 )
 
 // tip is a branch of the remote.
@@ -22,7 +24,7 @@ type tip struct {
 	files map[string][]byte
 }
 
-// holds tells whether the branch is what publishing the manifest from its recorded source would make of it.
+// holds reports whether the branch is what publishing the manifest from its recorded source would make of it.
 func (t tip) holds(m Manifest) bool {
 	if t.commit == "" {
 		return false
@@ -41,7 +43,7 @@ func list(ctx context.Context, dir, url string, branches []string) (map[string]s
 	for _, b := range branches {
 		args = append(args, "refs/heads/"+b)
 	}
-	out, err := git(ctx, dir, nil, args...)
+	out, err := git.Run(ctx, dir, nil, args...)
 	if err != nil {
 		return nil, reach(url, err)
 	}
@@ -56,7 +58,7 @@ func list(ctx context.Context, dir, url string, branches []string) (map[string]s
 
 // reach adds the remedy to a remote that does not answer.
 func reach(url string, err error) error {
-	return fmt.Errorf("manifests repository %s: %w; check its address in k8s/services/fleet.yaml and your credentials", WithoutCredentials(url), err)
+	return fmt.Errorf("manifests repository %s: %w; check its address in k8s/fleet/fleet.yaml and your credentials", git.WithoutCredentials(url), err)
 }
 
 // read fetches the branches of the manifests, and of their proposals.
@@ -112,16 +114,16 @@ func fetch(ctx context.Context, scratch, url string, found map[string]string) er
 	for branch := range found {
 		fmt.Fprintf(&refs, "+refs/heads/%s:refs/tips/%s\n", branch, branch)
 	}
-	_, err := git(ctx, scratch, strings.NewReader(refs.String()), "fetch", "--quiet", "--no-tags", "--depth=1", "--no-write-fetch-head", "--stdin", url)
-	var failed *gitError
-	if errors.As(err, &failed) && strings.Contains(failed.errs, "couldn't find remote ref") {
+	_, err := git.Run(ctx, scratch, strings.NewReader(refs.String()), "fetch", "--quiet", "--no-tags", "--depth=1", "--no-write-fetch-head", "--stdin", url)
+	var failed *git.Error
+	if errors.As(err, &failed) && strings.Contains(failed.Errs, "couldn't find remote ref") {
 		return &overtakenError{"a branch"}
 	}
 	if err != nil {
 		return reach(url, err)
 	}
 	// Somebody may have pushed between the list and this: what was fetched is what counts.
-	out, err := git(ctx, scratch, nil, "for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/tips")
+	out, err := git.Run(ctx, scratch, nil, "for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/tips")
 	for line := range strings.Lines(out) {
 		if id, branch, ok := strings.Cut(strings.TrimSpace(line), " "); ok && found[branch] != "" {
 			found[branch] = id
@@ -132,7 +134,7 @@ func fetch(ctx context.Context, scratch, url string, found map[string]string) er
 
 // contents reads objects by name, in order, with one process; nil for those that do not exist.
 func contents(ctx context.Context, dir string, names []string) ([][]byte, error) {
-	out, err := git(ctx, dir, strings.NewReader(strings.Join(names, "\n")+"\n"), "cat-file", "--batch")
+	out, err := git.Run(ctx, dir, strings.NewReader(strings.Join(names, "\n")+"\n"), "cat-file", "--batch")
 	if err != nil {
 		return nil, err
 	}

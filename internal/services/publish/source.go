@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"k8s-plus-aws-gitops/internal/git"
 )
 
-// SourceOptions say what to read of a checkout.
+// SourceOptions configures ReadSource: what to read of a checkout.
 type SourceOptions struct {
 	// Dir is the checkout.
 	Dir string
@@ -21,9 +23,9 @@ type SourceOptions struct {
 	AllowDirty bool
 }
 
-// ReadSource tells what the manifests of a checkout are made of.
+// ReadSource returns what the manifests of a checkout are made of.
 func ReadSource(ctx context.Context, o SourceOptions) (Source, error) {
-	head, err := git(ctx, o.Dir, nil, "log", "-1", "--date=raw", "--format=%H%n%an%n%ae%n%ad")
+	head, err := git.Run(ctx, o.Dir, nil, "log", "-1", "--date=raw", "--format=%H%n%an%n%ae%n%ad")
 	if err != nil {
 		return Source{}, fmt.Errorf("the source commit: %w; run in a checkout that has a commit", err)
 	}
@@ -32,7 +34,7 @@ func ReadSource(ctx context.Context, o SourceOptions) (Source, error) {
 		return Source{}, fmt.Errorf("the source commit: git log answered %q; check the checkout with git log -1", head)
 	}
 	s := Source{Commit: fields[0], Author: clean(fields[1]) + " <" + clean(fields[2]) + ">", Time: fields[3]}
-	changed, err := git(ctx, o.Dir, nil, append([]string{"status", "--porcelain", "--untracked-files=all", "--"}, o.Paths...)...)
+	changed, err := git.Run(ctx, o.Dir, nil, append([]string{"status", "--porcelain", "--untracked-files=all", "--"}, o.Paths...)...)
 	if err != nil {
 		return Source{}, err
 	}
@@ -45,14 +47,14 @@ func ReadSource(ctx context.Context, o SourceOptions) (Source, error) {
 	}
 	// A checkout without a remote has no address to remember.
 	if o.Repository != "" {
-		s.Repository = WithoutCredentials(o.Repository)
-	} else if origin, err := git(ctx, o.Dir, nil, "config", "--get", "remote.origin.url"); err == nil {
-		s.Repository = WithoutCredentials(strings.TrimSpace(origin))
+		s.Repository = git.WithoutCredentials(o.Repository)
+	} else if origin, err := git.Run(ctx, o.Dir, nil, "config", "--get", "remote.origin.url"); err == nil {
+		s.Repository = git.WithoutCredentials(strings.TrimSpace(origin))
 	}
 	if o.Service == "" || changed != "" {
 		return s, nil
 	}
-	// A tag that is no release is no mistake here: nobody asked to release by it.
+	// A tag that is not a release is not a mistake here: nobody asked to release by it.
 	tags, _, err := Tags(ctx, o.Dir)
 	if err != nil {
 		return Source{}, err
@@ -80,7 +82,7 @@ func OlderIn(dir string) func(ctx context.Context, a, b string) bool {
 	return func(ctx context.Context, a, b string) bool {
 		answer, asked := known[[2]string{a, b}]
 		if !asked {
-			_, err := git(ctx, dir, nil, "merge-base", "--is-ancestor", a, b)
+			_, err := git.Run(ctx, dir, nil, "merge-base", "--is-ancestor", a, b)
 			answer = err == nil && a != b
 			known[[2]string{a, b}] = answer
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/mod/semver"
+
+	"k8s-plus-aws-gitops/internal/git"
 )
 
 // Tag releases a service.
@@ -23,15 +25,15 @@ func ParseTag(name string) (Tag, error) {
 	t := Tag{Name: name, Service: service, Version: version}
 	// The package also takes v1 and v1.2, which Canonical completes; it drops what follows a +.
 	if service == "" || !semver.IsValid(version) || semver.Canonical(version)+semver.Build(version) != version {
-		return t, fmt.Errorf("tag %q: is not <service>/v<major>.<minor>.<patch>; push another, for example %s/v1.2.3, and delete this one", name, cmp.Or(service, "npm"))
+		return t, fmt.Errorf("tag %q: must be <service>/v<major>.<minor>.<patch>; push another, for example %s/v1.2.3, and delete this one", name, cmp.Or(service, "npm"))
 	}
 	return t, nil
 }
 
 // Tags are the releases of the checkout's commit: the highest version of each service, by service. Tags that look like
-// releases and are none are returned as problems.
+// releases and are not are returned as problems.
 func Tags(ctx context.Context, dir string) (map[string]Tag, []error, error) {
-	out, err := git(ctx, dir, nil, "tag", "--points-at", "HEAD", "--list", "*/v*")
+	out, err := git.Run(ctx, dir, nil, "tag", "--points-at", "HEAD", "--list", "*/v*")
 	if err != nil {
 		return nil, nil, fmt.Errorf("tags of the source commit: %w", err)
 	}

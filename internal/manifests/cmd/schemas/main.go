@@ -1,41 +1,30 @@
 // Command schemas generates internal/manifests/schemas/schemas.json from the Go modules of
-// Kubernetes and of the controllers, at the versions in sources.
+// Kubernetes and of the controllers, at the versions that internal/manifests/modules pins. Production may run later ones; a
+// test of internal/manifests holds that they serve the same API versions and accept the same values.
 package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 
 	"sigs.k8s.io/yaml"
 
+	"k8s-plus-aws-gitops/internal/manifests/pinned"
 	"k8s-plus-aws-gitops/internal/manifests/schemas"
 )
 
 // kubernetes is the module whose zip carries the OpenAPI documents of the API server.
 const kubernetes = "k8s.io/kubernetes"
 
-// sources are the modules and versions that the schemas come from. The versions are those that run
-// in production: Flux's are of the distribution that infrastructure pins (2.9.4), the others are
-// those of the charts in k8s/platform/controllers; internal/manifests tests the latter.
-var sources = map[string]string{
-	kubernetes:                                      "v1.36.3",
-	"github.com/fluxcd/source-controller":           "v1.9.4",
-	"github.com/fluxcd/kustomize-controller":        "v1.9.4",
-	"github.com/fluxcd/helm-controller":             "v1.6.3",
-	"github.com/fluxcd/notification-controller":     "v1.9.3",
-	"github.com/fluxcd/image-reflector-controller":  "v1.2.4",
-	"github.com/fluxcd/image-automation-controller": "v1.2.4",
-	"github.com/external-secrets/external-secrets":  "v0.20.4",
-	"sigs.k8s.io/aws-load-balancer-controller":      "v0.0.0-20260423195125-93ff3b5fdaad",
-}
+// root is the repository, seen from internal/manifests/schemas, where go generate runs this.
+const root = "../../.."
 
 // groups are the OpenAPI documents of the built-in kinds that manifests and charts use.
 var groups = []string{
@@ -66,19 +55,25 @@ func main() {
 }
 
 func run(out string) error {
-	file := schemas.File{Sources: sources, Kinds: map[string]map[string]any{}, Definitions: map[string]map[string]any{}}
-	for _, module := range slices.Sorted(maps.Keys(sources)) {
-		dir, err := download(module, sources[module])
+	pins, err := pinned.Versions(root)
+	if err != nil {
+		return err
+	}
+	file := schemas.File{Sources: map[string]string{}, Kinds: map[string]map[string]any{}, Definitions: map[string]map[string]any{}}
+	for _, module := range append(slices.Sorted(maps.Keys(crds)), kubernetes) {
+		downloaded, err := pinned.Module(context.Background(), root, module)
 		if err != nil {
-			return err
+			return fmt.Errorf("%w; check the network and GOPROXY", err)
 		}
+		dir := downloaded.Dir
+		file.Sources[module] = pins[module]
 		if module == kubernetes {
 			err = builtin(file, dir)
 		} else {
 			err = custom(file, dir, crds[module])
 		}
 		if err != nil {
-			return fmt.Errorf("%s %s: %w", module, sources[module], err)
+			return fmt.Errorf("%s %s: %w", module, pins[module], err)
 		}
 	}
 	content, err := encode(file)
@@ -86,18 +81,6 @@ func run(out string) error {
 		return err
 	}
 	return os.WriteFile(out, content, 0o644)
-}
-
-// download returns the folder of a module in the module cache.
-func download(module, version string) (string, error) {
-	command := exec.Command("go", "mod", "download", "-json", module+"@"+version)
-	command.Stderr = os.Stderr
-	output, err := command.Output()
-	var answer struct{ Dir, Error string }
-	if jsonErr := json.Unmarshal(output, &answer); jsonErr != nil || answer.Error != "" {
-		return "", fmt.Errorf("go mod download %s@%s: %s %w; check the network and GOPROXY", module, version, answer.Error, errors.Join(err, jsonErr))
-	}
-	return answer.Dir, nil
 }
 
 // builtin adds the kinds of Kubernetes itself.

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/checkout"
+	"k8s-plus-aws-gitops/internal/cli"
+	"k8s-plus-aws-gitops/internal/endpoints"
+	"k8s-plus-aws-gitops/internal/git"
+	"k8s-plus-aws-gitops/internal/release"
+)
+
+// releaseFlags are the flags of `gitops release`.
+type releaseFlags struct {
+	commit, secret string
+	first, dryRun  bool
+}
+
+func newRelease() *cobra.Command {
+	f := &releaseFlags{}
+	cmd := &cobra.Command{
+		Use:   "release ENVIRONMENT",
+		Short: "Let Flux apply a commit: move the branch released/<environment> to it.",
+		Long: `Move the branch released/<environment>, which Flux applies, to a commit. The
+environment's pipeline does it once tests, approval and the stacks have passed. By
+hand it is needed once, before the first deployment, when no pipeline exists:
+make bootstrap does it, with --first.
+
+The branch only goes forward. An earlier commit changes nothing, and one that does
+not contain what was released is refused.
+
+The token for the push is in the secret that --token-secret names; without one
+git's own credentials are used.`,
+		Example: `  gitops release dev
+  gitops release production --commit 1f3a9c2 --dry-run`,
+		Args: cli.Args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.commit, "commit", "HEAD", "the `commit` to release")
+	flags.StringVar(&f.secret, "token-secret", "", "`name` of the secret with the token (default: RELEASE_TOKEN_SECRET, or git's own credentials)")
+	flags.BoolVar(&f.first, "first", false, "make the branch, and leave one that is there where it is")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "move nothing; say what would be done")
+	return cmd
+}
+
+func (f *releaseFlags) run(cmd *cobra.Command, name string) error {
+	root, env, err := loadEnvironment(cmd, name)
+	if err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	if !env.Gated() {
+		fmt.Fprintf(out, "%s has no release: Flux follows branch %s itself.\n", env.Name, env.Branch)
+		return nil
+	}
+	token, err := secretToken(cmd, cmp.Or(f.secret, os.Getenv("RELEASE_TOKEN_SECRET")))
+	if err != nil {
+		return err
+	}
+	ctx := git.WithToken(cmd.Context(), env.RepositoryURL, token)
+	o := release.Options{Dir: root, URL: env.RepositoryURL, Branch: env.ReleasedBranch(), Commit: f.commit}
+	if f.first {
+		tip, err := release.Tip(ctx, root, o.URL, o.Branch)
+		if err != nil {
+			return err
+		}
+		if tip != "" {
+			fmt.Fprintf(out, "%s is at %.12s already.\n", o.Branch, tip)
+			return nil
+		}
+	}
+	run := release.Run
+	if f.dryRun {
+		run = release.Look
+	}
+	r, err := run(ctx, o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, r.Text(o.Branch, f.dryRun))
+	return nil
+}
+
+// loadEnvironment returns the checkout and one of its environments, and leads the commands of this process to it.
+func loadEnvironment(cmd *cobra.Command, name string) (string, config.Environment, error) {
+	root, err := checkout.Root()
+	if err != nil {
+		return "", config.Environment{}, err
+	}
+	c, err := config.LoadDir(root)
+	if err != nil {
+		return "", config.Environment{}, err
+	}
+	found, err := c.Select(name)
+	if err != nil {
+		return "", config.Environment{}, cli.UsageError{Err: err}
+	}
+	return root, found[0], endpoints.Use(cmd.Context(), name)
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"time"
+
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
+
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/cli"
+	"k8s-plus-aws-gitops/internal/eks"
+	"k8s-plus-aws-gitops/internal/flux"
+	"k8s-plus-aws-gitops/internal/git"
+	"k8s-plus-aws-gitops/internal/release"
+	"k8s-plus-aws-gitops/internal/status"
+)
+
+// statusFlags are the flags of `gitops status`.
+type statusFlags struct {
+	commit, output, kubeconfig, only string
+	wait                             bool
+	timeout                          time.Duration
+}
+
+func newStatus() *cobra.Command {
+	f := &statusFlags{}
+	cmd := &cobra.Command{
+		Use:   "status ENVIRONMENT",
+		Short: "Show where a commit is in an environment, in AWS and in Kubernetes.",
+		Long: `Show whether a commit is deployed: the environment's stacks, the branch that Flux
+follows, and every object of Flux with the commit that it has applied. --wait waits
+until both halves are healthy at the commit, or something has failed; the pipeline's
+last stage does that.
+
+The cluster is reached by --kubeconfig, by $KUBECONFIG, or as EKS with the AWS
+credentials at hand, which need an access entry.
+
+Exit codes: 0 verified, 1 an error or a failure, 3 not there yet.`,
+		Example: `  gitops status dev
+  gitops status dev --commit 1f3a9c2 --wait
+  gitops status production --output json`,
+		Args: cli.Args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case f.output != "" && f.output != "json":
+				return cli.UsageError{Err: fmt.Errorf("--output must be json, or left out for a table, got %q", f.output)}
+			case f.only != "" && f.only != "kubernetes":
+				return cli.UsageError{Err: fmt.Errorf("--only must be kubernetes, or left out for both halves, got %q", f.only)}
+			}
+			return f.run(cmd, args[0])
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.commit, "commit", "", "the `commit` (default: the one that Flux's branch is at)")
+	flags.StringVarP(&f.output, "output", "o", "", "json, or a table when left out")
+	flags.StringVar(&f.only, "only", "", "kubernetes leaves the stacks out")
+	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the environment's cluster (default: $KUBECONFIG, or EKS)")
+	flags.BoolVar(&f.wait, "wait", false, "wait until the commit is verified or has failed")
+	flags.DurationVar(&f.timeout, "timeout", 20*time.Minute, "how long --wait waits")
+	return cmd
+}
+
+func (f *statusFlags) run(cmd *cobra.Command, name string) error {
+	root, env, err := loadEnvironment(cmd, name)
+	if err != nil {
+		return err
+	}
+	from, err := f.source(cmd.Context(), root, env)
+	if err != nil {
+		return err
+	}
+	now, err := f.read(cmd, from)
+	if now != nil {
+		if perr := f.print(cmd, now); perr != nil {
+			return perr
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case now.State == status.Failed:
+		return fmt.Errorf("%s", now.Cause)
+	case now.State != status.Verified:
+		return cli.ExitError{Code: 3}
+	}
+	return nil
+}
+
+// read reads once, or until the end.
+func (f *statusFlags) read(cmd *cobra.Command, from status.Source) (*status.Status, error) {
+	if !f.wait {
+		return from.Read(cmd.Context())
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
+	defer cancel()
+	began := time.Now()
+	return from.Wait(ctx, 2*time.Second, func(s *status.Status) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%4.0fs %s", time.Since(began).Seconds(), s.State)
+		if s.Cause != "" {
+			fmt.Fprintf(cmd.ErrOrStderr(), ": %s", s.Cause)
+		}
+		fmt.Fprintln(cmd.ErrOrStderr())
+	})
+}
+
+func (f *statusFlags) print(cmd *cobra.Command, s *status.Status) error {
+	if f.output == "json" {
+		return cli.JSON(cmd.OutOrStdout(), s)
+	}
+	s.Print(cmd.OutOrStdout())
+	return nil
+}
+
+// source finds both halves of the environment.
+func (f *statusFlags) source(ctx context.Context, root string, env config.Environment) (status.Source, error) {
+	from := status.Source{Environment: env.Name, Branch: env.FluxBranch()}
+	from.Contains = func(ctx context.Context, head, commit string) bool {
+		holds, err := release.Contains(ctx, root, head, commit)
+		return err == nil && holds
+	}
+	if err := f.branch(ctx, root, env, &from); err != nil {
+		return from, err
+	}
+	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithDefaultRegion(env.Region))
+	if err != nil {
+		return from, err
+	}
+	if f.only == "" {
+		from.Stacks = func(ctx context.Context) ([]status.Stack, error) {
+			return status.Stacks(ctx, cloudformation.NewFromConfig(c), env.Name)
+		}
+	}
+	var access *rest.Config
+	if f.kubeconfig != "" || os.Getenv("KUBECONFIG") != "" {
+		access, err = flux.Config(cmp.Or(f.kubeconfig, os.Getenv("KUBECONFIG")))
+	} else {
+		access, err = eks.Config(ctx, c, env.ClusterName())
+	}
+	if err != nil {
+		return from, err
+	}
+	from.Cluster, err = flux.New(access)
+	return from, err
+}
+
+// branch finds the commit, and where the branch is that Flux follows. Of the cluster alone a full commit needs no repository:
+// whoever asks has released it.
+func (f *statusFlags) branch(ctx context.Context, root string, env config.Environment, from *status.Source) error {
+	if f.only != "" && fullCommit.MatchString(f.commit) {
+		from.Commit = f.commit
+		from.Tip = func(context.Context) (string, error) { return f.commit, nil }
+		return nil
+	}
+	from.Tip = func(ctx context.Context) (string, error) {
+		return release.Tip(ctx, root, env.RepositoryURL, from.Branch)
+	}
+	tip, err := from.Tip(ctx)
+	switch {
+	case err != nil:
+		return err
+	case f.commit == "" && tip == "":
+		return fmt.Errorf("branch %s does not exist; make it with: gitops release %s", from.Branch, env.Name)
+	case f.commit == "":
+		from.Commit = tip
+		return nil
+	}
+	from.Commit, err = git.Commit(ctx, root, f.commit)
+	return err
+}
+
+// fullCommit is a commit that needs no clone to be known.
+var fullCommit = regexp.MustCompile(`^[0-9a-f]{40}$`)

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"os"
+
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"k8s-plus-aws-gitops/internal/forge"
+)
+
+// platformToken finds the token with which builds write to GitHub, or says why there is none. secret is the name that a
+// flag gives; with a single environment its agreed name counts, too.
+func platformToken(ctx context.Context, secret string, environments []string) (forge.Token, string) {
+	if token := forge.FromEnvironment(os.LookupEnv); token != "" {
+		return token, ""
+	}
+	name := cmp.Or(secret, os.Getenv("REVIEW_TOKEN_SECRET"))
+	if name == "" && len(environments) == 1 {
+		name = forge.SecretName(environments[0])
+	}
+	if name == "" {
+		return "", "there is no token; set GITOPS_REVIEW_TOKEN, or name its secret with --token-secret"
+	}
+	c, err := awsconfig.LoadDefaultConfig(ctx)
+	if err != nil {
+		return "", err.Error()
+	}
+	token, err := forge.FromSecret(ctx, secretsmanager.NewFromConfig(c), name)
+	switch {
+	case err != nil:
+		return "", err.Error()
+	case token == "":
+		return "", "there is no secret " + name + " and no GITOPS_REVIEW_TOKEN"
+	}
+	return token, ""
+}

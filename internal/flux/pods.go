@@ -1,0 +1,48 @@
+package flux
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Tried reports whether every Kustomization has begun with the target.
+func (c *Cluster) Tried(ctx context.Context, t *Target) bool {
+	all, err := c.Kustomizations(ctx)
+	return err == nil && len(all) > 1 && !slices.ContainsFunc(all, func(k Item) bool { return !k.Suspended && !k.Optional && !t.In(k.Attempted) })
+}
+
+// PodFailure returns why a pod's image cannot be pulled, if that was said since a time and nothing better after it. Flux finds out
+// when the time for the rollout is over. It is read from events, which whoever may not read pods may read.
+func (c *Cluster) PodFailure(ctx context.Context, since time.Time) error {
+	warnings, err := c.warnings(ctx)
+	if err != nil {
+		return nil // an API server that does not answer is no verdict
+	}
+	for _, e := range slices.Backward(warnings) {
+		o := e.InvolvedObject
+		if o.Kind == "Pod" && o.Namespace != ServicesNamespace && EventTime(e).After(since) && ofImage(e.Message) && c.stillPulls(ctx, o) {
+			return fmt.Errorf("pod %s/%s: %s: %s", o.Namespace, o.Name, e.Reason, e.Message)
+		}
+	}
+	return nil
+}
+
+// ofImage reports whether a kubelet speaks of an image that it does not get.
+func ofImage(message string) bool {
+	return slices.ContainsFunc([]string{"ImagePull", "pull image", "InvalidImageName"}, func(words string) bool { return strings.Contains(message, words) })
+}
+
+// stillPulls reports whether the last that was said of a pod is about pulling: a pull that worked in the end is followed by the
+// start of a container.
+func (c *Cluster) stillPulls(ctx context.Context, pod corev1.ObjectReference) bool {
+	said, err := c.events(ctx, "involvedObject.kind=Pod,involvedObject.namespace="+pod.Namespace+",involvedObject.name="+pod.Name)
+	if err != nil || len(said) == 0 {
+		return false
+	}
+	return slices.Contains([]string{"Pulling", "Failed", "BackOff", "InspectFailed"}, said[len(said)-1].Reason)
+}

@@ -1,0 +1,93 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s-plus-aws-gitops/internal/manifests"
+	"k8s-plus-aws-gitops/internal/review"
+	"k8s-plus-aws-gitops/internal/review/cfndiff"
+)
+
+// shortest is how long a name must be to be looked for in manifests: a shorter one, "db" for instance, is in many words.
+const shortest = 8
+
+// order decides which half goes first. What is added is there before the pods that use it; what goes, goes after them. A
+// commit that does both cannot be right in either order.
+func (p *Plan) order(e review.Environment) {
+	used, uses := text(e.Before), text(e.After)
+	gone := removed(e)
+	var last []string
+	for _, name := range slices.Sorted(maps.Keys(gone)) {
+		switch {
+		case strings.Contains(uses, name):
+			p.Refusals = append(p.Refusals, fmt.Sprintf("%s goes, and with it %s, which a manifest of this commit uses: take it out of the manifest, or keep the resource", gone[name], name))
+		case strings.Contains(used, name):
+			last = append(last, gone[name])
+		}
+	}
+	if len(last) == 0 {
+		return
+	}
+	p.Order = KubernetesFirst
+	if slices.ContainsFunc(e.Stacks, adds) {
+		p.Refusals = append(p.Refusals, fmt.Sprintf("%s must go after the manifests that used it, and what this commit adds must be there before its manifests: make two pull requests, first what adds, then what removes", strings.Join(last, ", ")))
+	}
+}
+
+// adds reports whether resources of a stack are made.
+func adds(s review.Stack) bool {
+	created, _, _, _ := s.Count()
+	return created > 0
+}
+
+// removed returns the agreed names of the resources that are removed from AWS, each with the resource that had it. A name
+// that another resource takes over is not among them.
+func removed(e review.Environment) map[string]string {
+	gone, kept := map[string]string{}, map[string]bool{}
+	for _, s := range e.Stacks {
+		for _, r := range s.Resources {
+			for _, name := range names(r.New) {
+				kept[name] = true
+			}
+			if r.Impact != cfndiff.Destroy {
+				continue
+			}
+			for _, name := range names(r.Old) {
+				gone[name] = e.Name + "/" + s.Part + "/" + r.ID
+			}
+		}
+	}
+	maps.DeleteFunc(gone, func(name, _ string) bool { return kept[name] })
+	return gone
+}
+
+// names are the names that a template gives to a resource, by which the other half can know it.
+func names(resource map[string]any) []string {
+	properties, _ := resource["Properties"].(map[string]any)
+	var found []string
+	for key, value := range properties {
+		name, literal := value.(string)
+		if literal && len(name) >= shortest && (strings.HasSuffix(key, "Name") || strings.HasSuffix(key, "Identifier")) {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// text is everything that the manifests of a side say.
+func text(side manifests.Rendered) string {
+	var all strings.Builder
+	for _, k := range side.Kustomizations {
+		for _, o := range k.Objects {
+			content, err := json.Marshal(o.Values)
+			if err == nil { // of values that were read from YAML it is
+				all.Write(content)
+			}
+		}
+	}
+	return all.String()
+}

@@ -1,0 +1,68 @@
+package status
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// width is what the table fits into.
+const width = 80
+
+// Print writes the status as one table, and below it the cause in full.
+func (s *Status) Print(w io.Writer) {
+	fmt.Fprintf(w, "%s: commit %.12s is %s; Flux follows %s", s.Environment, s.Commit, s.State, s.Branch)
+	if s.Tip != "" && s.Tip != s.Commit {
+		fmt.Fprintf(w, " at %.12s", s.Tip)
+	}
+	fmt.Fprintf(w, ".\n\n%-13s  %-26s  %-9s  %s\n", "KIND", "NAME", "STATE", "DETAIL")
+	for _, k := range s.Stacks {
+		row(w, "Stack", k.Name, mark(k.Whole, "ok", "not whole"), strings.ToLower(strings.ReplaceAll(k.Status, "_", " ")))
+	}
+	for _, o := range s.Objects {
+		state := "ready"
+		switch {
+		case o.Suspended:
+			state = "suspended"
+		case o.Failed():
+			state = "failed"
+		case o.Ready != "True":
+			state = "waits"
+		case !o.At:
+			state = "behind"
+		}
+		row(w, o.Kind, o.Name, state, short(o.Revision))
+	}
+	if s.Cause != "" {
+		fmt.Fprintf(w, "\n%s\n", s.Cause)
+	}
+}
+
+func row(w io.Writer, kind, name, state, detail string) {
+	line := []rune(fmt.Sprintf("%-13s  %-26s  %-9s  %s", kind, clip(name, 26), state, detail))
+	fmt.Fprintln(w, strings.TrimRight(clip(string(line), width), " "))
+}
+
+// clip shortens a text to a number of characters.
+func clip(text string, most int) string {
+	if all := []rune(text); len(all) > most {
+		return string(all[:most-1]) + "…"
+	}
+	return text
+}
+
+// short leaves twelve digits of a commit: released/dev@sha1:1f3a9c2….
+func short(revision string) string {
+	branch, commit, ok := strings.Cut(revision, "@sha1:")
+	if !ok {
+		return revision
+	}
+	return fmt.Sprintf("%s %.12s", branch, commit)
+}
+
+func mark(yes bool, a, b string) string {
+	if yes {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,226 @@
+// Package status tells where a commit is in an environment, in both halves: which stacks are whole, what Flux has applied, and
+// what keeps the rest. It is what the pipeline's last stage waits for, and what a person asks.
+package status
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s-plus-aws-gitops/internal/flux"
+)
+
+// State is where a commit is.
+type State string
+
+// The states.
+const (
+	// Verified: both halves are at the commit, and healthy.
+	Verified State = "verified"
+	// Applying: nothing has failed, and something is not there yet.
+	Applying State = "applying"
+	// Unreleased: Flux follows a branch that does not have the commit.
+	Unreleased State = "unreleased"
+	// Failed: something of it has failed; Cause says what.
+	Failed State = "failed"
+)
+
+// Status of an environment.
+type Status struct {
+	Environment string `json:"environment"`
+	// Commit that was asked for.
+	Commit string `json:"commit"`
+	// Branch that Flux follows, and the commit that it is at; empty when the branch does not exist.
+	Branch string `json:"branch"`
+	Tip    string `json:"tip,omitempty"`
+	State  State  `json:"state"`
+	// Cause of a failure, or what is waited for.
+	Cause string `json:"cause,omitempty"`
+	// Stacks of the AWS half; empty when it was not asked for.
+	Stacks []Stack `json:"stacks,omitempty"`
+	// Objects of Flux in the cluster.
+	Objects []Object `json:"objects,omitempty"`
+}
+
+// Stack is a CloudFormation stack of the environment.
+type Stack struct {
+	Name   string `json:"name"`
+	Status string `json:"status"`
+	// Updated is when its last operation began.
+	Updated time.Time `json:"updated"`
+	// Whole is true when the stack is what its template says.
+	Whole bool `json:"whole"`
+}
+
+// Object is one of Flux.
+type Object struct {
+	Kind string `json:"kind"`
+	flux.Item
+	// At is true when the object has the commit; charts have versions of their own.
+	At bool `json:"at"`
+}
+
+// Source is where the status comes from.
+type Source struct {
+	Environment string
+	Commit      string
+	// Branch that Flux follows.
+	Branch string
+	// Tip returns the commit of the branch; empty when it does not exist.
+	Tip func(ctx context.Context) (string, error)
+	// Contains reports whether a head holds the commit.
+	Contains func(ctx context.Context, head, commit string) bool
+	// Cluster is the environment's.
+	Cluster *flux.Cluster
+	// Stacks lists those of the environment; nil leaves the AWS half out.
+	Stacks func(ctx context.Context) ([]Stack, error)
+}
+
+// Read reads the status once.
+func (s Source) Read(ctx context.Context) (*Status, error) {
+	now := &Status{Environment: s.Environment, Commit: s.Commit, Branch: s.Branch, State: Verified}
+	var err error
+	if now.Tip, err = s.Tip(ctx); err != nil {
+		return nil, err
+	}
+	if s.Stacks != nil {
+		if now.Stacks, err = s.Stacks(ctx); err != nil {
+			return nil, err
+		}
+	}
+	target := s.target(ctx)
+	if now.Objects, err = s.objects(ctx, target); err != nil {
+		return nil, err
+	}
+	for _, k := range now.Stacks {
+		if !k.Whole {
+			now.worse(stackState(k), fmt.Sprintf("stack %s is %s", k.Name, k.Status))
+		}
+	}
+	if now.Tip == "" || !target.In(now.Tip) {
+		now.worse(Unreleased, fmt.Sprintf("branch %s does not have commit %.12s", s.Branch, s.Commit))
+		return now, nil
+	}
+	missing := s.Cluster.Applied(ctx, target)
+	if missing == nil {
+		return now, nil
+	}
+	now.worse(Applying, missing.Error())
+	if failed := s.Cluster.Failure(ctx, target, nil); failed != nil {
+		now.worse(Failed, failed.Error())
+	}
+	return now, nil
+}
+
+// target is the commit as Flux is asked about it.
+func (s Source) target(ctx context.Context) *flux.Target {
+	return &flux.Target{Commit: s.Commit, Contains: func(head, commit string) bool { return s.Contains(ctx, head, commit) }}
+}
+
+// stackState tells a stack at work from one that failed.
+func stackState(s Stack) State {
+	if strings.HasSuffix(s.Status, "_IN_PROGRESS") {
+		return Applying
+	}
+	return Failed
+}
+
+// worse keeps the worst state and its cause.
+func (s *Status) worse(state State, cause string) {
+	rank := map[State]int{Verified: 0, Applying: 1, Unreleased: 2, Failed: 3}
+	if rank[state] > rank[s.State] {
+		s.State, s.Cause = state, cause
+	}
+}
+
+// objects lists Flux's, the sources first.
+func (s Source) objects(ctx context.Context, target *flux.Target) ([]Object, error) {
+	var all []Object
+	for _, kind := range []struct {
+		name string
+		list func(context.Context) ([]flux.Item, error)
+		at   func(flux.Item) bool
+	}{
+		// Other sources follow branches of their own, such as the one that image tags are written to.
+		{"GitRepository", s.Cluster.GitRepositories, func(i flux.Item) bool { return i.Name != flux.Root || target.In(i.Revision) }},
+		{"Kustomization", s.Cluster.Kustomizations, func(i flux.Item) bool { return target.In(i.Revision) }},
+		{"HelmRelease", s.Cluster.HelmReleases, func(flux.Item) bool { return true }},
+	} {
+		items, err := kind.list(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("the cluster of %s: %w", s.Environment, err)
+		}
+		for _, i := range items {
+			all = append(all, Object{Kind: kind.name, Item: i, At: kind.at(i)})
+		}
+	}
+	return all, nil
+}
+
+// patience is how long a failure must last before it counts: Flux tries again, and so does a kubelet.
+const patience = 10 * time.Second
+
+// Wait reads until the commit is verified or has failed for good, and returns the last status. Its error is the cause, or that
+// the time is over and what was still missing. Each status that differs is told.
+func (s Source) Wait(ctx context.Context, every time.Duration, told func(*Status)) (*Status, error) {
+	var last *Status
+	var lastErr error
+	var since, tried time.Time
+	for {
+		now, err := s.Read(ctx)
+		if err == nil {
+			s.pods(ctx, now, &tried)
+			if last == nil || last.State != now.State || last.Cause != now.Cause {
+				told(now)
+			}
+			last = now
+			switch {
+			case now.State == Verified:
+				return now, nil
+			case now.State != Failed:
+				since = time.Time{}
+			case since.IsZero():
+				since = time.Now()
+			case time.Since(since) > patience:
+				return now, errors.New(now.Cause)
+			}
+		}
+		lastErr = err
+		select {
+		case <-ctx.Done():
+			return last, over(ctx, last, lastErr)
+		case <-time.After(every):
+		}
+	}
+}
+
+// pods looks for pods that no waiting helps, some time after Flux has begun with the commit: those of the commit before are gone
+// by then. Flux itself finds out when the time for their rollout is over.
+func (s Source) pods(ctx context.Context, now *Status, tried *time.Time) {
+	switch {
+	case now.State != Applying:
+	case tried.IsZero():
+		if s.Cluster.Tried(ctx, s.target(ctx)) {
+			*tried = time.Now()
+		}
+	default:
+		if cause := s.Cluster.PodFailure(ctx, tried.Add(patience)); cause != nil {
+			now.worse(Failed, cause.Error())
+		}
+	}
+}
+
+// over explains a wait that ended without a verdict.
+func over(ctx context.Context, last *Status, err error) error {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return ctx.Err()
+	case err != nil:
+		return fmt.Errorf("the time is over: %w", err)
+	case last == nil:
+		return errors.New("the time is over")
+	}
+	return fmt.Errorf("the time is over; still missing: %s", last.Cause)
+}
