@@ -12,9 +12,10 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
+
+	"k8s-plus-aws-gitops/local/internal/atomicfile"
 )
 
 // backdate forgives clocks that differ a little.
@@ -133,30 +134,10 @@ func save(p *tls.Certificate, certFile, keyFile string) error {
 	if err != nil {
 		return err
 	}
-	if err := replace(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+	if err := atomicfile.Write(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
 		return err
 	}
-	return replace(certFile, encodeCerts(p.Certificate), 0o644)
-}
-
-// replace writes a file whole or not at all.
-func replace(path string, data []byte, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	if e := f.Chmod(mode); err == nil {
-		err = e
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return os.Rename(f.Name(), path)
+	return atomicfile.Write(certFile, encodeCerts(p.Certificate), 0o644)
 }
 
 func encodeCerts(chain [][]byte) []byte {

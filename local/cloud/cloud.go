@@ -18,11 +18,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
-	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/cloud/engine"
 	"k8s-plus-aws-gitops/local/cloud/front"
 	_ "k8s-plus-aws-gitops/local/cloud/kube" // registers the cluster's custom resources
 	"k8s-plus-aws-gitops/local/cloud/resources"
+	"k8s-plus-aws-gitops/local/internal/httpbody"
 )
 
 // Config says where the endpoint listens and what stands behind it. Every
@@ -32,6 +32,7 @@ type Config struct {
 	Moto            string // http://127.0.0.1:PORT
 	Account, Region string
 	Dir             string // keeps stacks and what moto cannot keep
+	Mail            string // directory that keeps the mail that is sent
 	Kubeconfig      string // admin of the cluster that stands behind EKS
 	Database        resources.Database
 	ClusterEndpoint string // https://… of the API server
@@ -44,7 +45,7 @@ type Config struct {
 const closing = 3 * time.Second
 
 func (c Config) check() error {
-	for name, v := range map[string]string{"Listen": c.Listen, "Moto": c.Moto, "Account": c.Account, "Region": c.Region, "Dir": c.Dir} {
+	for name, v := range map[string]string{"Listen": c.Listen, "Moto": c.Moto, "Account": c.Account, "Region": c.Region, "Dir": c.Dir, "Mail": c.Mail} {
 		if v == "" {
 			return fmt.Errorf("cloud: %s is empty", name)
 		}
@@ -87,9 +88,10 @@ func Run(ctx context.Context, c Config) error {
 	}
 	defer e.Close()
 	f, err := front.New(front.Options{
-		Moto: c.Moto, Self: self, Account: c.Account, Region: c.Region, Dir: c.Dir, CloudFormation: e,
+		Moto: c.Moto, Self: self, Account: c.Account, Region: c.Region, Dir: c.Dir, Mail: c.Mail, CloudFormation: e,
 		ClusterEndpoint: c.ClusterEndpoint, ClusterCA: c.ClusterCA, Review: reviewer{c.Kubeconfig}.review,
 		Assume: assumer(moto, c.Account), ECR: ecr.NewFromConfig(moto), Recorded: recorded, Log: c.Log,
+		Authenticate: authenticator{moto, e.Properties}.authenticate,
 	})
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -139,7 +141,7 @@ func recorded() map[string]string {
 }
 
 // ready waits, for at most five minutes each, until moto and the API server accept
-// connections.
+// connections, and until moto is done with what a killed endpoint asked of it.
 func (c Config) ready(ctx context.Context) error {
 	for _, address := range []string{c.Moto, c.ClusterEndpoint} {
 		u, err := url.Parse(address)
@@ -150,7 +152,15 @@ func (c Config) ready(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", address, err)
 		}
 	}
-	return nil
+	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Moto+"/_local/drain", nil)
+	if err != nil {
+		return err
+	}
+	answer, err := httpbody.Client().Do(ask)
+	if err != nil {
+		return err
+	}
+	return answer.Body.Close()
 }
 
 func dialable(ctx context.Context, host string) error {

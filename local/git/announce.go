@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"k8s-plus-aws-gitops/local/internal/atomicfile"
 )
 
 // ErrSuperseded is the cause of an OnPush context that ended because the same ref was pushed again.
@@ -177,9 +179,5 @@ func writeSeen(dir string, seen map[string]string) error {
 	if err != nil {
 		return err
 	}
-	tmp := filepath.Join(dir, seenFile+".new")
-	if err := os.WriteFile(tmp, b, 0o644); err != nil {
-		return err
-	}
-	return os.Rename(tmp, filepath.Join(dir, seenFile))
+	return atomicfile.Write(filepath.Join(dir, seenFile), b, 0o644)
 }

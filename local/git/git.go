@@ -43,6 +43,8 @@ type Config struct {
 	Listen string
 	// Repositories is the directory of bare repositories: <name>.git is served as /<name>.git.
 	Repositories string
+	// Private lists, for each repository that asks for a login, who may sign in there. All others are open.
+	Private map[string][]Account
 	// Charts is a directory of static files (a Helm repository), served at / for the host charts.localhost and at
 	// /charts/ for every other host. It may appear later. Empty: none.
 	Charts string
@@ -55,6 +57,13 @@ type Config struct {
 	OnPush func(context.Context, Push)
 	// Log defaults to slog.Default().
 	Log *slog.Logger
+}
+
+// Account may read a private repository.
+type Account struct {
+	User, Password string
+	// Writes says that it may push, too.
+	Writes bool
 }
 
 // Init makes dir a bare repository that accepts pushes over HTTP, with the default branch main. An existing repository

@@ -2,6 +2,7 @@ package git
 
 import (
 	"context"
+	"crypto/subtle"
 	"fmt"
 	"io"
 	"log/slog"
@@ -83,7 +84,7 @@ func newServer(ctx context.Context, c Config) (*server, error) {
 	return &server{Config: c, git: bin, announce: newAnnouncer(ctx, c.Repositories, c.OnPush, c.Log), locks: map[string]*sync.Mutex{}}, nil
 }
 
-// ServeHTTP routes by host and path. Only loopback names are served: the server asks for no credentials.
+// ServeHTTP routes by host and path. Only loopback names are served: most repositories ask for no login.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	host := loopback.Hostname(r.Host)
 	switch {
@@ -135,11 +136,37 @@ func (s *server) repository(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no repository "+name+".git", http.StatusNotFound)
 		return
 	}
+	writes := m[2] == "git-receive-pack" || r.URL.Query().Get("service") == "git-receive-pack"
+	if !s.signedIn(w, r, name, writes) {
+		return
+	}
 	if m[2] == "git-receive-pack" {
 		s.receive(w, r, name)
 		return
 	}
 	s.backend(w, r)
+}
+
+// signedIn reports whether the request may go on, and answers it otherwise: 401 asks for a login, 403 refuses a push.
+func (s *server) signedIn(w http.ResponseWriter, r *http.Request, name string, writes bool) bool {
+	accounts, private := s.Private[name]
+	if !private {
+		return true
+	}
+	user, password, _ := r.BasicAuth()
+	for _, a := range accounts {
+		if a.User != user || subtle.ConstantTimeCompare([]byte(a.Password), []byte(password)) != 1 {
+			continue
+		}
+		if writes && !a.Writes {
+			http.Error(w, user+" may not push to "+name+".git", http.StatusForbidden)
+			return false
+		}
+		return true
+	}
+	w.Header().Set("WWW-Authenticate", `Basic realm="`+name+`.git"`)
+	http.Error(w, name+".git is private: sign in", http.StatusUnauthorized)
+	return false
 }
 
 // receive runs one push at a time per repository, so that the refs before and after tell what this push changed.

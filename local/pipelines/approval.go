@@ -10,14 +10,21 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
-	"k8s-plus-aws-gitops/local/stack/layout"
+	"k8s-plus-aws-gitops/local/internal/atomicfile"
 )
 
-const approvalType = "Approval/AWS/Manual"
-
-// approvalTimeout is CodePipeline's.
-const approvalTimeout = 7 * 24 * time.Hour
+// What CodePipeline allows an approval: how long it waits, the characters of the
+// action's values and of the answer's summary.
+// https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html
+// https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ActionConfiguration.html
+// https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ApprovalResult.html
+const (
+	approvalTimeout = 7 * 24 * time.Hour
+	maxValue        = 1000
+	maxSummary      = 512
+)
 
 // Decision is the answer to an approval.
 type Decision struct {
@@ -43,6 +50,9 @@ func Pending(root, pipeline string) ([]*Execution, error) {
 // Decide answers the approval that waits. With more than one a pipeline must
 // be named.
 func Decide(root, pipeline string, d Decision) (*Execution, *ActionState, error) {
+	if n := utf8.RuneCountInString(d.Summary); n > maxSummary {
+		return nil, nil, fmt.Errorf("the summary of an approval must have at most %d characters, got %d", maxSummary, n)
+	}
 	waiting, err := Pending(root, pipeline)
 	if err != nil {
 		return nil, nil, err
@@ -65,7 +75,7 @@ func Decide(root, pipeline string, d Decision) (*Execution, *ActionState, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	return e, a, layout.WriteFile(decisionFile(root, e, a), append(raw, '\n'), 0o600)
+	return e, a, atomicfile.Write(decisionFile(root, e, a), append(raw, '\n'), 0o600)
 }
 
 func decisionFile(root string, e *Execution, a *ActionState) string {
@@ -78,12 +88,12 @@ func (j *job) approve(ctx context.Context, a *Action, s *ActionState) error {
 	if a.TimeoutInMinutes > 0 {
 		limit = time.Duration(a.TimeoutInMinutes) * time.Minute
 	}
-	var err error
-	note, link := a.text("CustomData"), a.text("ExternalEntityLink")
-	if note, err = j.expand(note); err != nil {
+	note, err := j.shown(a, "CustomData")
+	if err != nil {
 		return err
 	}
-	if link, err = j.expand(link); err != nil {
+	link, err := j.shown(a, "ExternalEntityLink")
+	if err != nil {
 		return err
 	}
 	if err := j.update(func() { s.Status, s.Reason, s.Link = Waiting, note, link }); err != nil {
@@ -108,6 +118,18 @@ func (j *job) approve(ctx context.Context, a *Action, s *ActionState) error {
 			return err
 		}
 	}
+}
+
+// shown is a value of an approval, as its approver reads it.
+func (j *job) shown(a *Action, key string) (string, error) {
+	value, err := j.expand(a.text(key))
+	if n := utf8.RuneCountInString(value); err == nil && n > maxValue {
+		err = fmt.Errorf("must have at most %d characters, got %d", maxValue, n)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", key, err)
+	}
+	return value, nil
 }
 
 func after(separator, text string) string {

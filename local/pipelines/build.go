@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"k8s-plus-aws-gitops/internal/buildspec"
-	"k8s-plus-aws-gitops/local/stack/source"
+	"k8s-plus-aws-gitops/local/system/source"
 )
 
 // build is one run of a CodeBuild project.
@@ -102,7 +102,7 @@ func (b *build) run(ctx context.Context) (outputs map[string]string, err error) 
 		}
 	}()
 	b.say("Build %s of commit %s", b.id, b.execution.Commit)
-	if err := b.checkout(ctx); err != nil {
+	if err := b.inputs(ctx); err != nil {
 		return nil, err
 	}
 	spec := b.project.Source.BuildSpec
@@ -121,41 +121,47 @@ func (b *build) run(ctx context.Context) (outputs map[string]string, err error) 
 	if err := b.phases(ctx); err != nil {
 		return nil, err
 	}
+	if err := b.upload(); err != nil {
+		return nil, err
+	}
 	return b.exported()
 }
 
 // scratch holds what the commands of a build hand to each other.
 func (b *build) scratch() string { return filepath.Join(b.dir, "tmp") }
 
+// sourceOf is the action that makes an artifact of the repository, or nil for one
+// that a build makes.
+func (b *build) sourceOf(artifact string) *Action {
+	if s := b.pipeline.source(); s != nil && slices.Contains(s.OutputArtifacts, Artifact{artifact}) {
+		return s
+	}
+	return nil
+}
+
 // checkout makes the source: the commit's files, or a clone with history where
 // the source action says so.
-func (b *build) checkout(ctx context.Context) error {
-	if err := os.RemoveAll(b.scratch()); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(b.scratch(), 0o700); err != nil {
-		return err
-	}
+func (b *build) checkout(ctx context.Context, from *Action, dir string) error {
 	commit := b.execution.Commit
-	if s := b.pipeline.source(); s != nil && s.text("OutputArtifactFormat") == "CODEBUILD_CLONE_REF" {
-		if err := source.Clone(ctx, b.Repository, b.GitURL, commit, b.src); err != nil {
+	if from.text("OutputArtifactFormat") == "CODEBUILD_CLONE_REF" {
+		if err := source.Clone(ctx, b.Repository, b.GitURL, commit, dir); err != nil {
 			return err
 		}
-	} else if err := source.Export(ctx, b.Repository, commit, b.src); err != nil {
+	} else if err := source.Export(ctx, b.Repository, commit, dir); err != nil {
 		return err
 	}
-	return b.restore()
+	return b.restore(dir)
 }
 
 // restore gives the checkout the npm packages of the user's checkout when the
 // lock files agree. CodeBuild's cache would do the like; installing them anew
 // for each build would need the network each time.
-func (b *build) restore() error {
+func (b *build) restore(dir string) error {
 	if b.Modules == "" {
 		return nil
 	}
 	const lock = "package-lock.json"
-	mine, its := text(filepath.Join(b.Modules, lock)), text(filepath.Join(b.src, lock))
+	mine, its := text(filepath.Join(b.Modules, lock)), text(filepath.Join(dir, lock))
 	marker, err := os.Stat(filepath.Join(b.Modules, "node_modules", ".package-lock.json"))
 	if mine == "" || mine != its || errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -166,11 +172,11 @@ func (b *build) restore() error {
 	// make compares times: these files are as old as what was installed of them.
 	old := marker.ModTime().Add(-time.Second)
 	for _, name := range []string{lock, "package.json"} {
-		if err := os.Chtimes(filepath.Join(b.src, name), old, old); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := os.Chtimes(filepath.Join(dir, name), old, old); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
-	return os.Symlink(filepath.Join(b.Modules, "node_modules"), filepath.Join(b.src, "node_modules"))
+	return os.Symlink(filepath.Join(b.Modules, "node_modules"), filepath.Join(dir, "node_modules"))
 }
 
 // text is a file's content, or empty without one.
@@ -186,6 +192,9 @@ func text(name string) string {
 // project's, the action's, each over those before.
 func (b *build) environment(ctx context.Context) error {
 	b.env = b.codebuild()
+	if err := b.signIn(ctx); err != nil {
+		return err
+	}
 	for name, value := range b.spec.Env.Variables {
 		// The cache is not kept between builds here. What would lie in it uses the
 		// machine's own caches instead, which the tools know without being told.
@@ -231,20 +240,28 @@ func (b *build) cached(path string) bool {
 // https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html
 func (b *build) codebuild() map[string]string {
 	_, uuid, _ := strings.Cut(b.id, ":")
-	return map[string]string{
-		"CODEBUILD_BUILD_ARN":               "arn:aws:codebuild:" + b.AWS.Region + ":" + b.Account + ":build/" + b.id,
-		"CODEBUILD_BUILD_ID":                b.id,
-		"CODEBUILD_BUILD_IMAGE":             b.project.Environment.Image,
-		"CODEBUILD_BUILD_SUCCEEDING":        "1",
-		"CODEBUILD_BUILD_URL":               "file://" + b.out.to.Name(),
-		"CODEBUILD_INITIATOR":               "codepipeline/" + b.pipeline.Name,
-		"CODEBUILD_LOG_PATH":                uuid,
-		"CODEBUILD_RESOLVED_SOURCE_VERSION": b.execution.Commit,
-		"CODEBUILD_SRC_DIR":                 b.src,
-		"CODEBUILD_START_TIME":              fmt.Sprint(b.began.UnixMilli()),
-		"DOCKER_CONFIG":                     filepath.Join(b.scratch(), "docker"),
-		"GIT_CEILING_DIRECTORIES":           b.dir, // the checkout may lie inside the user's own
+	env := map[string]string{
+		"CODEBUILD_BUILD_ARN":        "arn:aws:codebuild:" + b.AWS.Region + ":" + b.Account + ":build/" + b.id,
+		"CODEBUILD_BUILD_ID":         b.id,
+		"CODEBUILD_BUILD_IMAGE":      b.project.Environment.Image,
+		"CODEBUILD_BUILD_SUCCEEDING": "1",
+		"CODEBUILD_BUILD_URL":        "file://" + b.out.to.Name(),
+		"CODEBUILD_INITIATOR":        "codepipeline/" + b.pipeline.Name,
+		"CODEBUILD_LOG_PATH":         uuid,
+		"CODEBUILD_SRC_DIR":          b.src,
+		"CODEBUILD_START_TIME":       fmt.Sprint(b.began.UnixMilli()),
+		"DOCKER_CONFIG":              filepath.Join(b.scratch(), "docker"),
+		"GIT_CEILING_DIRECTORIES":    b.dir, // the checkout may lie inside the user's own
 	}
+	for _, in := range b.action.InputArtifacts {
+		switch {
+		case in.Name != b.primary():
+			env["CODEBUILD_SRC_DIR_"+in.Name] = b.inputDir(in.Name)
+		case b.sourceOf(in.Name) != nil:
+			env["CODEBUILD_RESOLVED_SOURCE_VERSION"] = b.execution.Commit // what another build made has no commit
+		}
+	}
+	return env
 }
 
 // environ is the environment of the first command.

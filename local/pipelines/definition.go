@@ -32,11 +32,12 @@ type Pipeline struct {
 
 // Stage is a stage: its actions run by RunOrder, those of one number at once.
 type Stage struct {
-	Name    string
-	Actions []Action
+	Name        string
+	Actions     []Action
+	BeforeEntry *EntryConditions
 	// Not run here: a stage that has them is refused.
-	Blockers                          []any
-	BeforeEntry, OnFailure, OnSuccess any
+	Blockers             []any
+	OnFailure, OnSuccess any
 }
 
 // Action is an action of a stage.
@@ -45,23 +46,28 @@ type Action struct {
 	RunOrder         int
 	ActionTypeID     ActionType `json:"ActionTypeId"`
 	Configuration    map[string]any
-	InputArtifacts   []struct{ Name string }
-	OutputArtifacts  []struct{ Name string }
+	InputArtifacts   []Artifact
+	OutputArtifacts  []Artifact
 	TimeoutInMinutes int
 	// Not run here: an action that has them is refused.
 	Commands, OutputVariables []string
 	EnvironmentVariables      []any
 }
 
-// ActionType names what runs an action.
+// Artifact is what an action hands on to later ones.
+type Artifact struct{ Name string }
+
+// ActionType names what runs an action or a rule.
 type ActionType struct{ Category, Owner, Provider, Version string }
 
 // String is the type as the documentation writes it.
 func (t ActionType) String() string { return t.Category + "/" + t.Owner + "/" + t.Provider }
 
 // text is a value of the configuration.
-func (a *Action) text(key string) string {
-	if v, ok := a.Configuration[key]; ok {
+func (a *Action) text(key string) string { return textOf(a.Configuration, key) }
+
+func textOf(configuration map[string]any, key string) string {
+	if v, ok := configuration[key]; ok {
 		return fmt.Sprint(v)
 	}
 	return ""
@@ -70,7 +76,13 @@ func (a *Action) text(key string) string {
 // detectsChanges is the source's own trigger, on unless it says otherwise.
 func (a *Action) detectsChanges() bool { return !strings.EqualFold(a.text("DetectChanges"), "false") }
 
-const sourceType = "Source/AWS/CodeStarSourceConnection"
+// The types of actions that are run here.
+const (
+	sourceType   = "Source/AWS/CodeStarSourceConnection"
+	approvalType = "Approval/AWS/Manual"
+	buildType    = "Build/AWS/CodeBuild"
+	testType     = "Test/AWS/CodeBuild"
+)
 
 // source is the action that reads the repository.
 func (p *Pipeline) source() *Action {
@@ -89,6 +101,7 @@ type Project struct {
 	Name             string
 	TimeoutInMinutes int
 	Source           struct{ Type, BuildSpec string }
+	ServiceRole      any // a reference, resolved by the stack
 	Environment      struct {
 		Image                string
 		EnvironmentVariables []Variable
@@ -214,6 +227,7 @@ func parse(template []byte, ids map[string]string) (*Definitions, error) {
 			d.Pipelines[p.Name] = p
 		case "AWS::CodeBuild::Project":
 			p := &Project{}
+			delete(r.Properties, "VpcConfig") // no build runs in a VPC here, and what it refers to is of other stacks
 			if _, err = resolved(r.Properties, ids, p); p.Name == "" {
 				p.Name = ids[id]
 			}

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"k8s-plus-aws-gitops/local/stack/layout"
+	"k8s-plus-aws-gitops/local/internal/atomicfile"
 )
 
 // Event is something that may start pipelines. Events are files, so that the
@@ -40,7 +40,7 @@ func Record(root string, e Event) error {
 		return err
 	}
 	name := fmt.Sprintf("%020d-%.12s.json", time.Now().UnixNano(), strings.NewReplacer("/", "-", ".", "-").Replace(e.After+e.Start))
-	return layout.WriteFile(filepath.Join(eventFolder(root), name), append(raw, '\n'), 0o600)
+	return atomicfile.Write(filepath.Join(eventFolder(root), name), append(raw, '\n'), 0o600)
 }
 
 // events lists what was left, the oldest first.
@@ -95,7 +95,7 @@ func (s state) save(root string) error {
 	if err != nil {
 		return err
 	}
-	return layout.WriteFile(stateFile(root), append(raw, '\n'), 0o600)
+	return atomicfile.Write(stateFile(root), append(raw, '\n'), 0o600)
 }
 
 // Seen is the commit of a ref up to which the runner has started pipelines.

@@ -12,15 +12,18 @@ import (
 	"strings"
 	"time"
 
-	"k8s-plus-aws-gitops/local/stack/layout"
+	"k8s-plus-aws-gitops/local/internal/atomicfile"
+	"k8s-plus-aws-gitops/local/system/layout"
 )
 
-// Status of an execution or an action, by the names of CodePipeline's API:
+// Status of an execution, a stage or an action, by the names of CodePipeline's API:
 // https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PipelineExecution.html
+// https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_StageExecution.html
 type Status string
 
 // The values of Status. Queued and Waiting are what the console shows for an
-// execution before its first stage and for an approval that nobody gave yet.
+// execution before its first stage and for an approval that nobody gave yet;
+// Skipped is of a stage whose entry condition is not met and says so.
 const (
 	Queued     Status = "Queued"
 	InProgress Status = "InProgress"
@@ -29,6 +32,7 @@ const (
 	Failed     Status = "Failed"
 	Cancelled  Status = "Cancelled"
 	Superseded Status = "Superseded"
+	Skipped    Status = "Skipped"
 )
 
 // Ended reports whether the status is a last one.
@@ -39,8 +43,8 @@ type Execution struct {
 	ID       string `json:"id"`
 	Pipeline string `json:"pipeline"`
 	Status   Status `json:"status"`
-	// Trigger is what started it: Push, PullRequest, PipelineUpdated or
-	// StartPipelineExecution, with what it was about.
+	// Trigger is what started it: Push, PullRequest, CreatePipeline,
+	// PipelineUpdated or StartPipelineExecution, with what it was about.
 	Trigger string `json:"trigger"`
 	Commit  string `json:"commit"`
 	Branch  string `json:"branch"`
@@ -54,12 +58,22 @@ type Execution struct {
 	Started    time.Time `json:"started,omitzero"`
 	Ended      time.Time `json:"ended,omitzero"`
 	// Stage is the current one, or the last.
-	Stage   string         `json:"stage,omitempty"`
+	Stage string `json:"stage,omitempty"`
+	// Stages are those that it has come to, in their order.
+	Stages  []*StageState  `json:"stages,omitempty"`
 	Actions []*ActionState `json:"actions,omitempty"`
 	// Reason is why it did not succeed.
 	Reason string `json:"reason,omitempty"`
 	// Interruptions count how often the runner ended under it.
 	Interruptions int `json:"interruptions,omitempty"`
+}
+
+// StageState is a stage of an execution.
+type StageState struct {
+	Name   string `json:"name"`
+	Status Status `json:"status"`
+	// Reason is why it was skipped, or did not succeed.
+	Reason string `json:"reason,omitempty"`
 }
 
 // ActionState is an action of an execution.
@@ -119,6 +133,39 @@ func (e *Execution) FailedAction() *ActionState {
 	return nil
 }
 
+// Skipped are the names of the stages whose entry conditions passed it by.
+func (e *Execution) Skipped() []string {
+	var names []string
+	for _, s := range e.Stages {
+		if s.Status == Skipped {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// end gives the execution its last status, and the stage that it was in.
+func (e *Execution) end(status Status, reason string) {
+	e.Status, e.Reason, e.Ended = status, reason, time.Now()
+	for _, s := range e.Stages {
+		if !s.Status.Ended() {
+			s.Status, s.Reason = status, reason
+		}
+	}
+}
+
+// stage finds or adds the state of a stage.
+func (e *Execution) stage(name string) *StageState {
+	for _, s := range e.Stages {
+		if s.Name == name {
+			return s
+		}
+	}
+	s := &StageState{Name: name, Status: Queued}
+	e.Stages = append(e.Stages, s)
+	return s
+}
+
 // action finds or adds the state of an action.
 func (e *Execution) action(stage, name, kind string) *ActionState {
 	for _, a := range e.Actions {
@@ -157,7 +204,7 @@ func (e *Execution) save(root string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return layout.WriteFile(filepath.Join(dir, executionFile), append(raw, '\n'), 0o600)
+	return atomicfile.Write(filepath.Join(dir, executionFile), append(raw, '\n'), 0o600)
 }
 
 // List reads the executions below a folder, the newest first.

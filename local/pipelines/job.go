@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"k8s-plus-aws-gitops/local/stack/source"
+	"k8s-plus-aws-gitops/local/system/source"
 )
 
 // maxInterruptions is how often an execution is taken up again.
@@ -49,7 +49,7 @@ func (r *runner) interrupted(e *Execution) error {
 		}
 	}
 	if e.Interruptions += cut; e.Interruptions > maxInterruptions {
-		e.Status, e.Ended, e.Reason = Failed, time.Now(), fmt.Sprintf("interrupted %d times", e.Interruptions)
+		e.end(Failed, fmt.Sprintf("interrupted %d times", e.Interruptions))
 	}
 	return e.save(r.Root)
 }
@@ -64,14 +64,13 @@ func (r *runner) execute(ctx context.Context, e *Execution) {
 		return
 	}
 	if serr := j.update(func() {
-		e.Ended = time.Now()
 		switch {
 		case err == nil:
-			e.Status = Succeeded
+			e.end(Succeeded, "")
 		case errors.Is(err, errUpdated):
-			e.Status, e.Reason = Cancelled, err.Error()
+			e.end(Cancelled, err.Error())
 		default:
-			e.Status, e.Reason = Failed, oneLine(err.Error())
+			e.end(Failed, oneLine(err.Error()))
 		}
 	}); serr != nil {
 		j.log.Error("the result is not recorded", "error", serr)
@@ -96,11 +95,7 @@ func (j *job) run(ctx context.Context) error {
 		return errors.New(problem)
 	}
 	for i := range j.pipeline.Stages {
-		s := &j.pipeline.Stages[i]
-		if err := j.update(func() { e.Stage = s.Name }); err != nil {
-			return err
-		}
-		if err := j.stage(ctx, s); err != nil {
+		if err := j.stage(ctx, &j.pipeline.Stages[i]); err != nil {
 			return err
 		}
 	}
@@ -140,29 +135,60 @@ func (j *job) update(change func()) error {
 	return j.execution.save(j.root)
 }
 
-// stage runs the actions of a stage by their order. The actions of one order
-// run at once and all of them to their end.
+// stage runs a stage, if its entry condition lets the execution enter.
 func (j *job) stage(ctx context.Context, s *Stage) error {
-	orders := map[int][]*Action{}
+	var state *StageState
+	if err := j.update(func() { j.execution.Stage, state = s.Name, j.execution.stage(s.Name) }); err != nil || state.Status.Ended() {
+		return err // an earlier runner ran it
+	}
+	if state.Status == Queued {
+		result, reason, err := j.refusal(s)
+		switch {
+		case err != nil:
+			return fmt.Errorf("stage %s: %w", s.Name, err)
+		case result == resultSkip:
+			return j.update(func() { state.Status, state.Reason = Skipped, reason })
+		case result != "":
+			return fmt.Errorf("stage %s is not entered: %s", s.Name, reason)
+		}
+		if err := j.update(func() { state.Status = InProgress }); err != nil {
+			return err
+		}
+	}
+	for _, actions := range s.orders() {
+		if err := j.actions(ctx, s, actions); err != nil {
+			return err
+		}
+	}
+	return j.update(func() { state.Status = Succeeded })
+}
+
+// orders are the actions by their order.
+func (s *Stage) orders() [][]*Action {
+	numbers := map[int][]*Action{}
 	for i := range s.Actions {
 		a := &s.Actions[i]
-		orders[max(a.RunOrder, 1)] = append(orders[max(a.RunOrder, 1)], a)
+		numbers[max(a.RunOrder, 1)] = append(numbers[max(a.RunOrder, 1)], a)
 	}
-	for _, order := range slices.Sorted(maps.Keys(orders)) {
-		var wg sync.WaitGroup
-		failures := make([]error, len(orders[order]))
-		for i, a := range orders[order] {
-			wg.Go(func() { failures[i] = j.action(ctx, s, a) })
-		}
-		wg.Wait()
-		if err := errors.Join(failures...); err != nil {
-			return err
-		}
-		if err := j.define(ctx); err != nil {
-			return err
-		}
+	var all [][]*Action
+	for _, n := range slices.Sorted(maps.Keys(numbers)) {
+		all = append(all, numbers[n])
 	}
-	return nil
+	return all
+}
+
+// actions runs the actions of one order at once and all of them to their end.
+func (j *job) actions(ctx context.Context, s *Stage, actions []*Action) error {
+	var wg sync.WaitGroup
+	failures := make([]error, len(actions))
+	for i, a := range actions {
+		wg.Go(func() { failures[i] = j.action(ctx, s, a) })
+	}
+	wg.Wait()
+	if err := errors.Join(failures...); err != nil {
+		return err
+	}
+	return j.define(ctx)
 }
 
 // action runs one action unless an earlier runner did.
@@ -202,10 +228,10 @@ func (j *job) perform(ctx context.Context, s *Stage, a *Action, state *ActionSta
 		return j.source(ctx, a, state)
 	case approvalType:
 		return j.approve(ctx, a, state)
-	case "Build/AWS/CodeBuild", "Test/AWS/CodeBuild":
+	case buildType, testType:
 		return j.build(ctx, s, a, state)
 	}
-	return fmt.Errorf("actions of type %s are not run here: the local pipelines know %s, Build/AWS/CodeBuild, Test/AWS/CodeBuild and %s", a.ActionTypeID, sourceType, approvalType)
+	return fmt.Errorf("actions of type %s are not run here: the local pipelines know %s, %s, %s and %s", a.ActionTypeID, sourceType, buildType, testType, approvalType)
 }
 
 // source names the revision; each build makes its own checkout of it. The
@@ -262,34 +288,6 @@ func (j *job) expand(text string) (string, error) {
 		return "", fmt.Errorf("%s is not set by an earlier action: check the action's namespace and the buildspec's exported-variables", strings.Join(missing, ", "))
 	}
 	return out, nil
-}
-
-// unsupported names what of the definition is not run here.
-func (p *Pipeline) unsupported() string {
-	no := func(format string, args ...any) string {
-		return fmt.Sprintf(format, args...) + ", which the local pipelines do not know"
-	}
-	if p.PipelineType != "V2" {
-		return no("the pipeline is of type %q", p.PipelineType)
-	}
-	if len(p.Variables) > 0 {
-		return no("the pipeline has variables of its own")
-	}
-	for _, s := range p.Stages {
-		if s.BeforeEntry != nil || s.OnFailure != nil || s.OnSuccess != nil || len(s.Blockers) > 0 {
-			return no("stage %s has conditions", s.Name)
-		}
-		for _, a := range s.Actions {
-			kind := a.ActionTypeID.String()
-			switch {
-			case len(a.Commands)+len(a.OutputVariables)+len(a.EnvironmentVariables) > 0:
-				return no("action %s has commands of its own", a.Name)
-			case len(a.OutputArtifacts) > 0 && kind != sourceType, len(a.InputArtifacts) > 1:
-				return no("action %s hands artifacts on other than its source", a.Name)
-			}
-		}
-	}
-	return ""
 }
 
 // logFile is where an action writes.

@@ -3,7 +3,7 @@
 // starts those whose triggers match it; their projects' buildspecs are run by
 // bash, in a clean checkout of the commit, against the local AWS API.
 //
-// What it does not know - a type of action, a stage's conditions, a buildspec's
+// What it does not know - a type of action, a condition's rule, a buildspec's
 // section - it refuses by name in the execution's result.
 package pipelines
 
@@ -23,8 +23,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"k8s-plus-aws-gitops/internal/httpbody"
-	"k8s-plus-aws-gitops/local/stack/source"
+	"k8s-plus-aws-gitops/local/internal/httpbody"
+	"k8s-plus-aws-gitops/local/system/source"
 )
 
 // Config says what Run works on.
@@ -318,9 +318,9 @@ func (r *runner) add(ctx context.Context, p *Pipeline, e *Execution, bad error) 
 	return e.save(r.Root)
 }
 
-// reconcile reads the definitions. A pipeline that was updated runs again when
-// it says so, as CloudFormation makes it; a new one does not, because whoever
-// made it has just deployed the commit.
+// reconcile reads the definitions. A pipeline runs once when it was created, for
+// the end of its branch, and again when it was updated and says so.
+// https://docs.aws.amazon.com/codepipeline/latest/userguide/pipelines-create.html
 func (r *runner) reconcile(ctx context.Context) (*Definitions, error) {
 	r.reconciling.Lock()
 	defer r.reconciling.Unlock()
@@ -341,11 +341,19 @@ func (r *runner) reconcile(ctx context.Context) (*Definitions, error) {
 	now := map[string]string{}
 	for name, p := range d.Pipelines {
 		now[name] = p.Digest
-		if old := before[name]; old != "" && old != p.Digest && p.RestartExecutionOnUpdate {
-			e := &Execution{ID: executionID(name, old, p.Digest, time.Now().String()), Trigger: "PipelineUpdated"}
-			if err := r.add(ctx, p, e, nil); err != nil {
-				return nil, err
-			}
+		var trigger string
+		old := before[name]
+		switch {
+		case old == "":
+			trigger = "CreatePipeline"
+		case old != p.Digest && p.RestartExecutionOnUpdate:
+			trigger = "PipelineUpdated"
+		default:
+			continue
+		}
+		e := &Execution{ID: executionID(name, old, p.Digest, time.Now().String()), Trigger: trigger}
+		if err := r.add(ctx, p, e, nil); err != nil {
+			return nil, err
 		}
 	}
 	if maps.Equal(before, now) {

@@ -67,8 +67,11 @@ func Write(w io.Writer, all []*Execution, now time.Time) {
 		fmt.Fprintln(w, "No execution yet. A push whose changes match a pipeline's triggers starts one.")
 		return
 	}
-	const row = "%-21s  %-8s  %-18s  %-9s  %-8s  %-14s  %s\n"
-	fmt.Fprintf(w, row, "PIPELINE", "ID", "STATUS", "STAGE", "COMMIT", "STARTED", "DURATION")
+	row := func(cells ...any) {
+		line := fmt.Sprintf("%-21s  %-8s  %-18s  %-12s  %-8s  %-14s  %-8s  %s", cells...)
+		fmt.Fprintln(w, strings.TrimRight(line, " "))
+	}
+	row("PIPELINE", "ID", "STATUS", "STAGE", "COMMIT", "STARTED", "DURATION", "SKIPPED")
 	for _, e := range all {
 		started, took := "-", "-"
 		if !e.Started.IsZero() {
@@ -78,7 +81,7 @@ func Write(w io.Writer, all []*Execution, now time.Time) {
 			}
 			took = e.Duration(now).Round(time.Second).String()
 		}
-		fmt.Fprintf(w, row, e.Pipeline, e.ID[:8], e.Shown(), cmp.Or(e.Stage, "-"), fmt.Sprintf("%.8s", e.Commit), started, took)
+		row(e.Pipeline, e.ID[:8], e.Shown(), cmp.Or(e.Stage, "-"), fmt.Sprintf("%.8s", e.Commit), started, took, strings.Join(e.Skipped(), ", "))
 	}
 	for _, e := range all {
 		if a := e.waits(); a != nil && !e.Status.Ended() {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/pathfilter"
 )
 
@@ -126,7 +127,7 @@ func changesOf(ref, base string, created, deleted bool, files, against []string)
 	if !deleted {
 		all = append(all, change{Branch: branch, Files: files, New: created})
 	}
-	if branch != base {
+	if branch != base && !strings.HasPrefix(branch, config.ReleasedPrefix) { // what is released is no proposal
 		event := "UPDATED"
 		switch {
 		case created:

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"k8s-plus-aws-gitops/local/internal/spawn"
 )
 
 // hook runs a lifecycle handler (https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/).
@@ -51,10 +53,7 @@ func (c *container) execute(ctx context.Context, argv []string) error {
 
 // runWith runs a command to its end, and kills its group when the context ends first.
 func runWith(ctx context.Context, cmd *exec.Cmd) error {
-	cmd.SysProcAttr = processAttributes()
-	result := make(chan error, 1)
-	starter() <- func() { result <- cmd.Start() }
-	if err := <-result; err != nil {
+	if err := spawn.Start(cmd); err != nil {
 		return err
 	}
 	ended := make(chan struct{})

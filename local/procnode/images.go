@@ -58,13 +58,14 @@ func ReadTable(file string) (Table, error) {
 	if err := yaml.UnmarshalStrict(b, &t); err != nil {
 		return Table{}, fmt.Errorf("image table %s: %w", file, err)
 	}
-	if err := t.validate(); err != nil {
+	if err := t.Validate(); err != nil {
 		return Table{}, fmt.Errorf("image table %s: %w", file, err)
 	}
 	return t, nil
 }
 
-func (t Table) validate() error {
+// Validate reports all mistakes of the table.
+func (t Table) Validate() error {
 	var errs []error
 	for i, im := range t.Images {
 		at := fmt.Sprintf("images[%d] (%s)", i, im.Repository)

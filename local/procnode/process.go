@@ -4,10 +4,10 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"runtime"
-	"sync"
 	"syscall"
 	"time"
+
+	"k8s-plus-aws-gitops/local/internal/spawn"
 )
 
 // rootVariable marks every process with the node's directory, so that a later node finds what an earlier one left behind.
@@ -20,25 +20,9 @@ type process struct {
 	code  int           // exit code, 128+signal after a signal; valid once ended is closed
 }
 
-// starter starts programs on one thread that lives as long as the node: Linux sends the parent-death signal when the thread
-// that forked ends, not when the whole process does (prctl(2), PR_SET_PDEATHSIG).
-var starter = sync.OnceValue(func() chan<- func() {
-	work := make(chan func())
-	go func() {
-		runtime.LockOSThread() // never unlocked, never returns
-		for f := range work {
-			f()
-		}
-	}()
-	return work
-})
-
 // startProcess starts a command in a process group of its own.
 func startProcess(cmd *exec.Cmd) (*process, error) {
-	cmd.SysProcAttr = processAttributes()
-	result := make(chan error)
-	starter() <- func() { result <- cmd.Start() }
-	if err := <-result; err != nil {
+	if err := spawn.Start(cmd); err != nil {
 		return nil, err
 	}
 	p := &process{cmd: cmd, ended: make(chan struct{})}

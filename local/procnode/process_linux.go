@@ -9,13 +9,8 @@ import (
 	"syscall"
 )
 
-// processAttributes: a group of its own, and death with the node even if that is killed.
-func processAttributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-}
-
-// killOrphans kills what an earlier node with the same root left behind. Pdeathsig reaches only the first process of a
-// container; its children carry the mark in their environment.
+// killOrphans kills what an earlier node with the same root left behind. The parent-death signal reaches only the first
+// process of a container; its children carry the mark in their environment.
 func killOrphans(root string, log *slog.Logger) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {

@@ -13,8 +13,6 @@ import (
 	"syscall"
 )
 
-func processAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
-
 // notePID writes a process group's id and the time at which its leader started below the container's directory.
 func notePID(dir string, pid int) {
 	name := filepath.Join(dir, "pids", strconv.Itoa(pid))

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"k8s-plus-aws-gitops/local/internal/atomicfile"
 )
 
 // file is what a volume holds at one path.
@@ -179,11 +181,7 @@ func writeFile(path string, f file) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	tmp := filepath.Join(filepath.Dir(path), "..tmp-"+filepath.Base(path))
-	if err := os.WriteFile(tmp, f.data, f.mode); err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
+	return atomicfile.Write(path, f.data, f.mode)
 }
 
 // containerMounts are the container's mounts with their places on the host. Directories that subPath names in an emptyDir are

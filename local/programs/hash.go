@@ -7,13 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strings"
 )
 
@@ -50,17 +48,21 @@ func goCommandError(err error) error {
 	return fmt.Errorf("go: %w", err)
 }
 
-// contentHash is the hash of everything that decides what a build of p makes: the files in its directory
-// (go.mod, go.sum and sources; tests are left out), the recipe in table.go, the flags and the toolchain.
+// contentHash is the hash of everything that decides what a build of p makes: go.mod and go.sum of the set in dir,
+// p's own sources where it has some there (tests are left out), the recipe in table.go, the flags and the toolchain.
 func contentHash(p program, dir string, t toolchain) (string, error) {
-	files, err := sources(dir)
-	if err != nil {
-		return "", err
+	files := []string{"go.mod", "go.sum"}
+	if folder, own := strings.CutPrefix(p.pkg, setModule+"/"); own {
+		code, err := sources(dir, folder)
+		if err != nil {
+			return "", err
+		}
+		files = append(files, code...)
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %q %+v\n", goflags, t, p.pkg, p.ldflags)
+	fmt.Fprintf(h, "%q %q %q %q %q\n", goflags, compilerFlags, t, p.pkg, p.ldflags())
 	for _, e := range p.edits {
-		fmt.Fprintf(h, "edit %q %q %q\n", e.file, e.old, e.new)
+		fmt.Fprintf(h, "edit %q %q %q %q\n", e.file, e.old, e.pattern, e.new)
 	}
 	for _, f := range files {
 		b, err := os.ReadFile(filepath.Join(dir, f))
@@ -75,41 +77,24 @@ func contentHash(p program, dir string, t toolchain) (string, error) {
 	return hex.EncodeToString(h.Sum(nil))[:16], nil
 }
 
-// sources are the files below dir that go into a build, sorted, relative to dir.
-func sources(dir string) ([]string, error) {
+// sources are the Go files below a folder of dir, sorted, relative to dir.
+func sources(dir, folder string) ([]string, error) {
 	var files []string
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+	err := filepath.WalkDir(filepath.Join(dir, folder), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
-		}
-		name := d.Name()
-		if name != "go.mod" && name != "go.sum" && (!strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go")) {
-			return nil
 		}
 		rel, err := filepath.Rel(dir, path)
 		files = append(files, rel)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	if len(files) == 0 || !slices.Contains(files, "go.mod") {
-		return nil, fmt.Errorf("%s holds no go.mod", dir)
-	}
-	sort.Strings(files)
-	return files, nil
+	slices.Sort(files)
+	return files, err
 }
 
-// buildEnv is the environment of the go command: the user's, with what changes a binary fixed. Proxy,
-// checksum database and module cache stay the user's choice; go.sum is always enforced.
-func buildEnv() []string {
-	return append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS="+goflags, "GOWORK=off", "GO111MODULE=on", "GODEBUG=", "GOEXPERIMENT=")
-}
+// buildVariables fix what changes a binary. Proxy, checksum database and module cache stay the user's choice; go.sum is
+// always enforced.
+var buildVariables = []string{"CGO_ENABLED=0", "GOFLAGS=" + goflags, "GOWORK=off", "GO111MODULE=on", "GODEBUG=", "GOEXPERIMENT="}
 
-// discard is where progress goes when the caller wants none.
-func discard(out io.Writer) io.Writer {
-	if out == nil {
-		return io.Discard
-	}
-	return out
-}
+// buildEnv is the environment of the go command: the user's, with buildVariables.
+func buildEnv() []string { return append(os.Environ(), buildVariables...) }

@@ -2,9 +2,9 @@ package programs
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -13,10 +13,9 @@ import (
 // progressEvery is the pause between two progress lines of a build.
 const progressEvery = 10 * time.Second
 
-// progress reads what `go build -v` writes to stderr: a line per downloaded module, one per compiled package
-// (its import path) and the errors.
+// progress reads what `go build -v` writes to stderr: a line per downloaded module, one per compiled package (its import
+// path) and the errors.
 type progress struct {
-	name    string
 	out     io.Writer
 	started time.Time
 	quit    chan struct{}
@@ -27,14 +26,22 @@ type progress struct {
 	downloaded int
 	compiled   int
 	tail       []string // the last lines that are neither
+
+	begun    time.Time // when compiling began
+	packages int       // how many are to be compiled
+	programs int       // how many are to be linked
+	made     string    // the directory where linked programs appear
 }
+
+// linking is how many packages are compiled in the time that it takes to link a program.
+const linking = 40
 
 // tailLines is how many lines of an error a message may be made from.
 const tailLines = 40
 
 func newProgress(name string, out io.Writer) *progress {
-	p := &progress{name: name, out: out, started: time.Now(), quit: make(chan struct{})}
-	fmt.Fprintf(out, "%s: building from its Go module\n", name)
+	p := &progress{out: out, started: time.Now(), quit: make(chan struct{})}
+	fmt.Fprintf(out, "building %s\n", name)
 	go p.report()
 	return p
 }
@@ -47,24 +54,42 @@ func (p *progress) report() {
 		case <-p.quit:
 			return
 		case <-t.C:
-			fmt.Fprintf(p.out, "%s: %s\n", p.name, p)
+			fmt.Fprintln(p.out, p)
 		}
 	}
+}
+
+// expect says what is to be made, when it is known.
+func (p *progress) expect(packages, programs int, made string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begun, p.packages, p.programs, p.made = time.Now(), packages, programs, made
 }
 
 // String is the state of the build in a few words.
 func (p *progress) String() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return fmt.Sprintf("%s, %d modules downloaded, %d packages compiled",
-		time.Since(p.started).Round(time.Second), p.downloaded, p.compiled)
+	if p.made == "" {
+		return fmt.Sprintf("%d modules downloaded", p.downloaded)
+	}
+	linked, _ := os.ReadDir(p.made) // none before the first
+	text := fmt.Sprintf("%d of about %d packages compiled, %d of %d programs linked", p.compiled, p.packages, len(linked), p.programs)
+	done, all := p.compiled+linking*len(linked), p.packages+linking*p.programs
+	if done*10 > all { // before, small packages pass for the speed of all
+		left := time.Since(p.begun) * time.Duration(all-done) / time.Duration(done)
+		text += fmt.Sprintf(", about %s left", left.Round(10*time.Second))
+	}
+	return text
 }
 
 func (p *progress) stop() { p.once.Do(func() { close(p.quit) }) }
 
-func (p *progress) done() {
+func (p *progress) end() {
 	p.stop()
-	fmt.Fprintf(p.out, "%s: built in %s\n", p.name, p)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintf(p.out, "built in %s, %d modules downloaded, %d packages compiled\n", time.Since(p.started).Round(time.Second), p.downloaded, p.compiled)
 }
 
 // Write implements [io.Writer].
@@ -101,45 +126,4 @@ func (p *progress) errors() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return strings.Join(append(p.tail, string(p.partial)), "\n")
-}
-
-// causes are what goes wrong outside of this repository, by what the go command or the system says then.
-var causes = []struct {
-	signs  []string
-	remedy string
-}{
-	{[]string{"no space left on device", "disk quota exceeded"}, "the disk is full: free 10 GB for the module and build caches (go env GOMODCACHE GOCACHE GOTMPDIR) or set GITOPS_CACHE, GOMODCACHE and GOCACHE to another disk"},
-	{[]string{"checksum mismatch", "SECURITY ERROR"}, "a downloaded module is not the one in go.sum: run go clean -modcache, and if it stays, the module proxy serves something else"},
-	{[]string{"dial tcp", "no such host", "i/o timeout", "TLS handshake timeout", "connection refused", "connection reset", "proxyconnect"}, "the module proxy cannot be reached: check the network and go env GOPROXY, then run it again"},
-	{[]string{"404 Not Found", "403 Forbidden", "410 Gone", "unknown revision"}, "the module proxy does not have a pinned module: check go env GOPROXY"},
-	{[]string{"signal: killed"}, "the compiler was killed, most likely for lack of memory: close other programs or add swap"},
-	{[]string{"requires go >="}, "the installed Go is too old: install Go 1.26 or newer, https://go.dev/dl"},
-	{[]string{"permission denied", "read-only file system"}, "a cache directory cannot be written: check go env GOMODCACHE GOCACHE and GITOPS_CACHE"},
-	{[]string{"missing go.sum entry", "updates to go.mod needed"}, "go.mod and go.sum of the program do not agree: restore them from Git"},
-}
-
-// explain turns the output of a failed build into one line: what went wrong and what to do.
-func explain(output string) error {
-	for _, c := range causes {
-		for _, s := range c.signs {
-			if line := lineWith(output, s); line != "" {
-				return fmt.Errorf("%s: %s", line, c.remedy)
-			}
-		}
-	}
-	for _, line := range strings.Split(output, "\n") {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "# ") {
-			return errors.New(line)
-		}
-	}
-	return errors.New("the go command failed")
-}
-
-func lineWith(output, sign string) string {
-	for _, line := range strings.Split(output, "\n") {
-		if strings.Contains(line, sign) {
-			return strings.TrimSpace(line)
-		}
-	}
-	return ""
 }

@@ -2,38 +2,48 @@ package programs
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
 
 // program is one program of the local system.
 type program struct {
-	name    string // directory below local/programs, binary and process name
-	module  string // module whose version is the program's version
-	version string // that version; the test holds go.mod to it
-	tag     string // tag of the container image that AWS runs, "" where the version is the tag
-	pkg     string // package to build, "" is the directory itself
-	ldflags []string
+	name    string   // binary and process name
+	module  string   // module whose version is the program's version
+	version string   // that version; the test holds set/go.mod to it
+	tag     string   // tag of the container image that AWS runs, "" where the version is the tag
+	pkg     string   // package to build
+	vars    []string // string variables that the linker sets, as for its flag -X
 	edits   []edit
 }
 
-// edit changes one file of a module's source before it is built.
+// edit changes one file of a module's source before it is built. An edit that no longer fits fails the build.
 type edit struct {
 	file string
-	// old is replaced by new and must occur exactly once, so that an edit that no longer fits fails the
-	// build; an empty old replaces the whole file or adds it.
+	why  string // differences.md tells it
+	// old is replaced by new and must occur exactly once; an empty old replaces the whole file or adds it.
 	old, new string
+	// pattern is a regular expression in the place of old: what matches is replaced by new, once at least.
+	pattern string
 }
 
 // bindAddress is the environment variable that the edits below read: the address of the webhook server. A
 // process node runs many pods on one machine, each bound to its own loopback address.
-const bindAddress = "WEBHOOK_BIND_ADDRESS"
+const (
+	bindAddress = "WEBHOOK_BIND_ADDRESS"
+	ownAddress  = "binds the webhook server to the pod's address instead of all of the machine's"
+)
+
+// ControlPlane is the program that every system needs.
+const ControlPlane = "controlplane"
 
 const (
 	kubernetesVersion   = "v1.36.3"
 	fluxOperatorVersion = "v0.58.1"
 	fluxOperatorModule  = "github.com/controlplaneio-fluxcd/flux-operator"
 	lbcModule           = "sigs.k8s.io/aws-load-balancer-controller"
+	setModule           = "k8s-plus-aws-gitops/local/programs/set"
 	esoModule           = "github.com/external-secrets/external-secrets"
 )
 
@@ -41,18 +51,19 @@ const (
 // first come first, those that share dependencies follow each other.
 var table = []program{
 	{
-		name: "controlplane", module: "k8s.io/kubernetes", version: kubernetesVersion,
-		ldflags: []string{
-			"-X", "k8s.io/component-base/version.gitVersion=" + kubernetesVersion,
-			"-X", "k8s.io/client-go/pkg/version.gitVersion=" + kubernetesVersion,
+		name: ControlPlane, module: "k8s.io/kubernetes", version: kubernetesVersion, pkg: setModule + "/controlplane",
+		vars: []string{
+			"k8s.io/component-base/version.gitVersion=" + kubernetesVersion,
+			"k8s.io/client-go/pkg/version.gitVersion=" + kubernetesVersion,
 		},
 	},
 	{
 		name: "flux-operator", module: fluxOperatorModule, version: fluxOperatorVersion,
-		pkg:     fluxOperatorModule + "/cmd/operator",
-		ldflags: []string{"-X", "main.VERSION=" + fluxOperatorVersion},
+		pkg:  fluxOperatorModule + "/cmd/operator",
+		vars: []string{"main.VERSION=" + fluxOperatorVersion},
 		edits: []edit{{
 			file: "web/dist/index.html",
+			why:  "its web page is built by npm and not in the module, whose embed directive wants a file; the page is off here",
 			new:  "<!doctype html><title>flux-operator</title>The web page is not part of the Go module.\n",
 		}},
 	},
@@ -65,29 +76,47 @@ var table = []program{
 	{
 		name: "external-secrets", module: esoModule, version: "v0.20.4", pkg: esoModule,
 		edits: []edit{
-			{file: "pkg/provider/register/register.go", new: register("provider", "aws", "fake", "kubernetes")},
-			{file: "pkg/generator/register/register.go", new: register("generator", "fake", "password", "uuid")},
 			{
-				file: "cmd/controller/webhook.go",
-				old:  "\t\t\t\tPort:    port,\n",
-				new:  "\t\t\t\tPort:    port,\n\t\t\t\tHost:    os.Getenv(\"" + bindAddress + "\"),\n",
+				file: "pkg/provider/register/register.go",
+				why:  "registers the AWS, fake and kubernetes providers only: dependencies of some others fail the checksum database",
+				new:  register("provider", "aws", "fake", "kubernetes"),
 			},
+			{
+				file: "pkg/generator/register/register.go",
+				why:  "registers the fake, password and uuid generators only, as above",
+				new:  register("generator", "fake", "password", "uuid"),
+			},
+			{
+				file: "cmd/controller/webhook.go", why: ownAddress,
+				old: "\t\t\t\tPort:    port,\n",
+				new: "\t\t\t\tPort:    port,\n\t\t\t\tHost:    os.Getenv(\"" + bindAddress + "\"),\n",
+			},
+			webhooks("v1/secretstore"), webhooks("v1/externalsecret"), webhooks("v1beta1/secretstore"), webhooks("v1beta1/externalsecret"),
 		},
 	},
 	{
 		// The module's tags are v2 and v3 without the suffix that Go asks for, so its version is the commit of
 		// the tag v3.2.2.
 		name: "aws-load-balancer-controller", module: lbcModule, version: "v0.0.0-20260423195125-93ff3b5fdaad",
-		tag: "v3.2.2", pkg: lbcModule, ldflags: []string{"-X", lbcModule + "/pkg/version.GitVersion=v3.2.2"},
-		edits: []edit{{
-			file: "pkg/config/runtime_config.go",
-			old:  "\t\t\tPort:     rtCfg.WebhookBindPort,\n",
-			new:  "\t\t\tPort:     rtCfg.WebhookBindPort,\n\t\t\tHost:     os.Getenv(\"" + bindAddress + "\"),\n",
-		}},
+		tag: "v3.2.2", pkg: lbcModule, vars: []string{lbcModule + "/pkg/version.GitVersion=v3.2.2"},
+		edits: []edit{
+			{
+				file: "pkg/config/runtime_config.go", why: ownAddress,
+				old: "\t\t\tPort:     rtCfg.WebhookBindPort,\n",
+				new: "\t\t\tPort:     rtCfg.WebhookBindPort,\n\t\t\tHost:     os.Getenv(\"" + bindAddress + "\"),\n",
+			},
+			stores("pkg/k8s", "ConversionStore", "SecretsStore"),
+			stores("pkg/aga", "ResourceStore[T]"),
+		},
 	},
 	{
 		name: "external-dns", module: "sigs.k8s.io/external-dns", version: "v0.22.0", pkg: "sigs.k8s.io/external-dns",
-		ldflags: []string{"-X", "sigs.k8s.io/external-dns/pkg/apis/externaldns.Version=v0.22.0"},
+		vars: []string{"sigs.k8s.io/external-dns/pkg/apis/externaldns.Version=v0.22.0"},
+		edits: []edit{{
+			file:    "provider/factory/provider.go",
+			why:     "has the aws and inmemory providers only: the others are a fifth of its packages",
+			pattern: `(?m)^.*\b(alibabacloud|awssd|azure|civo|cloudflare|coredns|dnsimple|exoscale|gandi|godaddy|google|linode|ns1|oci|ovh|pdns|pihole|rfc2136|scaleway|webhook)(\.New\w*,|")\n`,
+		}},
 	},
 }
 
@@ -108,6 +137,27 @@ func register(kind string, names ...string) string {
 	}
 	b.WriteString(")\n")
 	return b.String()
+}
+
+// webhooks adapts a file of the External Secrets Operator.
+func webhooks(file string) edit {
+	return edit{
+		file:    "apis/externalsecrets/" + file + "_webhook.go",
+		why:     "calls controller-runtime with the signature that it has since v0.23",
+		pattern: `NewWebhookManagedBy\(mgr\)\.\s+For\((\w+)\)\.\s+WithValidator\(`,
+		new:     "NewWebhookManagedBy(mgr, $1).WithCustomValidator(",
+	}
+}
+
+// stores adapts a package of the load balancer controller by methods for its types that wrap a store.
+func stores(dir string, types ...string) edit {
+	var b strings.Builder
+	b.WriteString("package " + path.Base(dir) + "\n")
+	for _, t := range types {
+		fmt.Fprintf(&b, "\nfunc (s *%s) LastStoreSyncResourceVersion() string { return s.store.LastStoreSyncResourceVersion() }\n", t)
+		fmt.Fprintf(&b, "\nfunc (s *%s) Bookmark(rv string) { s.store.Bookmark(rv) }\n", t)
+	}
+	return edit{file: dir + "/stores.go", why: "adds the methods that client-go's cache.Store has since v0.36", new: b.String()}
 }
 
 // Names are the programs that [Build] knows, in the order in which a cold machine should build them.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"time"
 )
 
@@ -121,7 +122,7 @@ func (e *Engine) plan(st *Stack, next *request) ([]Change, error) {
 		kept[id] = true
 		p := planner{scope: sc, id: id, def: next.template.Resources[id], prev: st.Resources[id], old: old}
 		p.typ, _ = e.opt.Lookup(p.def.Type)
-		p.tags = !equalTags(st.Tags, next.Tags) && takesTags(p.typ)
+		p.tags = !maps.Equal(st.Tags, next.Tags) && takesTags(p.typ)
 		change, err := p.change()
 		if err != nil {
 			return nil, err
@@ -164,7 +165,7 @@ func contextJSON(props map[string]any) string {
 
 // unchanged reports whether a request says exactly what the stack has.
 func unchanged(st *Stack, next *request) bool {
-	if st.Template == "" || !equalTags(st.Tags, next.Tags) || len(st.Parameters) != len(next.Parameters) {
+	if st.Template == "" || !maps.Equal(st.Tags, next.Tags) || len(st.Parameters) != len(next.Parameters) {
 		return false
 	}
 	for id, p := range next.Parameters {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -182,6 +184,20 @@ func (e *Engine) importers(name string, but *Stack) []string {
 	return out
 }
 
+// Properties returns the evaluated properties of the resources of a type in all stacks.
+func (e *Engine) Properties(kind string) []map[string]any {
+	defer e.lock()()
+	var found []map[string]any
+	for _, st := range e.sorted() {
+		for _, r := range st.Resources {
+			if r.Type == kind && st.live() && r.Properties != nil {
+				found = append(found, maps.Clone(r.Properties))
+			}
+		}
+	}
+	return found
+}
+
 // sorted returns the stacks, newest first.
 func (e *Engine) sorted() []*Stack {
 	out := make([]*Stack, 0, len(e.stacks))
@@ -240,12 +256,8 @@ func (e *Engine) checkTypes(t *Template) error {
 		if typ.Properties == nil {
 			continue
 		}
-		known := map[string]bool{}
-		for _, p := range typ.Properties {
-			known[p] = true
-		}
 		for _, p := range sortedKeys(d.Properties) {
-			if !known[p] {
+			if !slices.Contains(typ.Properties, p) {
 				return invalid("Properties validation failed for resource %s with message: [#: extraneous key [%s] is not permitted] (%s: unknown to the local CloudFormation stand-in)", id, p, d.Type)
 			}
 		}

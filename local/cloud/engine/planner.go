@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"k8s-plus-aws-gitops/local/cloud/resources"
 )
 
@@ -70,7 +72,7 @@ func (p *planner) propertyDetails(before, after map[string]any) []Detail {
 		if had && has && equal(old, now) {
 			continue
 		}
-		d := Detail{Attribute: "Properties", Name: name, Kind: "Modify", Recreation: p.recreation(name, now), Before: text(old), After: text(now)}
+		d := Detail{Attribute: "Properties", Name: name, Kind: "Modify", Recreation: p.recreation(name, before, after), Before: text(old), After: text(now)}
 		if !had {
 			d.Kind = "Add"
 		} else if !has {
@@ -82,15 +84,11 @@ func (p *planner) propertyDetails(before, after map[string]any) []Detail {
 	return out
 }
 
-func (p *planner) recreation(name string, now any) string {
-	immutable := p.typ.Update == nil
-	for _, i := range p.typ.Immutable {
-		immutable = immutable || i == name
-	}
+func (p *planner) recreation(name string, before, after map[string]any) string {
 	switch {
-	case !immutable:
+	case p.typ.Update != nil && !slices.Contains(changedImmutable(p.typ, before, after), name):
 		return "Never"
-	case isUnknown(now):
+	case isUnknown(after[name]):
 		return "Conditionally"
 	}
 	return "Always"

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"k8s-plus-aws-gitops/local/cloud/resources"
 )
@@ -17,6 +20,8 @@ type step struct {
 	deps  []string
 	prev  *Resource // nil for a new one
 	props map[string]any
+	// resumed reports that an attempt at the same update was cut off.
+	resumed bool
 }
 
 // reject records a resource whose properties could not be evaluated.
@@ -80,8 +85,9 @@ func (s *step) create() error {
 		res.Generation = s.prev.Generation
 	}
 	s.describe(res)
+	resumed := s.prev != nil && s.prev.Status == CreateInProgress
 	s.begin(res, CreateInProgress, "")
-	result, err := s.make(res)
+	result, err := s.make(res, resumed)
 	res.PhysicalID = result.ID
 	if err != nil {
 		return s.fail(res, CreateFailed, err)
@@ -90,9 +96,14 @@ func (s *step) create() error {
 	return nil
 }
 
-// make calls the type's Create with dynamic references resolved.
-func (s *step) make(res *Resource) (result resources.Result, err error) {
+// make calls the type's Create with dynamic references resolved. It refuses a second resource with the identifier of
+// another, which may be this one before its replacement.
+func (s *step) make(res *Resource, resumed bool) (result resources.Result, err error) {
+	if owner := s.e.owner(s.typ, s.props); owner != "" {
+		return result, fmt.Errorf("%s with identifier %s already exists in stack %s", s.typ.Name, identifier(s.typ, s.props), owner)
+	}
 	req := s.request(res)
+	req.Resumed = resumed
 	err = s.call(func(ctx context.Context) error {
 		props, err := s.resolved(ctx, s.props)
 		if err != nil {
@@ -126,6 +137,7 @@ func (s *step) update() error {
 		return nil
 	}
 	res := prev.clone()
+	s.resumed = prev.Status == UpdateInProgress && equal(prev.Attempt, s.props)
 	if s.typ.Update == nil || len(changedImmutable(s.typ, prev.Properties, s.props)) > 0 {
 		return s.replace(res, prev)
 	}
@@ -158,6 +170,7 @@ func (r *run) change(res *Resource, from, to map[string]any) (result resources.R
 		return result, fmt.Errorf("%s cannot be updated", res.Type)
 	}
 	req, id := r.request(res), res.PhysicalID
+	req.Attributes = res.Attributes
 	err = r.call(func(ctx context.Context) error {
 		old, err := r.resolved(ctx, from)
 		if err != nil {
@@ -179,7 +192,7 @@ func (s *step) replace(res, prev *Resource) error {
 	s.begin(res, UpdateInProgress, "Requested update requires the creation of a new physical resource; hence creating one.")
 	fresh := res.clone()
 	fresh.Generation, fresh.PhysicalID = prev.Generation+1, ""
-	result, err := s.make(fresh)
+	result, err := s.make(fresh, s.resumed)
 	if err != nil {
 		if result.ID != "" {
 			fresh.PhysicalID, fresh.Properties = result.ID, s.props
@@ -204,37 +217,67 @@ func (s *step) leave(prev *Resource) {
 // carries tags.
 func (s *step) tagsChanged() bool {
 	return s.st.Operation.Kind == kindUpdate && takesTags(s.typ) && s.typ.Update != nil &&
-		s.prev.Updated.Before(s.st.Operation.Started) && !equalTags(s.st.Operation.Previous.Tags, s.st.Tags)
+		s.prev.Updated.Before(s.st.Operation.Started) && !maps.Equal(s.st.Operation.Previous.Tags, s.st.Tags)
 }
 
-func takesTags(t *resources.Type) bool {
-	for _, p := range t.Properties {
-		if p == "Tags" {
-			return true
-		}
-	}
-	return false
-}
+func takesTags(t *resources.Type) bool { return slices.Contains(t.Properties, "Tags") }
 
-func equalTags(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for k, v := range a {
-		if w, there := b[k]; !there || v != w {
-			return false
-		}
-	}
-	return true
-}
-
-// changedImmutable names the changed properties that force a replacement.
+// changedImmutable names the properties whose change forces a replacement. Immutable are paths: "A/B", with * for each
+// element of a list.
 func changedImmutable(t *resources.Type, old, new map[string]any) []string {
 	var out []string
-	for _, p := range t.Immutable {
-		if !equal(old[p], new[p]) || (old[p] == nil) != (new[p] == nil) {
-			out = append(out, p)
+	for _, path := range t.Immutable {
+		parts := strings.Split(path, "/")
+		before, after := at(old, parts), at(new, parts)
+		if !slices.Contains(out, parts[0]) && (!equal(before, after) || (before == nil) != (after == nil)) {
+			out = append(out, parts[0])
 		}
 	}
 	return out
+}
+
+// at returns what is at the end of a path, nil for nothing.
+func at(v any, path []string) any {
+	if len(path) == 0 {
+		return v
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		return at(v[path[0]], path[1:])
+	case []any:
+		var out []any
+		for _, e := range v {
+			out = append(out, at(e, path[1:]))
+		}
+		return out
+	}
+	return nil
+}
+
+// identifier is what no two resources of a type may share; "" when the properties do not tell it.
+func identifier(t *resources.Type, props map[string]any) string {
+	var parts []string
+	for _, p := range t.Identifier {
+		if props[p] == nil {
+			return ""
+		}
+		parts = append(parts, text(props[p]))
+	}
+	return strings.Join(parts, "|")
+}
+
+// owner names the stack that has a resource of this type and identifier.
+func (e *Engine) owner(t *resources.Type, props map[string]any) string {
+	own := identifier(t, props)
+	if own == "" {
+		return ""
+	}
+	for _, st := range e.stacks {
+		for _, r := range st.Resources {
+			if r.Type == t.Name && r.PhysicalID != "" && identifier(t, r.Properties) == own {
+				return st.Name
+			}
+		}
+	}
+	return ""
 }

@@ -27,17 +27,11 @@ func (f *Front) ec2(w http.ResponseWriter, r *http.Request) bool {
 	if err != nil || form.Get("Action") != "GetSecurityGroupsForVpc" {
 		return false
 	}
-	status, _, answer, err := f.ask(r, []byte(describeGroups(form).Encode()))
-	if err != nil {
-		unavailable(w)
+	answer, ok := f.ask(w, r, []byte(describeGroups(form).Encode()))
+	if !ok {
 		return true
 	}
 	w.Header().Set("Content-Type", "text/xml")
-	if status != http.StatusOK {
-		w.WriteHeader(status)
-		_, _ = w.Write(answer)
-		return true
-	}
 	out, err := groupsForVPC(answer, form.Get("VpcId"))
 	if err != nil {
 		f.opt.Log.Warn("moto's security groups cannot be read", "error", err)

@@ -13,11 +13,13 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"k8s-plus-aws-gitops/local/internal/atomicfile"
 )
 
-// clusterAPI answers the EKS API that moto lacks: access entries, add-ons, Pod
-// Identity associations, and a cluster's description with what was asked for
-// and the real API server's address. The rest goes to moto.
+// clusterAPI answers the EKS API that moto lacks: Pod Identity associations,
+// and a cluster's description with what was asked for and the real API server's
+// address. The rest goes to moto.
 // https://docs.aws.amazon.com/eks/latest/APIReference/
 type clusterAPI struct {
 	front *Front
@@ -32,16 +34,13 @@ type clusterAPI struct {
 type cluster struct {
 	// Given is what create and update requests said, laid over moto's answer.
 	Given        object            `json:"given"`
-	Entries      map[string]object `json:"accessEntries"`           // by principal ARN
-	Policies     map[string][]any  `json:"accessPolicies"`          // by principal ARN
-	Addons       map[string]object `json:"addons"`                  // by name
 	Associations map[string]object `json:"podIdentityAssociations"` // by ID
 	Updates      map[string]object `json:"updates"`                 // by ID
 }
 
 func newEKS(f *Front) (*clusterAPI, error) {
 	e := &clusterAPI{front: f, file: filepath.Join(f.opt.Dir, "eks.json"), Clusters: map[string]*cluster{}}
-	if err := load(e.file, e); err != nil {
+	if err := atomicfile.ReadJSON(e.file, e); err != nil {
 		return nil, fmt.Errorf("EKS state: %w", err)
 	}
 	return e, nil
@@ -49,34 +48,28 @@ func newEKS(f *Front) (*clusterAPI, error) {
 
 func newCluster() *cluster {
 	return &cluster{
-		Given: object{}, Entries: map[string]object{}, Policies: map[string][]any{}, Addons: map[string]object{},
-		Associations: map[string]object{}, Updates: map[string]object{},
+		Given: object{}, Associations: map[string]object{}, Updates: map[string]object{},
 	}
 }
 
 // call is one request of the EKS API below /clusters/<name>/<kind>.
 type call struct {
-	method       string
-	name         string // of the cluster
-	key, sub, id string // the path's parts after the kind
-	in           object
-	query        url.Values
-	cluster      *cluster
+	method  string
+	name    string // of the cluster
+	key     string // the path's part after the kind
+	in      object
+	query   url.Values
+	cluster *cluster
 }
 
 // serve returns false for a request that moto answers.
 func (e *clusterAPI) serve(w http.ResponseWriter, r *http.Request) bool {
 	parts := pathParts(r.URL)
-	if len(parts) == 2 && parts[0] == "addons" && parts[1] == "supported-versions" {
-		writeJSON(w, http.StatusOK, object{"addons": []any{}})
-		return true
-	}
 	if len(parts) == 0 || parts[0] != "clusters" {
 		return false
 	}
 	kinds := map[string]func(*call) (any, error){
-		"access-entries": e.accessEntries, "addons": e.addons, "pod-identity-associations": e.associations,
-		"updates": e.updates, "update-config": e.updateConfig,
+		"pod-identity-associations": e.associations, "updates": e.updates, "update-config": e.updateConfig,
 	}
 	var handle func(*call) (any, error)
 	switch {
@@ -115,10 +108,8 @@ func (e *clusterAPI) answer(r *http.Request, parts []string, handle func(*call) 
 		return nil, err
 	}
 	c := &call{method: r.Method, name: parts[1], in: in, query: r.URL.Query()}
-	for i, to := range []*string{&c.key, &c.sub, &c.id} {
-		if len(parts) > 3+i {
-			*to = parts[3+i]
-		}
+	if len(parts) > 3 {
+		c.key = parts[3]
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -133,7 +124,7 @@ func (e *clusterAPI) answer(r *http.Request, parts []string, handle func(*call) 
 }
 
 func (e *clusterAPI) save() error {
-	if err := save(e.file, e); err != nil {
+	if err := atomicfile.WriteJSON(e.file, e); err != nil {
 		return fmt.Errorf("EKS state: %w", err)
 	}
 	return nil

@@ -24,22 +24,14 @@ func (e *clusterAPI) serveCluster(w http.ResponseWriter, r *http.Request, name [
 		writeFailure(w, fail(http.StatusBadRequest, "InvalidRequestException", "Cluster %s has deletion protection enabled", name[0]))
 		return
 	}
-	status, header, answer, err := e.front.ask(r, raw)
-	if err != nil {
-		e.front.opt.Log.Warn("moto does not answer", "path", r.URL.Path, "error", err)
-		unavailable(w)
+	answer, ok := e.front.ask(w, r, raw)
+	if !ok {
 		return
 	}
 	var body struct {
 		Cluster object `json:"cluster"`
 	}
-	if status >= http.StatusBadRequest || json.Unmarshal(answer, &body) != nil || body.Cluster == nil {
-		for _, h := range []string{"Content-Type", "X-Amzn-Errortype"} {
-			if v := header.Get(h); v != "" {
-				w.Header().Set(h, v)
-			}
-		}
-		w.WriteHeader(status)
+	if json.Unmarshal(answer, &body) != nil || body.Cluster == nil {
 		_, _ = w.Write(answer)
 		return
 	}
@@ -48,7 +40,7 @@ func (e *clusterAPI) serveCluster(w http.ResponseWriter, r *http.Request, name [
 		writeFailure(w, err)
 		return
 	}
-	writeJSON(w, status, body)
+	writeJSON(w, http.StatusOK, body)
 }
 
 func (e *clusterAPI) protected(name string) bool {

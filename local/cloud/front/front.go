@@ -1,9 +1,9 @@
 // Package front is the one AWS endpoint of the local loop. It looks at the
-// service in a request's signature: CloudFormation goes to the engine, the
-// EKS, CodeConnections, Shield and EC2 calls that moto lacks are answered
-// here, and everything else goes to moto as it came. Signatures are not
-// checked: the endpoint listens on the loopback interface only. Requests to
-// RegistryHost are those of a container registry.
+// service in a request's signature: CloudFormation goes to the engine, the EKS
+// and EC2 calls that moto lacks are answered here, and everything else goes to
+// moto as it came. Signatures are not checked: the endpoint listens on the
+// loopback interface only. Requests to RegistryHost are those of a container
+// registry.
 package front
 
 import (
@@ -12,11 +12,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +43,7 @@ type Options struct {
 	Self            string // base URL of this endpoint, told to pods
 	Account, Region string
 	Dir             string       // holds what moto cannot keep
+	Mail            string       // folder of the mail that SES takes
 	CloudFormation  http.Handler // the engine
 	// The Kubernetes API server that stands behind every EKS cluster.
 	ClusterEndpoint, ClusterCA string
@@ -48,6 +51,8 @@ type Options struct {
 	Review func(ctx context.Context, token string) (namespace, serviceAccount string, err error)
 	// Assume makes credentials for a role.
 	Assume func(ctx context.Context, roleARN, session string) (Credentials, error)
+	// Authenticate tells who signs in to a cluster with a token of AWS, and the groups of the access entry.
+	Authenticate func(ctx context.Context, token string) (user string, groups []string, err error)
 	// ECR holds the images that the registry shows.
 	ECR *ecr.Client
 	// Recorded lists the resource types that are only recorded, with the reason.
@@ -62,10 +67,12 @@ type Front struct {
 	proxy  *httputil.ReverseProxy
 	local  *http.ServeMux
 	eks    *clusterAPI
-	conns  *connections
 	images *registry
 	calls  *permissions.Recorder
 }
+
+// AuthenticatePath is where the API server asks about tokens.
+const AuthenticatePath = "/_local/authenticate"
 
 // New loads the saved state and returns the handler.
 func New(opt Options) (*Front, error) {
@@ -81,9 +88,6 @@ func New(opt Options) (*Front, error) {
 	if f.eks, err = newEKS(f); err != nil {
 		return nil, err
 	}
-	if f.conns, err = newConnections(f); err != nil {
-		return nil, err
-	}
 	if f.calls, err = permissions.NewRecorder(filepath.Join(opt.Dir, "permissions.json"), opt.Account, opt.Region); err != nil {
 		return nil, err
 	}
@@ -92,6 +96,7 @@ func New(opt Options) (*Front, error) {
 	f.local.HandleFunc("GET /_local/types", f.types)
 	f.local.HandleFunc("GET /_local/pod-identity", f.podIdentity)
 	f.local.HandleFunc("GET /_local/credentials", f.credentials)
+	f.local.HandleFunc("POST "+AuthenticatePath, f.authenticate)
 	return f, nil
 }
 
@@ -125,10 +130,9 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case name == "cloudformation":
 		f.opt.CloudFormation.ServeHTTP(w, r)
 	case name == "eks" && f.eks.serve(w, r):
-	case name == "codeconnections" || name == "codestar-connections":
-		f.conns.serve(w, r)
-	case name == "shield" && f.shield(w, r):
 	case name == "ec2" && f.ec2(w, r):
+	case name == "ses" && r.Method == http.MethodPost && r.URL.Path == "/v2/email/outbound-emails":
+		f.mail(w, r)
 	default:
 		f.forward(w, r)
 	}
@@ -143,16 +147,11 @@ func (f *Front) types(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, object{"recorded": sortedKeys(reasons), "reasons": reasons})
 }
 
-// shield answers what a controller asks before it would use Shield Advanced.
-func (f *Front) shield(w http.ResponseWriter, r *http.Request) bool {
-	if !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetSubscriptionState") {
-		return false
-	}
-	writeJSON(w, http.StatusOK, object{"SubscriptionState": "INACTIVE"})
-	return true
-}
-
 type object = map[string]any
+
+func sortedKeys[V any](m map[string]V) []string {
+	return append([]string{}, slices.Sorted(maps.Keys(m))...) // never nil, which would be null in JSON
+}
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	b, err := json.Marshal(v)

@@ -12,7 +12,7 @@ import (
 	"os"
 	"time"
 
-	"k8s-plus-aws-gitops/internal/httpbody"
+	"k8s-plus-aws-gitops/local/internal/httpbody"
 )
 
 // inMemory is how much of a body of unknown length is kept in memory before it
@@ -102,8 +102,29 @@ type temporary struct{ *os.File }
 
 func (t *temporary) Close() error { return errors.Join(t.File.Close(), os.Remove(t.Name())) }
 
-// ask sends a small request to moto and reads the answer.
-func (f *Front) ask(r *http.Request, body []byte) (status int, header http.Header, answer []byte, err error) {
+// ask sends a small request to moto and reads the answer. An answer that is not a success goes on to the client, and ok is
+// false.
+func (f *Front) ask(w http.ResponseWriter, r *http.Request, body []byte) (answer []byte, ok bool) {
+	status, header, answer, err := f.send(r, body)
+	if err != nil {
+		f.opt.Log.Warn("moto does not answer", "path", r.URL.Path, "error", err)
+		unavailable(w)
+		return nil, false
+	}
+	for _, h := range []string{"Content-Type", "X-Amzn-Errortype"} {
+		if v := header.Get(h); v != "" {
+			w.Header().Set(h, v)
+		}
+	}
+	if status >= http.StatusBadRequest {
+		w.WriteHeader(status)
+		_, _ = w.Write(answer)
+		return nil, false
+	}
+	return answer, true
+}
+
+func (f *Front) send(r *http.Request, body []byte) (status int, header http.Header, answer []byte, err error) {
 	u := *r.URL
 	u.Scheme, u.Host = f.moto.Scheme, f.moto.Host
 	out, err := http.NewRequestWithContext(r.Context(), r.Method, u.String(), bytes.NewReader(body))

@@ -68,7 +68,7 @@ func (g *registry) serve(w http.ResponseWriter, r *http.Request) error {
 	if i := strings.LastIndex(path, "/manifests/"); i > 0 {
 		return g.manifest(w, r, path[:i], path[i+len("/manifests/"):])
 	}
-	return &registryError{http.StatusNotFound, "UNSUPPORTED", r.URL.Path + ": tags and manifests are here; layers were never made, see docs/local.md"}
+	return &registryError{http.StatusNotFound, "UNSUPPORTED", r.URL.Path + ": tags and manifests are here; layers were never made, see local/README.md"}
 }
 
 // tags lists the tags in lexical order, at most n of those after last.

@@ -26,7 +26,7 @@ import (
 
 func init() { register(connect) }
 
-// register adds the four custom resource types; connectTo gives the cluster.
+// register adds the three custom resource types; connectTo gives the cluster.
 func register(connectTo connector) {
 	h := handlers{connectTo}
 	resources.Register(&resources.Type{
@@ -40,9 +40,6 @@ func register(connectTo connector) {
 			return result, err
 		},
 		Delete: func(context.Context, *resources.Request, string, resources.Properties) error { return nil },
-	})
-	resources.Register(&resources.Type{
-		Name: "Custom::AWSCDK-EKS-KubernetesPatch", Create: h.createPatch, Update: h.updatePatch, Delete: h.restorePatch,
 	})
 	resources.Register(&resources.Type{
 		Name: "Custom::AWSCDK-EKS-HelmChart", Create: h.installChart, Update: h.upgradeChart, Delete: h.uninstallChart,

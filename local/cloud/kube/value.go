@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -65,13 +64,4 @@ func (c *cluster) value(ctx context.Context, p resources.Properties, path *jsonp
 		return "", ": " + err.Error()
 	}
 	return out.String(), conditions(o)
-}
-
-// splitResource splits kubectl's TYPE/NAME.
-func splitResource(s string) (kind, name string, err error) {
-	kind, name, ok := strings.Cut(s, "/")
-	if !ok || kind == "" || name == "" {
-		return "", "", fmt.Errorf("ResourceName: got %q, want TYPE/NAME", s)
-	}
-	return kind, name, nil
 }

@@ -3,6 +3,7 @@ package permissions
 import (
 	"encoding/json"
 	"net/http"
+	"net/mail"
 	"net/url"
 	"regexp"
 	"slices"
@@ -45,11 +46,32 @@ func (a account) needs(service string, r *http.Request, body []byte) []need {
 		return []need{object(r)}
 	case "route53":
 		return []need{zone(r)}
+	case "ses":
+		if r.Method == http.MethodPost && r.URL.Path == "/v2/email/outbound-emails" {
+			return []need{a.sending(body)}
+		}
 	}
 	if form, err := url.ParseQuery(string(body)); err == nil && form.Get("Action") != "" {
 		return tagged(prefix(service), form)
 	}
 	return []need{unknown(service, r)}
+}
+
+// sending reads a message to SES, which asks for another right when it comes as a whole:
+// https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html
+func (a account) sending(body []byte) need {
+	var in struct {
+		FromEmailAddress string
+		Content          struct{ Raw *struct{} }
+	}
+	n := need{Action: "ses:SendEmail"}
+	if json.Unmarshal(body, &in) == nil && in.Content.Raw != nil {
+		n.Action = "ses:SendRawEmail"
+	}
+	if from, err := mail.ParseAddress(in.FromEmailAddress); err == nil {
+		n.Resource = a.arn("ses", "identity/"+from.Address[strings.LastIndex(from.Address, "@")+1:])
+	}
+	return n
 }
 
 // unknown names a request that no rule here knows.

@@ -10,18 +10,14 @@ package permissions
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"sync"
 	"time"
+
+	"k8s-plus-aws-gitops/local/internal/atomicfile"
 )
 
 // Call is what a role asked for.
@@ -61,14 +57,8 @@ const largest = 1 << 20
 // NewRecorder reads what was noted before.
 func NewRecorder(file, accountID, region string) (*Recorder, error) {
 	r := &Recorder{account: account{accountID, region}, file: file}
-	raw, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	} else if err == nil {
-		err = json.Unmarshal(raw, &r.kept)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w: remove the file, it holds notes only", file, err)
+	if err := atomicfile.ReadJSON(file, &r.kept); err != nil {
+		return nil, err
 	}
 	if r.kept.Keys == nil {
 		r.kept.Keys = map[string]string{}
@@ -134,18 +124,8 @@ func (r *Recorder) note(role string, needs []need) error {
 
 // save replaces the file; the caller holds the lock.
 func (r *Recorder) save() error {
-	raw, err := json.Marshal(r.kept)
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(r.file), 0o700)
-	}
-	if err == nil {
-		err = os.WriteFile(r.file+".tmp", raw, 0o600)
-	}
-	if err != nil {
-		return err
-	}
 	r.saved = time.Now()
-	return os.Rename(r.file+".tmp", r.file)
+	return atomicfile.WriteJSON(r.file, r.kept)
 }
 
 // Calls lists what was noted, by role, action and resource.

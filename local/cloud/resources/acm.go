@@ -19,8 +19,7 @@ func init() {
 		Name: "AWS::CertificateManager::Certificate",
 		Properties: []string{"CertificateTransparencyLoggingPreference", "DomainName", "DomainValidationOptions", "KeyAlgorithm",
 			"SubjectAlternativeNames", "Tags", "ValidationMethod"},
-		Immutable: []string{"DomainName", "DomainValidationOptions", "KeyAlgorithm", "SubjectAlternativeNames", "ValidationMethod"},
-		Create:    createCertificate, Update: updateCertificate, Delete: deleteCertificate,
+		Create: createCertificate, Update: updateCertificate, Delete: deleteCertificate,
 	})
 }
 
@@ -37,7 +36,7 @@ func createCertificate(ctx context.Context, r *Request, p Properties) (Result, e
 	}
 	arn := aws.ToString(out.CertificateArn)
 	result := Result{ID: arn, Attributes: map[string]any{"Id": arn}}
-	if err := changeValidation(ctx, r, arn, p, r53types.ChangeActionUpsert); err != nil {
+	if err := validate(ctx, r, arn, p); err != nil {
 		return result, err
 	}
 	return result, waitIssued(ctx, r, arn)
@@ -54,10 +53,9 @@ func acmToken(name string) string {
 	return string(out)
 }
 
-// changeValidation writes or removes the CNAME records that prove the control
-// of the domains, in the hosted zones that the template names, as
-// CloudFormation does.
-func changeValidation(ctx context.Context, r *Request, arn string, p Properties, action r53types.ChangeAction) error {
+// validate writes the CNAME records that prove the control of the domains into
+// the hosted zones that the template names, as CloudFormation does.
+func validate(ctx context.Context, r *Request, arn string, p Properties) error {
 	zones := map[string]string{}
 	for _, o := range p.Objects("DomainValidationOptions") {
 		zones[o.String("DomainName")] = o.String("HostedZoneId")
@@ -73,7 +71,7 @@ func changeValidation(ctx context.Context, r *Request, arn string, p Properties,
 		}
 		_, err := r.route53().ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{
 			HostedZoneId: &zone,
-			ChangeBatch: &r53types.ChangeBatch{Changes: []r53types.Change{{Action: action, ResourceRecordSet: &r53types.ResourceRecordSet{
+			ChangeBatch: &r53types.ChangeBatch{Changes: []r53types.Change{{Action: r53types.ChangeActionUpsert, ResourceRecordSet: &r53types.ResourceRecordSet{
 				Name: o.ResourceRecord.Name, Type: r53types.RRTypeCname, TTL: aws.Int64(300),
 				ResourceRecords: []r53types.ResourceRecord{{Value: o.ResourceRecord.Value}},
 			}}}},
@@ -104,29 +102,19 @@ func waitIssued(ctx context.Context, r *Request, arn string) error {
 }
 
 func updateCertificate(ctx context.Context, r *Request, arn string, old, updated Properties) (Result, error) {
-	var drop []acmtypes.Tag
-	for _, k := range removed(r.tags(old), r.tags(updated)) {
-		drop = append(drop, acmtypes.Tag{Key: aws.String(k)})
-	}
-	if len(drop) > 0 {
-		if _, err := r.acm().RemoveTagsFromCertificate(ctx, &acm.RemoveTagsFromCertificateInput{CertificateArn: &arn, Tags: drop}); err != nil {
-			return Result{}, err
+	err := r.retag(old, updated, func(keys []string) error {
+		var drop []acmtypes.Tag
+		for _, k := range keys {
+			drop = append(drop, acmtypes.Tag{Key: aws.String(k)})
 		}
-	}
-	if tags := tagList(r.tags(updated), acmTag); len(tags) > 0 {
-		if _, err := r.acm().AddTagsToCertificate(ctx, &acm.AddTagsToCertificateInput{CertificateArn: &arn, Tags: tags}); err != nil {
-			return Result{}, err
-		}
-	}
-	return Result{ID: arn, Attributes: map[string]any{"Id": arn}}, nil
+		return done(r.acm().RemoveTagsFromCertificate(ctx, &acm.RemoveTagsFromCertificateInput{CertificateArn: &arn, Tags: drop}))
+	}, func(tags map[string]string) error {
+		return done(r.acm().AddTagsToCertificate(ctx, &acm.AddTagsToCertificateInput{CertificateArn: &arn, Tags: tagList(tags, acmTag)}))
+	})
+	return Result{ID: arn, Attributes: map[string]any{"Id": arn}}, err
 }
 
-func deleteCertificate(ctx context.Context, r *Request, arn string, p Properties) error {
-	err := changeValidation(ctx, r, arn, p, r53types.ChangeActionDelete)
-	// The zone or the record may be gone already.
-	if err != nil && !isGone(err) && !hasCode(err, "InvalidChangeBatch") {
-		return err
-	}
-	_, err = r.acm().DeleteCertificate(ctx, &acm.DeleteCertificateInput{CertificateArn: &arn})
-	return gone(err)
+// deleteCertificate leaves the validation records in their zone, as CloudFormation does.
+func deleteCertificate(ctx context.Context, r *Request, arn string, _ Properties) error {
+	return deleted(r.acm().DeleteCertificate(ctx, &acm.DeleteCertificateInput{CertificateArn: &arn}))
 }

@@ -16,9 +16,8 @@ func init() {
 	Register(&Type{
 		Name: "AWS::CodeBuild::Project",
 		Properties: []string{"Artifacts", "Cache", "Description", "EncryptionKey", "Environment", "LogsConfig", "Name",
-			"QueuedTimeoutInMinutes", "ServiceRole", "Source", "Tags", "TimeoutInMinutes"},
-		Immutable: []string{"Name"},
-		Recorded:  "the service keeps the definition and builds nothing; the type of the build machine, the cache and the time limits have no effect",
+			"QueuedTimeoutInMinutes", "ServiceRole", "Source", "Tags", "TimeoutInMinutes", "VpcConfig"},
+		Recorded: "the service keeps the definition and builds nothing; the type of the build machine, the cache, the VPC and the time limits have no effect",
 		Create: func(ctx context.Context, r *Request, p Properties) (Result, error) {
 			return putProject(ctx, r, r.name(p, "Name", 150, false), p)
 		},
@@ -47,6 +46,12 @@ func putProject(ctx context.Context, r *Request, name string, p Properties) (Res
 		in.Artifacts.Location = aws.String("CODEPIPELINE")
 	}
 	out, err := r.builds().CreateProject(ctx, &in)
+	if r.Resumed && hasCode(err, "AlreadyExists") {
+		if err := deleteProject(ctx, r, name, nil); err != nil {
+			return Result{}, err
+		}
+		out, err = r.builds().CreateProject(ctx, &in)
+	}
 	if err != nil {
 		return Result{}, err
 	}
@@ -54,6 +59,5 @@ func putProject(ctx context.Context, r *Request, name string, p Properties) (Res
 }
 
 func deleteProject(ctx context.Context, r *Request, id string, _ Properties) error {
-	_, err := r.builds().DeleteProject(ctx, &codebuild.DeleteProjectInput{Name: &id})
-	return gone(err)
+	return deleted(r.builds().DeleteProject(ctx, &codebuild.DeleteProjectInput{Name: &id}))
 }

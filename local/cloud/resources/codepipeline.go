@@ -17,12 +17,10 @@ func init() {
 		Name: "AWS::CodePipeline::Pipeline",
 		Properties: []string{"ArtifactStore", "ExecutionMode", "Name", "PipelineType", "RestartExecutionOnUpdate", "RoleArn", "Stages",
 			"Tags", "Triggers", "Variables"},
-		Immutable: []string{"Name"},
-		Recorded:  "the service keeps the definition and executes nothing",
-		Create:    createPipeline, Update: updatePipeline,
+		Recorded: "the service keeps the definition and executes nothing",
+		Create:   createPipeline, Update: updatePipeline,
 		Delete: func(ctx context.Context, r *Request, id string, _ Properties) error {
-			_, err := r.pipelines().DeletePipeline(ctx, &codepipeline.DeletePipelineInput{Name: &id})
-			return gone(err)
+			return deleted(r.pipelines().DeletePipeline(ctx, &codepipeline.DeletePipelineInput{Name: &id}))
 		},
 	})
 }
@@ -45,6 +43,13 @@ func createPipeline(ctx context.Context, r *Request, p Properties) (Result, erro
 	}
 	in := &codepipeline.CreatePipelineInput{Pipeline: declaration, Tags: tagList(r.tags(p), pipelineTag)}
 	out, err := r.pipelines().CreatePipeline(ctx, in)
+	if r.Resumed && hasCode(err, "NameInUse", "InvalidStructure") { // AWS's code, and moto's
+		found, err := r.pipelines().GetPipeline(ctx, &codepipeline.GetPipelineInput{Name: &name})
+		if err != nil {
+			return Result{}, err
+		}
+		return pipelineResult(name, found.Pipeline), nil
+	}
 	if err != nil {
 		return Result{}, err
 	}
@@ -61,16 +66,11 @@ func updatePipeline(ctx context.Context, r *Request, id string, old, updated Pro
 		return Result{}, err
 	}
 	arn := aws.String("arn:aws:codepipeline:" + r.Region + ":" + r.Account + ":" + id)
-	if drop := removed(r.tags(old), r.tags(updated)); len(drop) > 0 {
-		if _, err := r.pipelines().UntagResource(ctx, &codepipeline.UntagResourceInput{ResourceArn: arn, TagKeys: drop}); err != nil {
-			return Result{}, err
-		}
-	}
-	in := &codepipeline.TagResourceInput{ResourceArn: arn, Tags: tagList(r.tags(updated), pipelineTag)}
-	if _, err := r.pipelines().TagResource(ctx, in); err != nil {
-		return Result{}, err
-	}
-	return pipelineResult(id, out.Pipeline), nil
+	return pipelineResult(id, out.Pipeline), r.retag(old, updated, func(keys []string) error {
+		return done(r.pipelines().UntagResource(ctx, &codepipeline.UntagResourceInput{ResourceArn: arn, TagKeys: keys}))
+	}, func(tags map[string]string) error {
+		return done(r.pipelines().TagResource(ctx, &codepipeline.TagResourceInput{ResourceArn: arn, Tags: tagList(tags, pipelineTag)}))
+	})
 }
 
 func pipelineResult(name string, declaration *pipelinetypes.PipelineDeclaration) Result {

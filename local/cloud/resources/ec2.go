@@ -17,11 +17,10 @@ const ownTag = "local:physical-name"
 
 func ec2Tag(k, v string) ec2types.Tag { return ec2types.Tag{Key: aws.String(k), Value: aws.String(v)} }
 
-// ec2Create returns the resource that an interrupted attempt made, or makes one
-// and tags it. kind is the resource type in EC2's words ("vpc").
-func ec2Create(ctx context.Context, r *Request, p Properties, kind string, create func() (string, error)) (string, error) {
+// ec2Create returns the resource that an interrupted attempt made, or makes one, together with its tags. kind is the
+// resource type in EC2's words ("vpc").
+func ec2Create(ctx context.Context, r *Request, p Properties, kind ec2types.ResourceType, create func(tags []ec2types.TagSpecification) (string, error)) (string, error) {
 	found, err := r.ec2().DescribeTags(ctx, &ec2.DescribeTagsInput{Filters: []ec2types.Filter{
-		{Name: aws.String("resource-type"), Values: []string{kind}},
 		{Name: aws.String("key"), Values: []string{ownTag}},
 		{Name: aws.String("value"), Values: []string{r.Name(255, false)}},
 	}})
@@ -31,23 +30,18 @@ func ec2Create(ctx context.Context, r *Request, p Properties, kind string, creat
 	if len(found.Tags) > 0 {
 		return aws.ToString(found.Tags[0].ResourceId), nil
 	}
-	id, err := create()
-	if err != nil {
-		return "", err
-	}
-	return id, ec2SetTags(ctx, r, id, p)
+	return create([]ec2types.TagSpecification{{ResourceType: kind, Tags: tagList(ec2Tags(r, p), ec2Tag)}})
 }
 
-// ec2SetTags gives a resource its tags, CloudFormation's own included.
-func ec2SetTags(ctx context.Context, r *Request, id string, p Properties) error {
-	tags := r.tags(p)
-	maps.Copy(tags, r.Tags)
-	for k, v := range r.tags(p) { // the resource's own win over the stack's
-		tags[k] = v
+// ec2Tags are the tags of a resource, CloudFormation's own included.
+func ec2Tags(r *Request, p Properties) map[string]string {
+	tags := maps.Clone(r.Tags)
+	if tags == nil {
+		tags = map[string]string{}
 	}
+	maps.Copy(tags, r.tags(p)) // the resource's own win over the stack's
 	tags[ownTag] = r.Name(255, false)
-	_, err := r.ec2().CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{id}, Tags: tagList(tags, ec2Tag)})
-	return err
+	return tags
 }
 
 // ec2UpdateTags brings the tags of a resource from old to updated.
@@ -61,7 +55,7 @@ func ec2UpdateTags(ctx context.Context, r *Request, id string, old, updated Prop
 			return err
 		}
 	}
-	return ec2SetTags(ctx, r, id, updated)
+	return done(r.ec2().CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{id}, Tags: tagList(ec2Tags(r, updated), ec2Tag)}))
 }
 
 // ec2TagsOnly is the Update of a type whose only mutable property is Tags.

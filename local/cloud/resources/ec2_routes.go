@@ -15,41 +15,36 @@ var routeDestinations = []string{"RouteTableId", "DestinationCidrBlock", "Destin
 
 func init() {
 	Register(&Type{
-		Name: "AWS::EC2::RouteTable", Properties: []string{"VpcId", "Tags"}, Immutable: []string{"VpcId"},
+		Name: "AWS::EC2::RouteTable", Properties: []string{"VpcId", "Tags"},
 		Create: createRouteTable, Update: ec2TagsOnly(idOnly("RouteTableId")), Delete: deleteRouteTable,
 	})
 	Register(&Type{
 		Name: "AWS::EC2::SubnetRouteTableAssociation", Properties: []string{"RouteTableId", "SubnetId"},
-		Immutable: []string{"RouteTableId", "SubnetId"},
-		Create:    associateRouteTable,
+		Create: associateRouteTable,
 		Delete: func(ctx context.Context, r *Request, id string, _ Properties) error {
-			_, err := r.ec2().DisassociateRouteTable(ctx, &ec2.DisassociateRouteTableInput{AssociationId: &id})
-			return gone(err)
+			return deleted(r.ec2().DisassociateRouteTable(ctx, &ec2.DisassociateRouteTableInput{AssociationId: &id}))
 		},
 	})
 	Register(&Type{
 		Name: "AWS::EC2::Route", Properties: append(append([]string{}, routeDestinations...), routeTargets...),
-		Immutable: routeDestinations,
-		Create:    createRoute, Update: replaceRoute, Delete: deleteRoute,
+		Create: createRoute, Update: replaceRoute, Delete: deleteRoute,
 	})
 	Register(&Type{
 		Name: "AWS::EC2::InternetGateway", Properties: []string{"Tags"},
 		Create: createInternetGateway, Update: ec2TagsOnly(idOnly("InternetGatewayId")),
 		Delete: func(ctx context.Context, r *Request, id string, _ Properties) error {
-			_, err := r.ec2().DeleteInternetGateway(ctx, &ec2.DeleteInternetGatewayInput{InternetGatewayId: &id})
-			return gone(err)
+			return deleted(r.ec2().DeleteInternetGateway(ctx, &ec2.DeleteInternetGatewayInput{InternetGatewayId: &id}))
 		},
 	})
 	Register(&Type{
 		Name: "AWS::EC2::VPCGatewayAttachment", Properties: []string{"VpcId", "InternetGatewayId"},
-		Immutable: []string{"VpcId", "InternetGatewayId"},
-		Create:    attachGateway, Delete: detachGateway,
+		Create: attachGateway, Delete: detachGateway,
 	})
 }
 
 func createRouteTable(ctx context.Context, r *Request, p Properties) (Result, error) {
-	id, err := ec2Create(ctx, r, p, "route-table", func() (string, error) {
-		out, err := r.ec2().CreateRouteTable(ctx, &ec2.CreateRouteTableInput{VpcId: aws.String(p.String("VpcId"))})
+	id, err := ec2Create(ctx, r, p, "route-table", func(tags []ec2types.TagSpecification) (string, error) {
+		out, err := r.ec2().CreateRouteTable(ctx, &ec2.CreateRouteTableInput{VpcId: aws.String(p.String("VpcId")), TagSpecifications: tags})
 		if err != nil {
 			return "", err
 		}
@@ -59,8 +54,7 @@ func createRouteTable(ctx context.Context, r *Request, p Properties) (Result, er
 }
 
 func deleteRouteTable(ctx context.Context, r *Request, id string, _ Properties) error {
-	_, err := r.ec2().DeleteRouteTable(ctx, &ec2.DeleteRouteTableInput{RouteTableId: &id})
-	return gone(err)
+	return deleted(r.ec2().DeleteRouteTable(ctx, &ec2.DeleteRouteTableInput{RouteTableId: &id}))
 }
 
 func associateRouteTable(ctx context.Context, r *Request, p Properties) (Result, error) {
@@ -105,13 +99,12 @@ func deleteRoute(ctx context.Context, r *Request, _ string, p Properties) error 
 	if err := decode(p.pick(routeDestinations...), &in); err != nil {
 		return err
 	}
-	_, err := r.ec2().DeleteRoute(ctx, &in)
-	return gone(err)
+	return deleted(r.ec2().DeleteRoute(ctx, &in))
 }
 
 func createInternetGateway(ctx context.Context, r *Request, p Properties) (Result, error) {
-	id, err := ec2Create(ctx, r, p, "internet-gateway", func() (string, error) {
-		out, err := r.ec2().CreateInternetGateway(ctx, &ec2.CreateInternetGatewayInput{})
+	id, err := ec2Create(ctx, r, p, "internet-gateway", func(tags []ec2types.TagSpecification) (string, error) {
+		out, err := r.ec2().CreateInternetGateway(ctx, &ec2.CreateInternetGatewayInput{TagSpecifications: tags})
 		if err != nil {
 			return "", err
 		}
@@ -153,18 +146,16 @@ func init() {
 	Register(&Type{
 		Name:       "AWS::EC2::NatGateway",
 		Properties: []string{"SubnetId", "AllocationId", "ConnectivityType", "Tags"},
-		Immutable:  []string{"SubnetId", "AllocationId", "ConnectivityType"},
 		Create:     createNAT, Update: ec2TagsOnly(idOnly("NatGatewayId")),
 		Delete: func(ctx context.Context, r *Request, id string, _ Properties) error {
-			_, err := r.ec2().DeleteNatGateway(ctx, &ec2.DeleteNatGatewayInput{NatGatewayId: &id})
-			return gone(err)
+			return deleted(r.ec2().DeleteNatGateway(ctx, &ec2.DeleteNatGatewayInput{NatGatewayId: &id}))
 		},
 	})
 }
 
 func createAddress(ctx context.Context, r *Request, p Properties) (Result, error) {
-	id, err := ec2Create(ctx, r, p, "elastic-ip", func() (string, error) {
-		out, err := r.ec2().AllocateAddress(ctx, &ec2.AllocateAddressInput{Domain: ec2types.DomainTypeVpc})
+	id, err := ec2Create(ctx, r, p, "elastic-ip", func(tags []ec2types.TagSpecification) (string, error) {
+		out, err := r.ec2().AllocateAddress(ctx, &ec2.AllocateAddressInput{Domain: ec2types.DomainTypeVpc, TagSpecifications: tags})
 		if err != nil {
 			return "", err
 		}
@@ -200,13 +191,12 @@ func releaseAddress(ctx context.Context, r *Request, id string, _ Properties) er
 	if err != nil {
 		return gone(err)
 	}
-	_, err = r.ec2().ReleaseAddress(ctx, &ec2.ReleaseAddressInput{AllocationId: aws.String(found.Attributes["AllocationId"].(string))})
-	return gone(err)
+	return deleted(r.ec2().ReleaseAddress(ctx, &ec2.ReleaseAddressInput{AllocationId: aws.String(found.Attributes["AllocationId"].(string))}))
 }
 
 func createNAT(ctx context.Context, r *Request, p Properties) (Result, error) {
-	id, err := ec2Create(ctx, r, p, "natgateway", func() (string, error) {
-		var in ec2.CreateNatGatewayInput
+	id, err := ec2Create(ctx, r, p, "natgateway", func(tags []ec2types.TagSpecification) (string, error) {
+		in := ec2.CreateNatGatewayInput{TagSpecifications: tags}
 		if err := decode(p.without("Tags"), &in); err != nil {
 			return "", err
 		}

@@ -11,19 +11,16 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-var ruleProperties = []string{"CidrIp", "CidrIpv6", "Description", "FromPort", "GroupId", "IpProtocol", "ToPort"}
-
 func init() {
 	Register(&Type{
 		Name:       "AWS::EC2::SecurityGroup",
 		Properties: []string{"GroupDescription", "GroupName", "SecurityGroupEgress", "SecurityGroupIngress", "Tags", "VpcId"},
-		Immutable:  []string{"GroupDescription", "GroupName", "VpcId"},
 		Create:     createGroup, Update: updateGroup, Delete: deleteGroup,
 	})
 	// A changed rule is a new rule: only the description could change in place.
-	ingress := append(slices.Clone(ruleProperties), "SourceSecurityGroupId", "SourcePrefixListId")
 	Register(&Type{
-		Name: "AWS::EC2::SecurityGroupIngress", Properties: ingress, Immutable: ingress,
+		Name:       "AWS::EC2::SecurityGroupIngress",
+		Properties: []string{"CidrIp", "CidrIpv6", "Description", "FromPort", "GroupId", "IpProtocol", "ToPort", "SourceSecurityGroupId", "SourcePrefixListId"},
 		Create: func(ctx context.Context, r *Request, p Properties) (Result, error) {
 			err := authorize(ctx, r, p.String("GroupId"), "ingress", []Properties{p})
 			id := r.Name(255, false)
@@ -33,25 +30,13 @@ func init() {
 			return revoke(ctx, r, p.String("GroupId"), "ingress", []Properties{p})
 		},
 	})
-	egress := append(slices.Clone(ruleProperties), "DestinationSecurityGroupId", "DestinationPrefixListId")
-	Register(&Type{
-		Name: "AWS::EC2::SecurityGroupEgress", Properties: egress, Immutable: egress,
-		Create: func(ctx context.Context, r *Request, p Properties) (Result, error) {
-			err := authorize(ctx, r, p.String("GroupId"), "egress", []Properties{p})
-			id := r.Name(255, false)
-			return Result{ID: id, Attributes: map[string]any{"Id": id}}, err
-		},
-		Delete: func(ctx context.Context, r *Request, _ string, p Properties) error {
-			return revoke(ctx, r, p.String("GroupId"), "egress", []Properties{p})
-		},
-	})
 }
 
 func createGroup(ctx context.Context, r *Request, p Properties) (Result, error) {
-	id, err := ec2Create(ctx, r, p, "security-group", func() (string, error) {
+	id, err := ec2Create(ctx, r, p, "security-group", func(tags []ec2types.TagSpecification) (string, error) {
 		out, err := r.ec2().CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
 			GroupName: aws.String(r.name(p, "GroupName", 255, false)), Description: aws.String(p.String("GroupDescription")),
-			VpcId: aws.String(p.String("VpcId")),
+			VpcId: aws.String(p.String("VpcId")), TagSpecifications: tags,
 		})
 		if err != nil {
 			return "", err
@@ -107,8 +92,7 @@ func updateGroup(ctx context.Context, r *Request, id string, old, updated Proper
 }
 
 func deleteGroup(ctx context.Context, r *Request, id string, _ Properties) error {
-	_, err := r.ec2().DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: &id})
-	return gone(err)
+	return deleted(r.ec2().DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: &id}))
 }
 
 // difference returns the rules of a that b lacks, whatever their description.

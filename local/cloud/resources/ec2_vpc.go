@@ -2,48 +2,32 @@ package resources
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
 func init() {
 	Register(&Type{
 		Name:       "AWS::EC2::VPC",
 		Properties: []string{"CidrBlock", "EnableDnsHostnames", "EnableDnsSupport", "InstanceTenancy", "Tags"},
-		Immutable:  []string{"CidrBlock"},
 		Create:     createVPC, Update: updateVPC, Delete: deleteVPC,
 	})
 	Register(&Type{
 		Name:       "AWS::EC2::Subnet",
 		Properties: []string{"VpcId", "CidrBlock", "AvailabilityZone", "MapPublicIpOnLaunch", "Tags"},
-		Immutable:  []string{"VpcId", "CidrBlock", "AvailabilityZone"},
 		Create:     createSubnet, Update: updateSubnet, Delete: deleteSubnet,
-	})
-	Register(&Type{
-		Name:       "Custom::VpcRestrictDefaultSG",
-		Properties: []string{"ServiceToken", "DefaultSecurityGroupId", "Account"},
-		Create:     restrictDefaultGroup, Update: updateRestrictedGroup, Delete: restoreDefaultGroup,
-	})
-	Register(&Type{
-		Name: "AWS::EC2::FlowLog",
-		Properties: []string{"DeliverLogsPermissionArn", "LogDestination", "LogDestinationType", "LogFormat", "LogGroupName",
-			"MaxAggregationInterval", "ResourceId", "ResourceType", "TrafficType", "Tags"},
-		Immutable: []string{"DeliverLogsPermissionArn", "LogDestination", "LogDestinationType", "LogFormat", "LogGroupName",
-			"MaxAggregationInterval", "ResourceId", "ResourceType", "TrafficType"},
-		Recorded: "no packets flow through the VPC",
-		Create:   createFlowLog, Update: ec2TagsOnly(idOnly("Id")),
-		Delete: func(ctx context.Context, r *Request, id string, _ Properties) error {
-			_, err := r.ec2().DeleteFlowLogs(ctx, &ec2.DeleteFlowLogsInput{FlowLogIds: []string{id}})
-			return gone(err)
-		},
 	})
 }
 
 func createVPC(ctx context.Context, r *Request, p Properties) (Result, error) {
-	id, err := ec2Create(ctx, r, p, "vpc", func() (string, error) {
-		var in ec2.CreateVpcInput
+	id, err := ec2Create(ctx, r, p, "vpc", func(tags []ec2types.TagSpecification) (string, error) {
+		in := ec2.CreateVpcInput{TagSpecifications: tags}
 		if err := decode(p.pick("CidrBlock", "InstanceTenancy"), &in); err != nil {
 			return "", err
 		}
@@ -63,14 +47,14 @@ func createVPC(ctx context.Context, r *Request, p Properties) (Result, error) {
 }
 
 func setVPCAttributes(ctx context.Context, r *Request, id string, p Properties) error {
-	if p.Has("EnableDnsSupport") {
-		in := &ec2.ModifyVpcAttributeInput{VpcId: &id, EnableDnsSupport: &ec2types.AttributeBooleanValue{Value: aws.Bool(p.Bool("EnableDnsSupport"))}}
-		if _, err := r.ec2().ModifyVpcAttribute(ctx, in); err != nil {
+	for _, attribute := range []string{"EnableDnsSupport", "EnableDnsHostnames"} { // one a call, as the API demands
+		if !p.Has(attribute) {
+			continue
+		}
+		in := &ec2.ModifyVpcAttributeInput{VpcId: &id}
+		if err := decode(Properties{attribute: map[string]any{"Value": p[attribute]}}, in); err != nil {
 			return err
 		}
-	}
-	if p.Has("EnableDnsHostnames") {
-		in := &ec2.ModifyVpcAttributeInput{VpcId: &id, EnableDnsHostnames: &ec2types.AttributeBooleanValue{Value: aws.Bool(p.Bool("EnableDnsHostnames"))}}
 		if _, err := r.ec2().ModifyVpcAttribute(ctx, in); err != nil {
 			return err
 		}
@@ -129,13 +113,12 @@ func updateVPC(ctx context.Context, r *Request, id string, old, updated Properti
 }
 
 func deleteVPC(ctx context.Context, r *Request, id string, _ Properties) error {
-	_, err := r.ec2().DeleteVpc(ctx, &ec2.DeleteVpcInput{VpcId: &id})
-	return gone(err)
+	return deleted(r.ec2().DeleteVpc(ctx, &ec2.DeleteVpcInput{VpcId: &id}))
 }
 
 func createSubnet(ctx context.Context, r *Request, p Properties) (Result, error) {
-	id, err := ec2Create(ctx, r, p, "subnet", func() (string, error) {
-		var in ec2.CreateSubnetInput
+	id, err := ec2Create(ctx, r, p, "subnet", func(tags []ec2types.TagSpecification) (string, error) {
+		in := ec2.CreateSubnetInput{TagSpecifications: tags}
 		if err := decode(p.pick("VpcId", "CidrBlock", "AvailabilityZone"), &in); err != nil {
 			return "", err
 		}
@@ -195,66 +178,20 @@ func updateSubnet(ctx context.Context, r *Request, id string, old, updated Prope
 	return subnetResult(ctx, r, id, updated)
 }
 
+// deleteSubnet fails for a subnet with a load balancer in it, as on AWS, where
+// the load balancer's network interface holds it.
 func deleteSubnet(ctx context.Context, r *Request, id string, _ Properties) error {
-	_, err := r.ec2().DeleteSubnet(ctx, &ec2.DeleteSubnetInput{SubnetId: &id})
-	return gone(err)
-}
-
-func createFlowLog(ctx context.Context, r *Request, p Properties) (Result, error) {
-	id, err := ec2Create(ctx, r, p, "vpc-flow-log", func() (string, error) {
-		var in ec2.CreateFlowLogsInput
-		if err := decode(p.without("Tags", "ResourceId"), &in); err != nil {
-			return "", err
-		}
-		in.ResourceIds = []string{p.String("ResourceId")}
-		out, err := r.ec2().CreateFlowLogs(ctx, &in)
+	pages := elb.NewDescribeLoadBalancersPaginator(r.balancers(), &elb.DescribeLoadBalancersInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return "", err
+			return err
 		}
-		return onlyOne(out.FlowLogIds, nil, "the flow log")
-	})
-	return Result{ID: id, Attributes: map[string]any{"Id": id}}, err
-}
-
-// restrictDefaultGroup does what CDK's custom resource of that name does: it
-// takes the two default rules out of a VPC's default security group.
-func restrictDefaultGroup(ctx context.Context, r *Request, p Properties) (Result, error) {
-	group := p.String("DefaultSecurityGroupId")
-	in, out := defaultRules(group)
-	_, err := r.ec2().RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{GroupId: &group, IpPermissions: in})
-	if gone(err) != nil {
-		return Result{}, err
+		for _, b := range page.LoadBalancers {
+			if slices.ContainsFunc(b.AvailabilityZones, func(z elbtypes.AvailabilityZone) bool { return aws.ToString(z.SubnetId) == id }) {
+				return fmt.Errorf("DependencyViolation: The subnet '%s' has dependencies and cannot be deleted (%s is in it)", id, aws.ToString(b.LoadBalancerName))
+			}
+		}
 	}
-	_, err = r.ec2().RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{GroupId: &group, IpPermissions: out})
-	return Result{ID: "restricted-" + group}, gone(err)
-}
-
-func updateRestrictedGroup(ctx context.Context, r *Request, id string, old, updated Properties) (Result, error) {
-	if !changed(old, updated, "DefaultSecurityGroupId") {
-		return Result{ID: id}, nil
-	}
-	if err := restoreDefaultGroup(ctx, r, id, old); err != nil {
-		return Result{}, err
-	}
-	return restrictDefaultGroup(ctx, r, updated)
-}
-
-func restoreDefaultGroup(ctx context.Context, r *Request, _ string, p Properties) error {
-	group := p.String("DefaultSecurityGroupId")
-	in, out := defaultRules(group)
-	_, err := r.ec2().AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &group, IpPermissions: in})
-	if err != nil && !isGone(err) && !hasCode(err, "Duplicate") {
-		return err
-	}
-	_, err = r.ec2().AuthorizeSecurityGroupEgress(ctx, &ec2.AuthorizeSecurityGroupEgressInput{GroupId: &group, IpPermissions: out})
-	if hasCode(err, "Duplicate") {
-		return nil
-	}
-	return gone(err)
-}
-
-func defaultRules(group string) (ingress, egress []ec2types.IpPermission) {
-	all := aws.String("-1")
-	return []ec2types.IpPermission{{IpProtocol: all, UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: &group}}}},
-		[]ec2types.IpPermission{{IpProtocol: all, IpRanges: []ec2types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}}}
+	return deleted(r.ec2().DeleteSubnet(ctx, &ec2.DeleteSubnetInput{SubnetId: &id}))
 }

@@ -15,8 +15,7 @@ func init() {
 		Name: "AWS::ECR::Repository",
 		Properties: []string{"EmptyOnDelete", "EncryptionConfiguration", "ImageScanningConfiguration", "ImageTagMutability",
 			"LifecyclePolicy", "RepositoryName", "RepositoryPolicyText", "Tags"},
-		Immutable: []string{"EncryptionConfiguration", "RepositoryName"},
-		Create:    createRepository, Update: updateRepository, Delete: deleteRepository,
+		Create: createRepository, Update: updateRepository, Delete: deleteRepository,
 	})
 }
 
@@ -27,8 +26,7 @@ func createRepository(ctx context.Context, r *Request, p Properties) (Result, er
 	}
 	name := r.name(p, "RepositoryName", 256, true)
 	in.RepositoryName, in.Tags = &name, tagList(r.tags(p), ecrTag)
-	_, err := r.ecr().CreateRepository(ctx, &in)
-	if err != nil && (p.Has("RepositoryName") || !hasCode(err, "AlreadyExists")) {
+	if err := r.made(done(r.ecr().CreateRepository(ctx, &in)), p.Has("RepositoryName"), "AlreadyExists"); err != nil {
 		return Result{}, err
 	}
 	if err := setRepositoryPolicies(ctx, r, name, nil, p); err != nil {
@@ -50,12 +48,10 @@ func setRepositoryPolicies(ctx context.Context, r *Request, name string, old, up
 	}
 	if updated.Has("RepositoryPolicyText") {
 		in := &ecr.SetRepositoryPolicyInput{RepositoryName: &name, PolicyText: aws.String(updated.String("RepositoryPolicyText"))}
-		_, err := r.ecr().SetRepositoryPolicy(ctx, in)
-		return err
+		return done(r.ecr().SetRepositoryPolicy(ctx, in))
 	}
 	if old.Has("RepositoryPolicyText") {
-		_, err := r.ecr().DeleteRepositoryPolicy(ctx, &ecr.DeleteRepositoryPolicyInput{RepositoryName: &name})
-		return gone(err)
+		return deleted(r.ecr().DeleteRepositoryPolicy(ctx, &ecr.DeleteRepositoryPolicyInput{RepositoryName: &name}))
 	}
 	return nil
 }
@@ -97,12 +93,12 @@ func updateRepository(ctx context.Context, r *Request, name string, old, updated
 		}
 	}
 	arn := aws.String(result.Attributes["Arn"].(string))
-	if drop := removed(r.tags(old), r.tags(updated)); len(drop) > 0 {
-		if _, err := r.ecr().UntagResource(ctx, &ecr.UntagResourceInput{ResourceArn: arn, TagKeys: drop}); err != nil {
-			return Result{}, err
-		}
-	}
-	if _, err := r.ecr().TagResource(ctx, &ecr.TagResourceInput{ResourceArn: arn, Tags: tagList(r.tags(updated), ecrTag)}); err != nil {
+	err = r.retag(old, updated, func(keys []string) error {
+		return done(r.ecr().UntagResource(ctx, &ecr.UntagResourceInput{ResourceArn: arn, TagKeys: keys}))
+	}, func(tags map[string]string) error {
+		return done(r.ecr().TagResource(ctx, &ecr.TagResourceInput{ResourceArn: arn, Tags: tagList(tags, ecrTag)}))
+	})
+	if err != nil {
 		return Result{}, err
 	}
 	return result, setRepositoryPolicies(ctx, r, name, old, updated)
@@ -110,6 +106,5 @@ func updateRepository(ctx context.Context, r *Request, name string, old, updated
 
 // deleteRepository fails for a repository with images unless EmptyOnDelete is set.
 func deleteRepository(ctx context.Context, r *Request, name string, p Properties) error {
-	_, err := r.ecr().DeleteRepository(ctx, &ecr.DeleteRepositoryInput{RepositoryName: &name, Force: p.Bool("EmptyOnDelete")})
-	return gone(err)
+	return deleted(r.ecr().DeleteRepository(ctx, &ecr.DeleteRepositoryInput{RepositoryName: &name, Force: p.Bool("EmptyOnDelete")}))
 }

@@ -20,8 +20,7 @@ func init() {
 		Properties: []string{"AccessConfig", "BootstrapSelfManagedAddons", "ComputeConfig", "DeletionProtection", "EncryptionConfig",
 			"KubernetesNetworkConfig", "Logging", "Name", "ResourcesVpcConfig", "RoleArn", "StorageConfig", "Tags", "UpgradePolicy",
 			"Version", "ZonalShiftConfig"},
-		Immutable: []string{"BootstrapSelfManagedAddons", "EncryptionConfig", "Name", "RoleArn"},
-		Create:    createCluster, Update: updateCluster, Delete: deleteCluster,
+		Create: createCluster, Update: updateCluster, Delete: deleteCluster,
 	})
 }
 
@@ -62,7 +61,7 @@ func createCluster(ctx context.Context, r *Request, p Properties) (Result, error
 		return Result{}, err
 	}
 	in.Name, in.Tags = &name, r.tags(p)
-	if _, err := r.eks().CreateCluster(ctx, in); err != nil {
+	if err := r.made(done(r.eks().CreateCluster(ctx, in)), p.Has("Name"), "ResourceInUse"); err != nil {
 		return Result{}, err
 	}
 	if _, err := clusterGroup(ctx, r, name, p); err != nil {
@@ -187,8 +186,7 @@ func upgradeCluster(ctx context.Context, r *Request, name, from, to string) erro
 	if b > a+1 {
 		return fmt.Errorf("InvalidParameterException: Unsupported Kubernetes minor version update from %s to %s", from, to)
 	}
-	_, err := r.eks().UpdateClusterVersion(ctx, &eks.UpdateClusterVersionInput{Name: &name, Version: &to})
-	return err
+	return done(r.eks().UpdateClusterVersion(ctx, &eks.UpdateClusterVersionInput{Name: &name, Version: &to}))
 }
 
 func minor(version string) int {

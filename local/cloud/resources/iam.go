@@ -16,8 +16,7 @@ func init() {
 		Name: "AWS::IAM::Role",
 		Properties: []string{"AssumeRolePolicyDocument", "Description", "ManagedPolicyArns", "MaxSessionDuration", "Path",
 			"PermissionsBoundary", "Policies", "RoleName", "Tags"},
-		Immutable: []string{"Path", "RoleName"},
-		Create:    createRole, Update: updateRole, Delete: deleteRole,
+		Create: createRole, Update: updateRole, Delete: deleteRole,
 	})
 	Register(&Type{
 		Name: "AWS::IAM::Policy", Properties: []string{"PolicyDocument", "PolicyName", "Roles"},
@@ -29,21 +28,6 @@ func init() {
 		Immutable:  []string{"Description", "ManagedPolicyName", "Path"},
 		Create:     createManagedPolicy, Update: updateManagedPolicy, Delete: deleteManagedPolicy,
 	})
-	Register(&Type{
-		Name: "AWS::IAM::InstanceProfile", Properties: []string{"InstanceProfileName", "Path", "Roles"},
-		Immutable: []string{"InstanceProfileName", "Path"},
-		Create:    createInstanceProfile, Update: updateInstanceProfile, Delete: deleteInstanceProfile,
-	})
-	Register(&Type{
-		Name: "AWS::IAM::OIDCProvider", Properties: []string{"ClientIdList", "Tags", "ThumbprintList", "Url"},
-		Immutable: []string{"Url"},
-		Recorded:  "no token is verified against it; pods get their roles by Pod Identity",
-		Create:    createOIDCProvider,
-		Delete: func(ctx context.Context, r *Request, id string, _ Properties) error {
-			_, err := r.iam().DeleteOpenIDConnectProvider(ctx, &iam.DeleteOpenIDConnectProviderInput{OpenIDConnectProviderArn: &id})
-			return gone(err)
-		},
-	})
 }
 
 func createRole(ctx context.Context, r *Request, p Properties) (Result, error) {
@@ -54,9 +38,7 @@ func createRole(ctx context.Context, r *Request, p Properties) (Result, error) {
 	name := r.name(p, "RoleName", 64, false)
 	in.RoleName = &name
 	in.Tags = tagList(r.tags(p), iamTag)
-	_, err := r.iam().CreateRole(ctx, &in)
-	// A generated name exists only when an interrupted attempt made the role.
-	if err != nil && (p.Has("RoleName") || !hasCode(err, "EntityAlreadyExists")) {
+	if err := r.made(done(r.iam().CreateRole(ctx, &in)), p.Has("RoleName"), "EntityAlreadyExists"); err != nil {
 		return Result{}, err
 	}
 	if err := setRolePolicies(ctx, r, name, nil, p); err != nil {
@@ -128,15 +110,13 @@ func updateRole(ctx context.Context, r *Request, name string, old, updated Prope
 	if err := setRolePolicies(ctx, r, name, old, updated); err != nil {
 		return Result{}, err
 	}
-	if drop := removed(r.tags(old), r.tags(updated)); len(drop) > 0 {
-		if _, err := r.iam().UntagRole(ctx, &iam.UntagRoleInput{RoleName: &name, TagKeys: drop}); err != nil {
-			return Result{}, err
-		}
-	}
-	if tags := tagList(r.tags(updated), iamTag); len(tags) > 0 {
-		if _, err := r.iam().TagRole(ctx, &iam.TagRoleInput{RoleName: &name, Tags: tags}); err != nil {
-			return Result{}, err
-		}
+	err := r.retag(old, updated, func(keys []string) error {
+		return done(r.iam().UntagRole(ctx, &iam.UntagRoleInput{RoleName: &name, TagKeys: keys}))
+	}, func(tags map[string]string) error {
+		return done(r.iam().TagRole(ctx, &iam.TagRoleInput{RoleName: &name, Tags: tagList(tags, iamTag)}))
+	})
+	if err != nil {
+		return Result{}, err
 	}
 	return roleResult(ctx, r, name)
 }
@@ -146,8 +126,7 @@ func setRoleBoundary(ctx context.Context, r *Request, name string, old, updated 
 		return nil
 	}
 	if !updated.Has("PermissionsBoundary") {
-		_, err := r.iam().DeleteRolePermissionsBoundary(ctx, &iam.DeleteRolePermissionsBoundaryInput{RoleName: &name})
-		return gone(err)
+		return deleted(r.iam().DeleteRolePermissionsBoundary(ctx, &iam.DeleteRolePermissionsBoundaryInput{RoleName: &name}))
 	}
 	_, err := r.iam().PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{
 		RoleName: &name, PermissionsBoundary: aws.String(updated.String("PermissionsBoundary")),
@@ -174,8 +153,7 @@ func deleteRole(ctx context.Context, r *Request, name string, _ Properties) erro
 			return err
 		}
 	}
-	_, err = r.iam().DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &name})
-	return gone(err)
+	return deleted(r.iam().DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &name}))
 }
 
 func createInlinePolicy(ctx context.Context, r *Request, p Properties) (Result, error) {

@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,11 +14,10 @@ func createManagedPolicy(ctx context.Context, r *Request, p Properties) (Result,
 		return Result{}, err
 	}
 	in.PolicyName = aws.String(r.name(p, "ManagedPolicyName", 128, false))
-	out, err := r.iam().CreatePolicy(ctx, &in)
-	if err != nil {
+	if err := r.made(done(r.iam().CreatePolicy(ctx, &in)), p.Has("ManagedPolicyName"), "EntityAlreadyExists"); err != nil {
 		return Result{}, err
 	}
-	arn := *out.Policy.Arn
+	arn := "arn:aws:iam::" + r.Account + ":policy" + cmp.Or(p.String("Path"), "/") + *in.PolicyName
 	return managedPolicyResult(arn), attachToRoles(ctx, r, arn, nil, p)
 }
 
@@ -54,8 +54,7 @@ func replaceDefaultVersion(ctx context.Context, r *Request, arn, document string
 	if err := dropOldVersions(ctx, r, arn); err != nil {
 		return err
 	}
-	_, err := r.iam().CreatePolicyVersion(ctx, &iam.CreatePolicyVersionInput{PolicyArn: &arn, PolicyDocument: &document, SetAsDefault: true})
-	return err
+	return done(r.iam().CreatePolicyVersion(ctx, &iam.CreatePolicyVersionInput{PolicyArn: &arn, PolicyDocument: &document, SetAsDefault: true}))
 }
 
 func dropOldVersions(ctx context.Context, r *Request, arn string) error {
@@ -81,70 +80,5 @@ func deleteManagedPolicy(ctx context.Context, r *Request, arn string, p Properti
 	if err := dropOldVersions(ctx, r, arn); gone(err) != nil {
 		return err
 	}
-	_, err := r.iam().DeletePolicy(ctx, &iam.DeletePolicyInput{PolicyArn: &arn})
-	return gone(err)
-}
-
-func createInstanceProfile(ctx context.Context, r *Request, p Properties) (Result, error) {
-	name := r.name(p, "InstanceProfileName", 128, false)
-	in := &iam.CreateInstanceProfileInput{InstanceProfileName: &name}
-	if p.Has("Path") {
-		in.Path = aws.String(p.String("Path"))
-	}
-	out, err := r.iam().CreateInstanceProfile(ctx, in)
-	if err != nil {
-		return Result{}, err
-	}
-	result := Result{ID: name, Attributes: map[string]any{"Arn": aws.ToString(out.InstanceProfile.Arn)}}
-	return result, setProfileRoles(ctx, r, name, nil, p)
-}
-
-func setProfileRoles(ctx context.Context, r *Request, name string, old, updated Properties) error {
-	gained, lost := delta(old, updated, "Roles")
-	for _, role := range lost {
-		in := &iam.RemoveRoleFromInstanceProfileInput{InstanceProfileName: &name, RoleName: &role}
-		if _, err := r.iam().RemoveRoleFromInstanceProfile(ctx, in); gone(err) != nil {
-			return err
-		}
-	}
-	for _, role := range gained {
-		in := &iam.AddRoleToInstanceProfileInput{InstanceProfileName: &name, RoleName: &role}
-		if _, err := r.iam().AddRoleToInstanceProfile(ctx, in); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func updateInstanceProfile(ctx context.Context, r *Request, name string, old, updated Properties) (Result, error) {
-	if err := setProfileRoles(ctx, r, name, old, updated); err != nil {
-		return Result{}, err
-	}
-	out, err := r.iam().GetInstanceProfile(ctx, &iam.GetInstanceProfileInput{InstanceProfileName: &name})
-	if err != nil {
-		return Result{}, err
-	}
-	return Result{ID: name, Attributes: map[string]any{"Arn": aws.ToString(out.InstanceProfile.Arn)}}, nil
-}
-
-func deleteInstanceProfile(ctx context.Context, r *Request, name string, p Properties) error {
-	if err := setProfileRoles(ctx, r, name, p, nil); err != nil {
-		return err
-	}
-	_, err := r.iam().DeleteInstanceProfile(ctx, &iam.DeleteInstanceProfileInput{InstanceProfileName: &name})
-	return gone(err)
-}
-
-func createOIDCProvider(ctx context.Context, r *Request, p Properties) (Result, error) {
-	var in iam.CreateOpenIDConnectProviderInput
-	if err := decode(p.without("Tags"), &in); err != nil {
-		return Result{}, err
-	}
-	in.Tags = tagList(r.tags(p), iamTag)
-	out, err := r.iam().CreateOpenIDConnectProvider(ctx, &in)
-	if err != nil {
-		return Result{}, err
-	}
-	arn := *out.OpenIDConnectProviderArn
-	return Result{ID: arn, Attributes: map[string]any{"Arn": arn}}, nil
+	return deleted(r.iam().DeletePolicy(ctx, &iam.DeletePolicyInput{PolicyArn: &arn}))
 }

@@ -22,11 +22,10 @@ func init() {
 		Create:    createKey, Update: updateKey, Delete: deleteKey,
 	})
 	Register(&Type{
-		Name: "AWS::KMS::Alias", Properties: []string{"AliasName", "TargetKeyId"}, Immutable: []string{"AliasName"},
+		Name: "AWS::KMS::Alias", Properties: []string{"AliasName", "TargetKeyId"},
 		Create: createAlias, Update: updateAlias,
 		Delete: func(ctx context.Context, r *Request, id string, _ Properties) error {
-			_, err := r.kms().DeleteAlias(ctx, &kms.DeleteAliasInput{AliasName: &id})
-			return gone(err)
+			return deleted(r.kms().DeleteAlias(ctx, &kms.DeleteAliasInput{AliasName: &id}))
 		},
 	})
 }
@@ -37,13 +36,47 @@ func createKey(ctx context.Context, r *Request, p Properties) (Result, error) {
 	if err := decode(settings, &in); err != nil {
 		return Result{}, err
 	}
-	in.Tags = tagList(r.tags(p), kmsTag)
-	out, err := r.kms().CreateKey(ctx, &in)
+	tags := r.tags(p)
+	tags[ownTag] = r.Name(255, false)
+	in.Tags = tagList(tags, kmsTag)
+	id, err := findKey(ctx, r, tags[ownTag])
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{ID: *out.KeyMetadata.KeyId, Attributes: map[string]any{"Arn": *out.KeyMetadata.Arn, "KeyId": *out.KeyMetadata.KeyId}}
-	return result, setKeyState(ctx, r, result.ID, p)
+	if id == "" {
+		out, err := r.kms().CreateKey(ctx, &in)
+		if err != nil {
+			return Result{}, err
+		}
+		id = *out.KeyMetadata.KeyId
+	}
+	arn := "arn:aws:kms:" + r.Region + ":" + r.Account + ":key/" + id
+	return Result{ID: id, Attributes: map[string]any{"Arn": arn, "KeyId": id}}, setKeyState(ctx, r, id, p)
+}
+
+// findKey finds the key that a cut-off attempt made: keys have no names.
+func findKey(ctx context.Context, r *Request, own string) (string, error) {
+	if !r.Resumed {
+		return "", nil
+	}
+	for pages := kms.NewListKeysPaginator(r.kms(), &kms.ListKeysInput{}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", err
+		}
+		for _, key := range page.Keys {
+			found, err := r.kms().ListResourceTags(ctx, &kms.ListResourceTagsInput{KeyId: key.KeyId})
+			if err != nil {
+				return "", err
+			}
+			for _, tag := range found.Tags {
+				if aws.ToString(tag.TagKey) == ownTag && aws.ToString(tag.TagValue) == own {
+					return *key.KeyId, nil
+				}
+			}
+		}
+	}
+	return "", nil
 }
 
 // setKeyState sets rotation, and disables a key that the template disables.
@@ -60,8 +93,7 @@ func setKeyState(ctx context.Context, r *Request, id string, p Properties) error
 		return err
 	}
 	if p.Has("Enabled") && !p.Bool("Enabled") {
-		_, err := r.kms().DisableKey(ctx, &kms.DisableKeyInput{KeyId: &id})
-		return err
+		return done(r.kms().DisableKey(ctx, &kms.DisableKeyInput{KeyId: &id}))
 	}
 	return nil
 }
@@ -87,15 +119,13 @@ func updateKey(ctx context.Context, r *Request, id string, old, updated Properti
 	if err := setKeyState(ctx, r, id, updated); err != nil {
 		return Result{}, err
 	}
-	if drop := removed(r.tags(old), r.tags(updated)); len(drop) > 0 {
-		if _, err := r.kms().UntagResource(ctx, &kms.UntagResourceInput{KeyId: &id, TagKeys: drop}); err != nil {
-			return Result{}, err
-		}
-	}
-	if tags := tagList(r.tags(updated), kmsTag); len(tags) > 0 {
-		if _, err := r.kms().TagResource(ctx, &kms.TagResourceInput{KeyId: &id, Tags: tags}); err != nil {
-			return Result{}, err
-		}
+	err := r.retag(old, updated, func(keys []string) error {
+		return done(r.kms().UntagResource(ctx, &kms.UntagResourceInput{KeyId: &id, TagKeys: keys}))
+	}, func(tags map[string]string) error {
+		return done(r.kms().TagResource(ctx, &kms.TagResourceInput{KeyId: &id, Tags: tagList(tags, kmsTag)}))
+	})
+	if err != nil {
+		return Result{}, err
 	}
 	out, err := r.kms().DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &id})
 	if err != nil {
@@ -123,8 +153,8 @@ func keyID(s string) string { return s[strings.LastIndex(s, "/")+1:] }
 
 func createAlias(ctx context.Context, r *Request, p Properties) (Result, error) {
 	name := p.String("AliasName")
-	_, err := r.kms().CreateAlias(ctx, &kms.CreateAliasInput{AliasName: &name, TargetKeyId: aws.String(keyID(p.String("TargetKeyId")))})
-	if err != nil {
+	in := &kms.CreateAliasInput{AliasName: &name, TargetKeyId: aws.String(keyID(p.String("TargetKeyId")))}
+	if err := r.made(done(r.kms().CreateAlias(ctx, in)), true, "AlreadyExists"); err != nil {
 		return Result{}, err
 	}
 	return Result{ID: name, Attributes: map[string]any{"AliasName": name}}, nil

@@ -11,11 +11,10 @@ func init() {
 	Register(&Type{
 		Name:       "AWS::Logs::LogGroup",
 		Properties: []string{"KmsKeyId", "LogGroupClass", "LogGroupName", "RetentionInDays", "Tags"},
-		Immutable:  []string{"LogGroupClass", "LogGroupName"},
+		Immutable:  []string{"LogGroupClass"},
 		Create:     createLogGroup, Update: updateLogGroup,
 		Delete: func(ctx context.Context, r *Request, id string, _ Properties) error {
-			_, err := r.logs().DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: &id})
-			return gone(err)
+			return deleted(r.logs().DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: &id}))
 		},
 	})
 }
@@ -27,8 +26,7 @@ func createLogGroup(ctx context.Context, r *Request, p Properties) (Result, erro
 	}
 	name := r.name(p, "LogGroupName", 512, false)
 	in.LogGroupName, in.Tags = &name, r.tags(p)
-	_, err := r.logs().CreateLogGroup(ctx, &in)
-	if err != nil && (p.Has("LogGroupName") || !hasCode(err, "AlreadyExists")) {
+	if err := r.made(done(r.logs().CreateLogGroup(ctx, &in)), p.Has("LogGroupName"), "AlreadyExists"); err != nil {
 		return Result{}, err
 	}
 	return logGroupResult(r, name), setRetention(ctx, r, name, p)
@@ -42,11 +40,9 @@ func logGroupResult(r *Request, name string) Result {
 func setRetention(ctx context.Context, r *Request, name string, p Properties) error {
 	days, ok := p.Int("RetentionInDays")
 	if !ok {
-		_, err := r.logs().DeleteRetentionPolicy(ctx, &cloudwatchlogs.DeleteRetentionPolicyInput{LogGroupName: &name})
-		return err
+		return done(r.logs().DeleteRetentionPolicy(ctx, &cloudwatchlogs.DeleteRetentionPolicyInput{LogGroupName: &name}))
 	}
-	_, err := r.logs().PutRetentionPolicy(ctx, &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: &name, RetentionInDays: aws.Int32(int32(days))})
-	return err
+	return done(r.logs().PutRetentionPolicy(ctx, &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: &name, RetentionInDays: aws.Int32(int32(days))}))
 }
 
 func updateLogGroup(ctx context.Context, r *Request, name string, old, updated Properties) (Result, error) {
@@ -63,15 +59,13 @@ func updateLogGroup(ctx context.Context, r *Request, name string, old, updated P
 			return Result{}, err
 		}
 	}
-	if drop := removed(r.tags(old), r.tags(updated)); len(drop) > 0 {
-		if _, err := r.logs().UntagResource(ctx, &cloudwatchlogs.UntagResourceInput{ResourceArn: &arn, TagKeys: drop}); err != nil {
-			return Result{}, err
-		}
-	}
-	if tags := r.tags(updated); len(tags) > 0 {
-		if _, err := r.logs().TagResource(ctx, &cloudwatchlogs.TagResourceInput{ResourceArn: &arn, Tags: tags}); err != nil {
-			return Result{}, err
-		}
+	err := r.retag(old, updated, func(keys []string) error {
+		return done(r.logs().UntagResource(ctx, &cloudwatchlogs.UntagResourceInput{ResourceArn: &arn, TagKeys: keys}))
+	}, func(tags map[string]string) error {
+		return done(r.logs().TagResource(ctx, &cloudwatchlogs.TagResourceInput{ResourceArn: &arn, Tags: tags}))
+	})
+	if err != nil {
+		return Result{}, err
 	}
 	return result, setRetention(ctx, r, name, updated)
 }

@@ -129,6 +129,19 @@ func (r *Request) tags(p Properties) map[string]string {
 	return out
 }
 
+// retag brings a resource's tags from old to updated, by the two calls that its service has.
+func (r *Request) retag(old, updated Properties, drop func(keys []string) error, set func(tags map[string]string) error) error {
+	if keys := removed(r.tags(old), r.tags(updated)); len(keys) > 0 {
+		if err := drop(keys); err != nil {
+			return err
+		}
+	}
+	if tags := r.tags(updated); len(tags) > 0 {
+		return set(tags)
+	}
+	return nil
+}
+
 // tagList returns the tags as the list of some service's tag structure, in the
 // order of their keys.
 func tagList[T any](tags map[string]string, tag func(key, value string) T) []T {
@@ -137,6 +150,20 @@ func tagList[T any](tags map[string]string, tag func(key, value string) T) []T {
 		out = append(out, tag(k, tags[k]))
 	}
 	return out
+}
+
+// delta returns what a list of strings gains and loses.
+func delta(old, updated Properties, key string) (gained, lost []string) {
+	before, after := old.Strings(key), updated.Strings(key)
+	missing := func(from, in []string) (out []string) {
+		for _, s := range from {
+			if !slices.Contains(in, s) {
+				out = append(out, s)
+			}
+		}
+		return out
+	}
+	return missing(after, before), missing(before, after)
 }
 
 // removed returns the keys of old that updated lacks.

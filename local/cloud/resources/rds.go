@@ -2,6 +2,7 @@ package resources
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -15,8 +16,6 @@ import (
 
 func rdsTag(k, v string) rdstypes.Tag { return rdstypes.Tag{Key: aws.String(k), Value: aws.String(v)} }
 
-var instanceImmutable = []string{"DBInstanceIdentifier", "DBName", "DBSubnetGroupName", "Engine", "KmsKeyId", "MasterUsername", "Port", "StorageEncrypted"}
-
 // databaseClass is the instance classes of RDS for MySQL, by family and size,
 // so that a class that does not exist fails here as it does on AWS. moto takes
 // any text.
@@ -29,34 +28,31 @@ var databaseClass = regexp.MustCompile(`^db\.(` +
 func init() {
 	Register(&Type{
 		Name: "AWS::RDS::DBInstance",
-		Properties: append([]string{
+		Properties: []string{
 			"AllocatedStorage", "AllowMajorVersionUpgrade", "AutoMinorVersionUpgrade", "AvailabilityZone", "BackupRetentionPeriod",
-			"CACertificateIdentifier", "CopyTagsToSnapshot", "DBInstanceClass", "DBParameterGroupName", "DeleteAutomatedBackups",
+			"CACertificateIdentifier", "CopyTagsToSnapshot", "DBInstanceClass", "DBInstanceIdentifier", "DBName", "DBParameterGroupName",
+			"DBSubnetGroupName", "DeleteAutomatedBackups",
 			"DeletionProtection", "EnableCloudwatchLogsExports", "EnableIAMDatabaseAuthentication", "EnablePerformanceInsights",
-			"EngineVersion", "Iops", "MasterUserPassword", "MaxAllocatedStorage", "MonitoringInterval", "MonitoringRoleArn", "MultiAZ",
-			"PerformanceInsightsKMSKeyId", "PerformanceInsightsRetentionPeriod", "PreferredBackupWindow", "PreferredMaintenanceWindow",
-			"PubliclyAccessible", "StorageThroughput", "StorageType", "Tags", "VPCSecurityGroups",
-		}, instanceImmutable...),
-		Immutable: instanceImmutable,
+			"Engine", "EngineVersion", "Iops", "KmsKeyId", "MasterUserPassword", "MasterUsername", "MaxAllocatedStorage", "MonitoringInterval", "MonitoringRoleArn", "MultiAZ",
+			"PerformanceInsightsKMSKeyId", "PerformanceInsightsRetentionPeriod", "Port", "PreferredBackupWindow", "PreferredMaintenanceWindow",
+			"PubliclyAccessible", "StorageEncrypted", "StorageThroughput", "StorageType", "Tags", "VPCSecurityGroups",
+		},
+		Immutable: []string{"Engine", "Port"},
 		Create:    createInstance, Update: updateInstance, Delete: deleteInstance,
 	})
 	Register(&Type{
 		Name: "AWS::RDS::DBSubnetGroup", Properties: []string{"DBSubnetGroupDescription", "DBSubnetGroupName", "SubnetIds", "Tags"},
-		Immutable: []string{"DBSubnetGroupName"},
-		Create:    createSubnetGroup, Update: updateSubnetGroup,
+		Create: createSubnetGroup, Update: updateSubnetGroup,
 		Delete: func(ctx context.Context, r *Request, id string, _ Properties) error {
-			_, err := r.rds().DeleteDBSubnetGroup(ctx, &rds.DeleteDBSubnetGroupInput{DBSubnetGroupName: &id})
-			return gone(err)
+			return deleted(r.rds().DeleteDBSubnetGroup(ctx, &rds.DeleteDBSubnetGroupInput{DBSubnetGroupName: &id}))
 		},
 	})
 	Register(&Type{
 		Name: "AWS::RDS::DBParameterGroup", Properties: []string{"DBParameterGroupName", "Description", "Family", "Parameters", "Tags"},
-		Immutable: []string{"DBParameterGroupName", "Description", "Family"},
-		Recorded:  "the database server runs with its own parameters; connections without TLS are refused all the same",
-		Create:    createParameterGroup, Update: updateParameterGroup,
+		Recorded: "the database server runs with its own parameters; connections without TLS are refused all the same",
+		Create:   createParameterGroup, Update: updateParameterGroup,
 		Delete: func(ctx context.Context, r *Request, id string, _ Properties) error {
-			_, err := r.rds().DeleteDBParameterGroup(ctx, &rds.DeleteDBParameterGroupInput{DBParameterGroupName: &id})
-			return gone(err)
+			return deleted(r.rds().DeleteDBParameterGroup(ctx, &rds.DeleteDBParameterGroupInput{DBParameterGroupName: &id}))
 		},
 	})
 }
@@ -91,8 +87,7 @@ func createInstance(ctx context.Context, r *Request, p Properties) (Result, erro
 		return Result{}, err
 	}
 	in.DBInstanceIdentifier, in.Tags = &id, tagList(r.tags(p), rdsTag)
-	_, err := r.rds().CreateDBInstance(ctx, &in)
-	if err != nil && (p.Has("DBInstanceIdentifier") || !hasCode(err, "AlreadyExists")) {
+	if err := r.made(done(r.rds().CreateDBInstance(ctx, &in)), p.Has("DBInstanceIdentifier"), "AlreadyExists"); err != nil {
 		return Result{}, err
 	}
 	if err := r.provisionDatabase(ctx, p); err != nil {
@@ -156,13 +151,11 @@ func modifyInput(p Properties) Properties {
 }
 
 func updateRDSTags(ctx context.Context, r *Request, arn string, old, updated Properties) error {
-	if drop := removed(r.tags(old), r.tags(updated)); len(drop) > 0 {
-		if _, err := r.rds().RemoveTagsFromResource(ctx, &rds.RemoveTagsFromResourceInput{ResourceName: &arn, TagKeys: drop}); err != nil {
-			return err
-		}
-	}
-	_, err := r.rds().AddTagsToResource(ctx, &rds.AddTagsToResourceInput{ResourceName: &arn, Tags: tagList(r.tags(updated), rdsTag)})
-	return err
+	return r.retag(old, updated, func(keys []string) error {
+		return done(r.rds().RemoveTagsFromResource(ctx, &rds.RemoveTagsFromResourceInput{ResourceName: &arn, TagKeys: keys}))
+	}, func(tags map[string]string) error {
+		return done(r.rds().AddTagsToResource(ctx, &rds.AddTagsToResourceInput{ResourceName: &arn, Tags: tagList(tags, rdsTag)}))
+	})
 }
 
 // deleteInstance deletes the instance and drops its database. There are no
@@ -187,23 +180,34 @@ func createSubnetGroup(ctx context.Context, r *Request, p Properties) (Result, e
 	}
 	name := r.name(p, "DBSubnetGroupName", 255, true)
 	in.DBSubnetGroupName, in.Tags = &name, tagList(r.tags(p), rdsTag)
-	_, err := r.rds().CreateDBSubnetGroup(ctx, &in)
-	if err != nil && (p.Has("DBSubnetGroupName") || !hasCode(err, "AlreadyExists")) {
+	if err := r.made(done(r.rds().CreateDBSubnetGroup(ctx, &in)), p.Has("DBSubnetGroupName"), "AlreadyExists"); err != nil {
 		return Result{}, err
 	}
 	return Result{ID: name}, nil
 }
 
 func updateSubnetGroup(ctx context.Context, r *Request, id string, old, updated Properties) (Result, error) {
-	var in rds.ModifyDBSubnetGroupInput
-	if err := decode(updated.pick("DBSubnetGroupDescription", "SubnetIds"), &in); err != nil {
-		return Result{}, err
+	result := Result{ID: id}
+	if changed(old, updated, "DBSubnetGroupDescription", "SubnetIds") {
+		var in rds.ModifyDBSubnetGroupInput
+		if err := decode(updated.pick("DBSubnetGroupDescription", "SubnetIds"), &in); err != nil {
+			return Result{}, err
+		}
+		in.DBSubnetGroupName = &id
+		if _, err := r.rds().ModifyDBSubnetGroup(ctx, &in); err != nil {
+			return Result{}, err
+		}
+		// moto forgets a group that it modifies.
+		again := rds.CreateDBSubnetGroupInput{
+			DBSubnetGroupName: &id, DBSubnetGroupDescription: in.DBSubnetGroupDescription, SubnetIds: in.SubnetIds, Tags: tagList(r.tags(updated), rdsTag),
+		}
+		_, err := r.rds().CreateDBSubnetGroup(ctx, &again)
+		var there *rdstypes.DBSubnetGroupAlreadyExistsFault
+		if err != nil && !errors.As(err, &there) {
+			return Result{}, err
+		}
 	}
-	in.DBSubnetGroupName = &id
-	if _, err := r.rds().ModifyDBSubnetGroup(ctx, &in); err != nil {
-		return Result{}, err
-	}
-	return Result{ID: id}, updateRDSTags(ctx, r, r.rdsARN("subgrp", id), old, updated)
+	return result, updateRDSTags(ctx, r, r.rdsARN("subgrp", id), old, updated)
 }
 
 func (s *Services) rdsARN(kind, id string) string {
@@ -212,11 +216,11 @@ func (s *Services) rdsARN(kind, id string) string {
 
 func createParameterGroup(ctx context.Context, r *Request, p Properties) (Result, error) {
 	name := r.name(p, "DBParameterGroupName", 255, true)
-	_, err := r.rds().CreateDBParameterGroup(ctx, &rds.CreateDBParameterGroupInput{
+	err := done(r.rds().CreateDBParameterGroup(ctx, &rds.CreateDBParameterGroupInput{
 		DBParameterGroupName: &name, DBParameterGroupFamily: aws.String(p.String("Family")),
 		Description: aws.String(p.String("Description")), Tags: tagList(r.tags(p), rdsTag),
-	})
-	if err != nil && (p.Has("DBParameterGroupName") || !hasCode(err, "AlreadyExists")) {
+	}))
+	if err := r.made(err, p.Has("DBParameterGroupName"), "AlreadyExists"); err != nil {
 		return Result{}, err
 	}
 	return setParameters(ctx, r, name, p)

@@ -7,8 +7,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"k8s-plus-aws-gitops/internal/awsdata"
 )
 
 // ErrReplace is returned by Update when the change needs a new physical
@@ -50,6 +54,10 @@ type Request struct {
 	// Name makes the physical name CloudFormation would generate: at most max
 	// characters, the same for the same stack, logical ID and generation.
 	Name func(max int, lower bool) string
+	// Attributes are those that the last operation returned; nil for a new resource.
+	Attributes map[string]any
+	// Resumed reports that a creation was cut off: what exists under this resource's name may be its work.
+	Resumed bool
 }
 
 // Result is a created or updated resource.
@@ -64,10 +72,12 @@ type Type struct {
 	// Properties that the handler knows; another one is refused by name.
 	// A nil list accepts all (custom resources).
 	Properties []string
-	// Immutable properties: a change to one of them replaces the resource.
+	// Immutable are the paths of properties whose change replaces the resource, as in awsdata.Resource.CreateOnly,
+	// which Register adds: a handler names what the schema leaves out.
 	Immutable []string
-	// Recorded is true when the stand-in only records the resource and no
-	// service acts on it; the reason is shown by `gitops local status`.
+	// Identifier are the properties that no two resources may share; default: the schema's primary identifier.
+	Identifier []string
+	// Recorded is why no service acts on the resource, empty where one does; `gitops local status` lists such types.
 	Recorded string
 
 	Create func(ctx context.Context, r *Request, p Properties) (Result, error)
@@ -78,11 +88,17 @@ type Type struct {
 
 var types = map[string]*Type{}
 
-// Register adds a type; it panics on a second registration of one name, which
+// Register adds a type, with what CloudFormation's schema says of it; it panics on a second registration of one name, which
 // is a programming error.
 func Register(t *Type) {
 	if _, twice := types[t.Name]; twice {
 		panic("resources: " + t.Name + " registered twice") //nolint:forbidigo // a programming error, found by the first test
+	}
+	if facts, err := awsdata.Type(t.Name); err == nil && strings.HasPrefix(t.Name, "AWS::") {
+		t.Immutable = slices.Concat(t.Immutable, facts.CreateOnly)
+		if t.Identifier == nil {
+			t.Identifier = facts.PrimaryIdentifier
+		}
 	}
 	types[t.Name] = t
 }

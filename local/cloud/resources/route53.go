@@ -2,6 +2,7 @@ package resources
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,16 +13,13 @@ import (
 func init() {
 	Register(&Type{
 		Name: "AWS::Route53::HostedZone", Properties: []string{"HostedZoneConfig", "HostedZoneTags", "Name"},
-		Immutable: []string{"Name"},
-		Create:    createZone, Update: updateZone, Delete: deleteZone,
+		Create: createZone, Update: updateZone, Delete: deleteZone,
 	})
 	Register(&Type{
 		Name:       "AWS::Route53::RecordSet",
 		Properties: []string{"AliasTarget", "HostedZoneId", "Name", "ResourceRecords", "SetIdentifier", "TTL", "Type", "Weight"},
-		Immutable:  []string{"HostedZoneId", "Name", "Type", "SetIdentifier"},
-		Create: func(ctx context.Context, r *Request, p Properties) (Result, error) {
-			return changeRecord(ctx, r, p, r53types.ChangeActionCreate)
-		},
+		Immutable:  []string{"Type", "SetIdentifier"},
+		Create:     createRecord,
 		Update: func(ctx context.Context, r *Request, _ string, _, updated Properties) (Result, error) {
 			return changeRecord(ctx, r, updated, r53types.ChangeActionUpsert)
 		},
@@ -40,15 +38,41 @@ func createZone(ctx context.Context, r *Request, p Properties) (Result, error) {
 	if err := decode(p.pick("HostedZoneConfig"), in); err != nil {
 		return Result{}, err
 	}
-	out, err := r.route53().CreateHostedZone(ctx, in)
+	id, err := findZone(ctx, r, *in.CallerReference)
 	if err != nil {
 		return Result{}, err
 	}
-	id := strings.TrimPrefix(aws.ToString(out.HostedZone.Id), "/hostedzone/")
+	if id == "" {
+		out, err := r.route53().CreateHostedZone(ctx, in)
+		if err != nil {
+			return Result{}, err
+		}
+		id = aws.ToString(out.HostedZone.Id)
+	}
+	id = strings.TrimPrefix(id, "/hostedzone/")
 	if err := tagZone(ctx, r, id, nil, p); err != nil {
 		return Result{ID: id}, err
 	}
 	return zoneResult(ctx, r, id)
+}
+
+// findZone finds the zone that a cut-off attempt made: Route 53 refuses its reference, moto makes a second zone.
+func findZone(ctx context.Context, r *Request, reference string) (string, error) {
+	if !r.Resumed {
+		return "", nil
+	}
+	for pages := route53.NewListHostedZonesPaginator(r.route53(), &route53.ListHostedZonesInput{}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", err
+		}
+		for _, zone := range page.HostedZones {
+			if aws.ToString(zone.CallerReference) == reference {
+				return aws.ToString(zone.Id), nil
+			}
+		}
+	}
+	return "", nil
 }
 
 func zoneResult(ctx context.Context, r *Request, id string) (Result, error) {
@@ -79,8 +103,7 @@ func tagZone(ctx context.Context, r *Request, id string, old, updated Properties
 	if len(in.AddTags)+len(in.RemoveTagKeys) == 0 {
 		return nil
 	}
-	_, err := r.route53().ChangeTagsForResource(ctx, in)
-	return err
+	return done(r.route53().ChangeTagsForResource(ctx, in))
 }
 
 func updateZone(ctx context.Context, r *Request, id string, old, updated Properties) (Result, error) {
@@ -96,31 +119,27 @@ func updateZone(ctx context.Context, r *Request, id string, old, updated Propert
 	return zoneResult(ctx, r, id)
 }
 
-// deleteZone deletes the records that other than CloudFormation made, too:
-// external-dns may be gone before it removed its own, and a zone with records
-// cannot be deleted.
+// deleteZone fails for a zone with records, as on AWS.
 func deleteZone(ctx context.Context, r *Request, id string, _ Properties) error {
-	pages := route53.NewListResourceRecordSetsPaginator(r.route53(), &route53.ListResourceRecordSetsInput{HostedZoneId: &id})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return gone(err)
-		}
-		for _, set := range page.ResourceRecordSets {
-			if set.Type == r53types.RRTypeSoa || set.Type == r53types.RRTypeNs {
-				continue
-			}
-			in := &route53.ChangeResourceRecordSetsInput{HostedZoneId: &id, ChangeBatch: &r53types.ChangeBatch{
-				Changes: []r53types.Change{{Action: r53types.ChangeActionDelete, ResourceRecordSet: &set}},
-			}}
-			if _, err := r.route53().ChangeResourceRecordSets(ctx, in); gone(err) != nil {
-				return err
-			}
-			r.Log.Info("record left in the hosted zone removed with it", "zone", id, "name", aws.ToString(set.Name), "type", set.Type)
+	return deleted(r.route53().DeleteHostedZone(ctx, &route53.DeleteHostedZoneInput{Id: &id}))
+}
+
+// createRecord refuses a record that exists, as Route 53's CREATE does. It asks by itself: moto refuses one that existed once
+// when the zone has any record behind it.
+func createRecord(ctx context.Context, r *Request, p Properties) (Result, error) {
+	name, kind := strings.TrimSuffix(p.String("Name"), ".")+".", r53types.RRType(p.String("Type"))
+	found, err := r.route53().ListResourceRecordSets(ctx, &route53.ListResourceRecordSetsInput{
+		HostedZoneId: aws.String(p.String("HostedZoneId")), StartRecordName: &name, StartRecordType: kind,
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	for _, set := range found.ResourceRecordSets {
+		if !r.Resumed && aws.ToString(set.Name) == name && set.Type == kind && aws.ToString(set.SetIdentifier) == p.String("SetIdentifier") {
+			return Result{}, fmt.Errorf("InvalidChangeBatch: tried to create resource record set [name='%s', type='%s'] but it already exists", name, kind)
 		}
 	}
-	_, err := r.route53().DeleteHostedZone(ctx, &route53.DeleteHostedZoneInput{Id: &id})
-	return gone(err)
+	return changeRecord(ctx, r, p, r53types.ChangeActionUpsert)
 }
 
 func changeRecord(ctx context.Context, r *Request, p Properties, action r53types.ChangeAction) (Result, error) {

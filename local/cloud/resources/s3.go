@@ -15,11 +15,11 @@ func init() {
 		Name: "AWS::S3::Bucket",
 		Properties: []string{"AccessControl", "BucketEncryption", "BucketName", "CorsConfiguration", "LifecycleConfiguration",
 			"LoggingConfiguration", "ObjectLockEnabled", "OwnershipControls", "PublicAccessBlockConfiguration", "Tags", "VersioningConfiguration"},
-		Immutable: []string{"BucketName", "ObjectLockEnabled"},
+		Immutable: []string{"ObjectLockEnabled"},
 		Create:    createBucket, Update: updateBucket, Delete: deleteBucket,
 	})
 	Register(&Type{
-		Name: "AWS::S3::BucketPolicy", Properties: []string{"Bucket", "PolicyDocument"}, Immutable: []string{"Bucket"},
+		Name: "AWS::S3::BucketPolicy", Properties: []string{"Bucket", "PolicyDocument"},
 		Create: func(ctx context.Context, r *Request, p Properties) (Result, error) {
 			return Result{ID: p.String("Bucket")}, putBucketPolicy(ctx, r, p)
 		},
@@ -27,17 +27,7 @@ func init() {
 			return Result{ID: id}, putBucketPolicy(ctx, r, updated)
 		},
 		Delete: func(ctx context.Context, r *Request, id string, _ Properties) error {
-			_, err := r.s3().DeleteBucketPolicy(ctx, &s3.DeleteBucketPolicyInput{Bucket: &id})
-			return gone(err)
-		},
-	})
-	Register(&Type{
-		Name: "Custom::S3AutoDeleteObjects", Properties: []string{"ServiceToken", "BucketName"}, Immutable: []string{"BucketName"},
-		Create: func(_ context.Context, _ *Request, p Properties) (Result, error) {
-			return Result{ID: "empty-" + p.String("BucketName")}, nil
-		},
-		Delete: func(ctx context.Context, r *Request, _ string, p Properties) error {
-			return emptyBucket(ctx, r, p.String("BucketName"))
+			return deleted(r.s3().DeleteBucketPolicy(ctx, &s3.DeleteBucketPolicyInput{Bucket: &id}))
 		},
 	})
 }
@@ -48,8 +38,7 @@ func createBucket(ctx context.Context, r *Request, p Properties) (Result, error)
 	if r.Region != "us-east-1" { // the default location, which the API refuses to be told
 		in.CreateBucketConfiguration = &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(r.Region)}
 	}
-	_, err := r.s3().CreateBucket(ctx, in)
-	if err != nil && (p.Has("BucketName") || !hasCode(err, "BucketAlreadyOwnedByYou")) {
+	if err := r.made(done(r.s3().CreateBucket(ctx, in)), p.Has("BucketName"), "BucketAlreadyOwnedByYou"); err != nil {
 		return Result{}, err
 	}
 	return bucketResult(r, name), configureBucket(ctx, r, name, nil, p)
@@ -99,12 +88,10 @@ func setBucketAccess(ctx context.Context, r *Request, name string, old, updated 
 			return err
 		}
 		in.Bucket = &name
-		_, err := r.s3().PutPublicAccessBlock(ctx, &in)
-		return err
+		return done(r.s3().PutPublicAccessBlock(ctx, &in))
 	}
 	if old.Has("PublicAccessBlockConfiguration") {
-		_, err := r.s3().DeletePublicAccessBlock(ctx, &s3.DeletePublicAccessBlockInput{Bucket: &name})
-		return err
+		return done(r.s3().DeletePublicAccessBlock(ctx, &s3.DeletePublicAccessBlockInput{Bucket: &name}))
 	}
 	return nil
 }
@@ -136,8 +123,7 @@ func setBucketEncryption(ctx context.Context, r *Request, name string, _, update
 		return err
 	}
 	in.Bucket = &name
-	_, err := r.s3().PutBucketEncryption(ctx, &in)
-	return err
+	return done(r.s3().PutBucketEncryption(ctx, &in))
 }
 
 func setBucketLogging(ctx context.Context, r *Request, name string, old, updated Properties) error {
@@ -152,8 +138,7 @@ func setBucketLogging(ctx context.Context, r *Request, name string, old, updated
 		}
 		in.BucketLoggingStatus.LoggingEnabled = &s3types.LoggingEnabled{TargetBucket: &target, TargetPrefix: aws.String(c.String("LogFilePrefix"))}
 	}
-	_, err := r.s3().PutBucketLogging(ctx, in)
-	return err
+	return done(r.s3().PutBucketLogging(ctx, in))
 }
 
 func setBucketCORS(ctx context.Context, r *Request, name string, old, updated Properties) error {
@@ -166,56 +151,27 @@ func setBucketCORS(ctx context.Context, r *Request, name string, old, updated Pr
 		if !old.Has("CorsConfiguration") {
 			return nil
 		}
-		_, err := r.s3().DeleteBucketCors(ctx, &s3.DeleteBucketCorsInput{Bucket: &name})
-		return gone(err)
+		return deleted(r.s3().DeleteBucketCors(ctx, &s3.DeleteBucketCorsInput{Bucket: &name}))
 	}
 	var in s3.PutBucketCorsInput
 	if err := decode(Properties{"CORSConfiguration": map[string]any{"CORSRules": rules}}, &in); err != nil {
 		return err
 	}
 	in.Bucket = &name
-	_, err := r.s3().PutBucketCors(ctx, &in)
-	return err
+	return done(r.s3().PutBucketCors(ctx, &in))
 }
 
 func setBucketTags(ctx context.Context, r *Request, name string, _, updated Properties) error {
 	tags := tagList(r.tags(updated), func(k, v string) s3types.Tag { return s3types.Tag{Key: aws.String(k), Value: aws.String(v)} })
 	if len(tags) == 0 {
-		_, err := r.s3().DeleteBucketTagging(ctx, &s3.DeleteBucketTaggingInput{Bucket: &name})
-		return gone(err)
+		return deleted(r.s3().DeleteBucketTagging(ctx, &s3.DeleteBucketTaggingInput{Bucket: &name}))
 	}
-	_, err := r.s3().PutBucketTagging(ctx, &s3.PutBucketTaggingInput{Bucket: &name, Tagging: &s3types.Tagging{TagSet: tags}})
-	return err
+	return done(r.s3().PutBucketTagging(ctx, &s3.PutBucketTaggingInput{Bucket: &name, Tagging: &s3types.Tagging{TagSet: tags}}))
 }
 
 // deleteBucket fails for a bucket with objects, as on AWS.
 func deleteBucket(ctx context.Context, r *Request, name string, _ Properties) error {
-	_, err := r.s3().DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &name})
-	return gone(err)
-}
-
-func emptyBucket(ctx context.Context, r *Request, name string) error {
-	pages := s3.NewListObjectVersionsPaginator(r.s3(), &s3.ListObjectVersionsInput{Bucket: &name})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return gone(err)
-		}
-		var ids []s3types.ObjectIdentifier
-		for _, v := range page.Versions {
-			ids = append(ids, s3types.ObjectIdentifier{Key: v.Key, VersionId: v.VersionId})
-		}
-		for _, m := range page.DeleteMarkers {
-			ids = append(ids, s3types.ObjectIdentifier{Key: m.Key, VersionId: m.VersionId})
-		}
-		if len(ids) == 0 {
-			continue
-		}
-		if _, err := r.s3().DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &name, Delete: &s3types.Delete{Objects: ids}}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return deleted(r.s3().DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &name}))
 }
 
 // putBucketPolicy stores a bucket policy without the statements that deny
@@ -237,8 +193,7 @@ func putBucketPolicy(ctx context.Context, r *Request, p Properties) error {
 	}
 	bucket := p.String("Bucket")
 	if len(kept) == 0 {
-		_, err := r.s3().DeleteBucketPolicy(ctx, &s3.DeleteBucketPolicyInput{Bucket: &bucket})
-		return err
+		return done(r.s3().DeleteBucketPolicy(ctx, &s3.DeleteBucketPolicyInput{Bucket: &bucket}))
 	}
 	stored := document.without("Statement")
 	stored["Statement"] = kept
@@ -246,6 +201,5 @@ func putBucketPolicy(ctx context.Context, r *Request, p Properties) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.s3().PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &bucket, Policy: &policy})
-	return err
+	return done(r.s3().PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &bucket, Policy: &policy}))
 }

@@ -26,8 +26,7 @@ func setBucketLifecycle(ctx context.Context, r *Request, name string, old, updat
 		if !old.Has("LifecycleConfiguration") {
 			return nil
 		}
-		_, err := r.s3().DeleteBucketLifecycle(ctx, &s3.DeleteBucketLifecycleInput{Bucket: &name})
-		return gone(err)
+		return deleted(r.s3().DeleteBucketLifecycle(ctx, &s3.DeleteBucketLifecycleInput{Bucket: &name}))
 	}
 	_, err := r.s3().PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{
 		Bucket: &name, LifecycleConfiguration: &s3types.BucketLifecycleConfiguration{Rules: rules},

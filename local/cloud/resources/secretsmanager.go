@@ -2,11 +2,8 @@ package resources
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"math/big"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
@@ -14,11 +11,14 @@ import (
 	smtypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 )
 
+func secretTag(k, v string) smtypes.Tag {
+	return smtypes.Tag{Key: aws.String(k), Value: aws.String(v)}
+}
+
 func init() {
 	Register(&Type{
 		Name:       "AWS::SecretsManager::Secret",
 		Properties: []string{"Description", "GenerateSecretString", "KmsKeyId", "Name", "SecretString", "Tags"},
-		Immutable:  []string{"Name"},
 		Create:     createSecret, Update: updateSecret, Delete: deleteSecret,
 	})
 	Register(&Type{
@@ -30,36 +30,25 @@ func init() {
 		// AWS leaves the connection fields in the secret.
 		Delete: func(context.Context, *Request, string, Properties) error { return nil },
 	})
-	Register(&Type{
-		Name:       "AWS::SecretsManager::ResourcePolicy",
-		Properties: []string{"BlockPublicPolicy", "ResourcePolicy", "SecretId"}, Immutable: []string{"SecretId"},
-		Create: func(ctx context.Context, r *Request, p Properties) (Result, error) {
-			return Result{ID: p.String("SecretId"), Attributes: map[string]any{"Id": p.String("SecretId")}}, putSecretPolicy(ctx, r, p)
-		},
-		Update: func(ctx context.Context, r *Request, id string, _, updated Properties) (Result, error) {
-			return Result{ID: id, Attributes: map[string]any{"Id": id}}, putSecretPolicy(ctx, r, updated)
-		},
-		Delete: func(ctx context.Context, r *Request, id string, _ Properties) error {
-			_, err := r.secrets().DeleteResourcePolicy(ctx, &secretsmanager.DeleteResourcePolicyInput{SecretId: &id})
-			return gone(err)
-		},
-	})
 }
 
 func createSecret(ctx context.Context, r *Request, p Properties) (Result, error) {
-	value, err := secretValue(p)
+	value, err := secretValue(ctx, r, p)
 	if err != nil {
 		return Result{}, err
 	}
 	in := &secretsmanager.CreateSecretInput{
 		Name:         aws.String(r.name(p, "Name", 256, false)),
 		SecretString: &value,
-		Tags:         tagList(r.tags(p), func(k, v string) smtypes.Tag { return smtypes.Tag{Key: aws.String(k), Value: aws.String(v)} }),
+		Tags:         tagList(r.tags(p), secretTag),
 	}
 	if err := decode(p.pick("Description", "KmsKeyId"), in); err != nil {
 		return Result{}, err
 	}
-	out, err := r.secrets().CreateSecret(ctx, in)
+	if err := r.made(done(r.secrets().CreateSecret(ctx, in)), p.Has("Name"), "ResourceExists"); err != nil {
+		return Result{}, err
+	}
+	out, err := r.secrets().DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: in.Name})
 	if err != nil {
 		return Result{}, err
 	}
@@ -68,92 +57,31 @@ func createSecret(ctx context.Context, r *Request, p Properties) (Result, error)
 
 func secretResult(arn string) Result { return Result{ID: arn, Attributes: map[string]any{"Id": arn}} }
 
-// secretValue is the stated value, or one generated as the template says.
-func secretValue(p Properties) (string, error) {
+// secretValue is the stated value, or one generated as the template says: a password, or a JSON object with one.
+func secretValue(ctx context.Context, r *Request, p Properties) (string, error) {
 	if !p.Has("GenerateSecretString") {
 		return p.String("SecretString"), nil
 	}
-	return generateSecret(p.Object("GenerateSecretString"))
-}
-
-const (
-	lower       = "abcdefghijklmnopqrstuvwxyz"
-	upper       = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	digits      = "0123456789"
-	punctuation = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
-)
-
-// generateSecret follows GetRandomPassword: 32 characters by default, at least
-// one of every class that is not excluded, optionally as one key of a JSON
-// template.
-func generateSecret(g Properties) (string, error) {
-	length, ok := g.Int("PasswordLength")
-	if !ok {
-		length = 32
-	}
-	var classes []string
-	for _, c := range []struct{ exclude, letters string }{
-		{"ExcludeLowercase", lower}, {"ExcludeUppercase", upper}, {"ExcludeNumbers", digits}, {"ExcludePunctuation", punctuation},
-	} {
-		if !g.Bool(c.exclude) {
-			classes = append(classes, c.letters)
-		}
-	}
-	if g.Bool("IncludeSpace") {
-		classes = append(classes, " ")
-	}
-	password, err := randomPassword(length, classes, g.String("ExcludeCharacters"))
-	if err != nil {
+	g := p.Object("GenerateSecretString")
+	var in secretsmanager.GetRandomPasswordInput
+	if err := decode(g.without("GenerateStringKey", "SecretStringTemplate"), &in); err != nil {
 		return "", err
+	}
+	out, err := r.secrets().GetRandomPassword(ctx, &in)
+	if err != nil {
+		return "", fmt.Errorf("GenerateSecretString: %w", err)
 	}
 	key := g.String("GenerateStringKey")
 	if key == "" {
-		return password, nil
+		return *out.RandomPassword, nil
 	}
 	fields := map[string]any{}
 	if err := json.Unmarshal([]byte(g.String("SecretStringTemplate")), &fields); err != nil {
 		return "", fmt.Errorf("GenerateSecretString.SecretStringTemplate is no JSON object: %w", err)
 	}
-	fields[key] = password
+	fields[key] = *out.RandomPassword
 	data, err := json.Marshal(fields)
 	return string(data), err
-}
-
-func randomPassword(length int, classes []string, excluded string) (string, error) {
-	strip := func(c rune) rune {
-		if strings.ContainsRune(excluded, c) {
-			return -1
-		}
-		return c
-	}
-	var all string
-	var out []byte
-	for _, class := range classes {
-		class = strings.Map(strip, class)
-		if class == "" {
-			continue
-		}
-		all += class
-		out = append(out, class[randomIndex(len(class))])
-	}
-	if all == "" || length < len(out) {
-		return "", fmt.Errorf("GenerateSecretString: a password of %d characters cannot hold one of each required class", length)
-	}
-	for len(out) < length {
-		out = append(out, all[randomIndex(len(all))])
-	}
-	for i := len(out) - 1; i > 0; i-- {
-		j := randomIndex(i + 1)
-		out[i], out[j] = out[j], out[i]
-	}
-	return string(out), nil
-}
-
-// randomIndex returns a number below n. Reading from crypto/rand never fails:
-// the program would have ended.
-func randomIndex(n int) int {
-	i, _ := rand.Int(rand.Reader, big.NewInt(int64(n)))
-	return int(i.Int64())
 }
 
 // updateSecret generates a new value only when the generator changed, as
@@ -164,7 +92,7 @@ func updateSecret(ctx context.Context, r *Request, id string, old, updated Prope
 		in.KmsKeyId = aws.String(updated.String("KmsKeyId"))
 	}
 	if changed(old, updated, "GenerateSecretString", "SecretString") {
-		value, err := secretValue(updated)
+		value, err := secretValue(ctx, r, updated)
 		if err != nil {
 			return Result{}, err
 		}
@@ -173,29 +101,16 @@ func updateSecret(ctx context.Context, r *Request, id string, old, updated Prope
 	if _, err := r.secrets().UpdateSecret(ctx, in); err != nil {
 		return Result{}, err
 	}
-	if drop := removed(r.tags(old), r.tags(updated)); len(drop) > 0 {
-		if _, err := r.secrets().UntagResource(ctx, &secretsmanager.UntagResourceInput{SecretId: &id, TagKeys: drop}); err != nil {
-			return Result{}, err
-		}
-	}
-	tags := tagList(r.tags(updated), func(k, v string) smtypes.Tag { return smtypes.Tag{Key: aws.String(k), Value: aws.String(v)} })
-	if _, err := r.secrets().TagResource(ctx, &secretsmanager.TagResourceInput{SecretId: &id, Tags: tags}); err != nil {
-		return Result{}, err
-	}
-	return secretResult(id), nil
+	return secretResult(id), r.retag(old, updated, func(keys []string) error {
+		return done(r.secrets().UntagResource(ctx, &secretsmanager.UntagResourceInput{SecretId: &id, TagKeys: keys}))
+	}, func(tags map[string]string) error {
+		return done(r.secrets().TagResource(ctx, &secretsmanager.TagResourceInput{SecretId: &id, Tags: tagList(tags, secretTag)}))
+	})
 }
 
 // deleteSecret deletes at once, as CloudFormation does: the name is free again.
 func deleteSecret(ctx context.Context, r *Request, id string, _ Properties) error {
-	_, err := r.secrets().DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &id, ForceDeleteWithoutRecovery: aws.Bool(true)})
-	return gone(err)
-}
-
-func putSecretPolicy(ctx context.Context, r *Request, p Properties) error {
-	_, err := r.secrets().PutResourcePolicy(ctx, &secretsmanager.PutResourcePolicyInput{
-		SecretId: aws.String(p.String("SecretId")), ResourcePolicy: aws.String(p.String("ResourcePolicy")),
-	})
-	return err
+	return deleted(r.secrets().DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &id, ForceDeleteWithoutRecovery: aws.Bool(true)}))
 }
 
 // attachSecret adds the connection fields of a database to its secret, under

@@ -12,22 +12,21 @@ func init() {
 	Register(&Type{
 		Name:       "AWS::SSM::Parameter",
 		Properties: []string{"AllowedPattern", "DataType", "Description", "Name", "Tags", "Tier", "Type", "Value"},
-		Immutable:  []string{"DataType", "Name"},
+		Immutable:  []string{"DataType"},
 		Create:     createParameter, Update: updateParameter,
 		Delete: func(ctx context.Context, r *Request, id string, _ Properties) error {
-			_, err := r.ssm().DeleteParameter(ctx, &ssm.DeleteParameterInput{Name: &id})
-			return gone(err)
+			return deleted(r.ssm().DeleteParameter(ctx, &ssm.DeleteParameterInput{Name: &id}))
 		},
 	})
 }
 
 func createParameter(ctx context.Context, r *Request, p Properties) (Result, error) {
 	name := r.name(p, "Name", 255, false)
-	result, err := putParameter(ctx, r, name, p, !p.Has("Name"))
+	result, err := putParameter(ctx, r, name, p, r.Resumed || !p.Has("Name"))
 	if err != nil {
 		return Result{}, err
 	}
-	return result, tagParameter(ctx, r, name, nil, p)
+	return result, tagParameter(ctx, r, name, p, p)
 }
 
 func putParameter(ctx context.Context, r *Request, name string, p Properties, overwrite bool) (Result, error) {
@@ -43,20 +42,13 @@ func putParameter(ctx context.Context, r *Request, name string, p Properties, ov
 }
 
 func tagParameter(ctx context.Context, r *Request, name string, old, updated Properties) error {
-	if drop := removed(r.tags(old), r.tags(updated)); old != nil && len(drop) > 0 {
-		in := &ssm.RemoveTagsFromResourceInput{ResourceId: &name, ResourceType: ssmtypes.ResourceTypeForTaggingParameter, TagKeys: drop}
-		if _, err := r.ssm().RemoveTagsFromResource(ctx, in); err != nil {
-			return err
-		}
-	}
-	tags := tagList(r.tags(updated), func(k, v string) ssmtypes.Tag { return ssmtypes.Tag{Key: aws.String(k), Value: aws.String(v)} })
-	if len(tags) == 0 {
-		return nil
-	}
-	_, err := r.ssm().AddTagsToResource(ctx, &ssm.AddTagsToResourceInput{
-		ResourceId: &name, ResourceType: ssmtypes.ResourceTypeForTaggingParameter, Tags: tags,
+	kind := ssmtypes.ResourceTypeForTaggingParameter
+	return r.retag(old, updated, func(keys []string) error {
+		return done(r.ssm().RemoveTagsFromResource(ctx, &ssm.RemoveTagsFromResourceInput{ResourceId: &name, ResourceType: kind, TagKeys: keys}))
+	}, func(tags map[string]string) error {
+		list := tagList(tags, func(k, v string) ssmtypes.Tag { return ssmtypes.Tag{Key: aws.String(k), Value: aws.String(v)} })
+		return done(r.ssm().AddTagsToResource(ctx, &ssm.AddTagsToResourceInput{ResourceId: &name, ResourceType: kind, Tags: list}))
 	})
-	return err
 }
 
 func updateParameter(ctx context.Context, r *Request, id string, old, updated Properties) (Result, error) {

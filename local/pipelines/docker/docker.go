@@ -42,7 +42,7 @@ type Command struct {
 	Out    io.Writer
 }
 
-const notice = "docker: no container engine here, so nothing is built; see docs/local.md"
+const notice = "docker: no container engine here, so nothing is built; see local/README.md"
 
 // Run runs the command line after `docker`.
 func (c Command) Run(ctx context.Context, args []string) error {

@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"k8s-plus-aws-gitops/internal/freeport"
 	"k8s-plus-aws-gitops/local/cloud/moto"
+	"k8s-plus-aws-gitops/local/internal/freeport"
 )
 
 // patience is how long a start and a snapshot may take: a second on an idle

@@ -1,0 +1,44 @@
+package system
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"k8s-plus-aws-gitops/local/cloud"
+	"k8s-plus-aws-gitops/local/cloud/resources"
+	"k8s-plus-aws-gitops/local/database"
+	"k8s-plus-aws-gitops/local/system/deploy"
+	"k8s-plus-aws-gitops/local/system/layout"
+)
+
+func runEndpoint(ctx context.Context, s *System, p layout.Ports, log *slog.Logger) error {
+	found, err := s.loadSettings()
+	if err != nil {
+		return err
+	}
+	authority, err := s.clusterAuthority()
+	if err != nil {
+		return err
+	}
+	password, err := database.AdminPassword(s.Dir.Path("database"))
+	if err != nil {
+		return fmt.Errorf("%w: run `gitops local up`", err)
+	}
+	return cloud.Run(ctx, cloud.Config{
+		Listen:  p.Addr(layout.AWS),
+		Moto:    p.URL(layout.Moto),
+		Account: deploy.Account,
+		Region:  deploy.Region,
+		Dir:     s.Dir.Path("cloud"),
+		Mail:    s.Dir.Mail(),
+		Database: resources.Database{
+			Host: "127.0.0.1", Port: p[layout.Database], AdminUser: database.AdminUser, AdminPassword: password,
+		},
+		Kubeconfig:      s.Dir.Kubeconfig(),
+		ClusterEndpoint: "https://" + p.Addr(layout.APIServer),
+		ClusterCA:       authority,
+		FluxOperator:    found.FluxOperator,
+		Log:             log,
+	})
+}

@@ -1,0 +1,166 @@
+package system
+
+import (
+	"context"
+
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/cachedir"
+	gitprogram "k8s-plus-aws-gitops/internal/git"
+	"k8s-plus-aws-gitops/internal/progress"
+	"k8s-plus-aws-gitops/local/ca"
+	"k8s-plus-aws-gitops/local/charts"
+	"k8s-plus-aws-gitops/local/cloud/moto"
+	"k8s-plus-aws-gitops/local/git"
+	"k8s-plus-aws-gitops/local/internal/atomicfile"
+	"k8s-plus-aws-gitops/local/npm"
+	"k8s-plus-aws-gitops/local/programs"
+	"k8s-plus-aws-gitops/local/system/layout"
+	"k8s-plus-aws-gitops/local/system/source"
+	"k8s-plus-aws-gitops/local/system/supervise"
+)
+
+func (u *up) checkTools(ctx context.Context, _ *progress.Output) error {
+	if err := checkTools(ctx); err != nil {
+		return err
+	}
+	if err := u.checkServices(); err != nil {
+		return err
+	}
+	return checkSpace(u.Dir.Root)
+}
+
+// choosePorts also checks that nothing else listens on the port of a process
+// that does not run.
+func (u *up) choosePorts(_ context.Context, out *progress.Output) (err error) {
+	if u.ports, err = u.Dir.ChoosePorts(); err != nil {
+		return err
+	}
+	var stopped []string
+	for process, names := range portsOf {
+		if !supervise.Read(u.Dir.Path("run"), process).Running {
+			stopped = append(stopped, names...)
+		}
+	}
+	if supervise.Running(u.Dir.Path("run")) {
+		stopped = nil // the supervisor is about to start it
+	}
+	if err := u.Dir.CheckFree(u.ports, stopped...); err != nil {
+		return err
+	}
+	out.Result("https %d, AWS %d", u.ports[layout.HTTPS], u.ports[layout.AWS])
+	if err := u.writeLogin(u.ports); err != nil {
+		return err
+	}
+	return atomicfile.Write(u.Dir.Path("env"), []byte(envFile(u.Dir, u.ports)), 0o600)
+}
+
+func (u *up) authority(context.Context, *progress.Output) error {
+	_, err := ca.Ensure(u.Dir.Path("ca"))
+	return err
+}
+
+func (u *up) seed(ctx context.Context, out *progress.Output) error {
+	for _, repository := range []string{u.Dir.Repository(), u.Dir.Manifests()} {
+		if err := git.Init(repository); err != nil {
+			return err
+		}
+	}
+	did, err := source.Seed(ctx, u.Dir.Repo, u.Dir.Repository())
+	if err != nil {
+		return err
+	}
+	if u.commit, err = source.Head(ctx, u.Dir.Repository()); err != nil {
+		return err
+	}
+	if did {
+		// What `gitops release` does before the first deployment: Flux needs a branch to follow.
+		if _, err := gitprogram.Run(ctx, u.Dir.Repository(), nil, "update-ref", "refs/heads/"+config.ReleasedPrefix+environment, u.commit, ""); err != nil {
+			return err
+		}
+		out.Result("HEAD is main@%.8s", u.commit)
+	} else {
+		out.Result("at main@%.8s", u.commit)
+	}
+	return nil
+}
+
+func (u *up) npm(ctx context.Context, out *progress.Output) error {
+	if installed(u.Dir.Repo) {
+		out.Result("already there")
+		return nil
+	}
+	return npmCI(ctx, u.Dir.Repo, out)
+}
+
+func (u *up) prepareMoto(ctx context.Context, out *progress.Output) error {
+	cache, err := cachedir.Dir()
+	if err != nil {
+		return err
+	}
+	if u.python, err = moto.EnsureVenv(ctx, cache, out); err != nil {
+		return err
+	}
+	u.awsCLI, err = moto.EnsureCLI(ctx, cache, out)
+	return err
+}
+
+// build builds the programs that the cache lacks. One compiler does all: they share most of their packages.
+func (u *up) build(ctx context.Context, out *progress.Output) (err error) {
+	names := u.platform.Programs()
+	if u.binaries, err = programs.BuildAll(ctx, out, names...); err != nil {
+		return err
+	}
+	u.parts.controlPlane = u.binaries[programs.ControlPlane]
+	out.Result("%d", len(names))
+	return nil
+}
+
+// installApplications installs the applications from npm that the cache lacks.
+func (u *up) installApplications(ctx context.Context, out *progress.Output) error {
+	u.packages = map[string]npm.Installed{}
+	for _, a := range u.platform.Applications() {
+		found, err := a.Install(ctx, out)
+		if err != nil {
+			return err
+		}
+		u.packages[packageKey(a)] = found
+	}
+	return nil
+}
+
+func (u *up) charts(ctx context.Context, _ *progress.Output) error {
+	return charts.Publish(ctx, u.Dir.Repo, u.Dir.Path("charts"), u.platform.Charts...)
+}
+
+// start writes what the processes read, and starts or reloads the supervisor.
+func (u *up) start(ctx context.Context, out *progress.Output) error {
+	if err := u.writeImages(ctx); err != nil {
+		return err
+	}
+	// It carries its own manifests and those of Flux.
+	operator, err := programs.Module(ctx, "flux-operator")
+	if err != nil {
+		return err
+	}
+	if err := u.saveSettings(settings{FluxOperator: operator.Dir, AWS: u.awsCLI}); err != nil {
+		return err
+	}
+	if u.parts.moto, err = moto.Command(u.python, u.ports[layout.Moto], u.Dir.Path("cloud", "moto")); err != nil {
+		return err
+	}
+	plan, err := u.plan(u.ports, u.parts)
+	if err != nil {
+		return err
+	}
+	run := u.Dir.Path("run")
+	if err := supervise.SavePlan(run, plan); err != nil {
+		return err
+	}
+	u.started = true
+	if u.wasRunning {
+		out.Result("already running")
+	}
+	ctx, cancel := context.WithTimeout(ctx, processStart)
+	defer cancel()
+	return supervise.Start(ctx, run)
+}
