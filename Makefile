@@ -15,9 +15,11 @@ ENV   ?= dev
 CDK    = node_modules/.bin/cdk
 GOLANGCI = $$(go -C tools/golangci-lint tool -n golangci-lint)
 
-APP_SOURCES    := go.mod go.sum $(filter-out %_test.go,$(wildcard *.go)) $(shell find config infrastructure app-resources internal \( -name '*.go' -o -name '*.json' \) -not -name '*_test.go' -not -path 'internal/manifests/*' -not -path 'internal/review/*' -not -path 'internal/services/*')
-SERVICES_SOURCES := go.mod go.sum $(shell find k8s/services internal/services internal/pathfilter config -name '*.go' -not -name '*_test.go')
-GITOPS_SOURCES := go.mod go.sum $(shell find cmd local internal -type f \( -name '*.go' -o -name '*.mod' -o -name '*.sum' -o -name '*.py' -o -name '*.txt' -o -name '*.json' -o -name '*.mjs' -o -name '*.yaml' \) -not -name '*_test.go' -not -path '*/testdata/*' 2>/dev/null) $(shell find config -name '*.go' -not -name '*_test.go')
+# Folders that the app imports; a test of config holds the list to the imports.
+APP_PACKAGES := app-resources config infrastructure internal/buildspec internal/construct internal/logicalid internal/nag internal/pathfilter internal/podidentity internal/policy internal/retention
+APP_SOURCES  := go.mod go.sum $(filter-out %_test.go,$(wildcard *.go)) $(shell find $(APP_PACKAGES) \( -name '*.go' -o -name '*.json' \) -not -name '*_test.go')
+SERVICES_SOURCES := go.mod go.sum $(shell find services internal/services internal/pathfilter config -name '*.go' -not -name '*_test.go')
+GITOPS_SOURCES := go.mod go.sum $(shell find cmd internal config -type f \( -name '*.go' -o -name '*.json' -o -name '*.mjs' -o -name '*.yaml' \) -not -name '*_test.go' -not -path '*/testdata/*')
 
 ##@ General
 
@@ -26,21 +28,12 @@ help: ## Show this help.
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-zA-Z0-9_-]+:.*##/ {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 
-##@ The whole system on this machine
-
-.PHONY: local local-down local-reset
-local: bin/gitops bin/services ## Bring the whole system up here: no AWS account, no Docker.
-	@bin/gitops local up
-
-local-down: bin/gitops ## Stop it and keep its state.
-	@bin/gitops local down
-
-local-reset: bin/gitops ## Stop it and remove its state.
-	@bin/gitops local reset --yes
-
 ##@ AWS
 
-.PHONY: synth diff deploy
+.PHONY: bootstrap synth diff deploy
+bootstrap: node_modules/.package-lock.json bin/gitops ## Prepare the account and region of ENV=dev: what CloudFormation may do, the CDK's roles.
+	@hack/bootstrap $(ENV)
+
 synth: node_modules/.package-lock.json bin/app ## Synthesize every environment into cdk.out.
 	@$(CDK) synth --quiet --no-lookups '**'
 
@@ -52,27 +45,37 @@ deploy: node_modules/.package-lock.json bin/app ## Deploy ENV=dev to AWS.
 
 ##@ Development
 
-.PHONY: check check-fast test e2e bench golden imports fmt clean
-check: node_modules/.package-lock.json bin/app bin/gitops bin/services ## Format, vet, lint, golden files, synth with validation and cdk-nag, manifests.
+# What ends in -product is of the platform alone: a deployment's Test stage runs it. check, test, bench and golden are of
+# all that the checkout has: what the included files below add comes after.
+.PHONY: check check-product check-fast test test-product bench bench-product generate golden golden-product imports fmt clean
+check: check-product ## Format, vet, lint, golden files, synth with validation and cdk-nag, manifests.
+
+check-product: node_modules/.package-lock.json bin/app bin/gitops bin/services
 	@hack/check
 
 check-fast: ## Vet and test the configuration and what the stacks are made of: what a local push waits for.
 	@go vet . ./config ./app-resources ./infrastructure/...
 	@go test ./config ./internal/buildspec ./dockerbuild
 
-test: node_modules/.package-lock.json ## Run the tests that need no running system.
+test: test-product ## Run the tests that need no running system.
+
+test-product: node_modules/.package-lock.json
 	@go test -timeout 60m ./...
 
-e2e: bin/gitops node_modules/.package-lock.json ## Prove the whole loop in a scratch state directory; writes out/e2e.json.
-	@go test -tags e2e -count 1 -timeout 240m -v ./test/e2e/...
+bench: bench-product ## Measure what people wait for beside a peer; writes out/bench.json.
 
-bench: bin/gitops node_modules/.package-lock.json ## Measure synth beside a peer, and a fleet of services; writes out/bench.json.
+bench-product: bin/gitops node_modules/.package-lock.json
 	@bench/run
 
-golden: node_modules/.package-lock.json ## Rewrite the golden files from the code.
-	@go test -count 1 . ./config ./internal/review ./internal/promotion ./k8s/services -update
+generate: bin/gitops ## Write what follows from cdk.json and the services: entry points of Flux, the fleet.
+	@bin/gitops generate
 
-imports: ## Regenerate k8s/services/imports, the Go types of Kubernetes and of custom resources.
+golden: golden-product ## Rewrite the golden files from the code.
+
+golden-product: node_modules/.package-lock.json
+	@go test -count 1 . ./config ./internal/environment ./internal/review ./internal/review/risk ./internal/promotion ./internal/services/fleet ./internal/versions ./services -update
+
+imports: ## Regenerate services/imports, the Go types of Kubernetes and of custom resources.
 	@hack/imports
 
 fmt: ## Format the code.
@@ -83,25 +86,30 @@ clean: ## Remove what was built in this checkout; keeps the local system's state
 
 # --- files ---------------------------------------------------------------
 
-# Without the symbol table and DWARF a binary is a third smaller and links faster;
-# the traces of panics keep functions and lines. `make GO_BUILD="go build"` is for
+# Without the symbol table and DWARF a binary is a third smaller and compiles faster; the
+# traces of panics keep functions and lines. The laboratory's programs are compiled with the
+# same flags, so that what is compiled for the one serves the other. `make GO_FLAGS=` is for
 # a debugger.
-GO_BUILD ?= go build -ldflags '-s -w'
+GO_FLAGS ?= -trimpath -gcflags=all=-dwarf=false -ldflags=-s\ -w
+compile := $(CURDIR)/hack/compile
 
 # A recipe that begins with this says what is missing, and how to get it.
 need_go := command -v go >/dev/null || { echo 'go is not on the PATH: install Go 1.26 or later, https://go.dev/dl' >&2; exit 1; };
 need_npm := command -v npm >/dev/null || { echo 'npm is not on the PATH: install Node.js 20 or later, https://nodejs.org (Debian: apt-get install nodejs npm)' >&2; exit 1; };
 
 bin/app: $(APP_SOURCES)
-	@$(need_go) mkdir -p bin && $(GO_BUILD) -o $@ .
+	@$(need_go) mkdir -p bin && $(compile) $@ . $(GO_FLAGS)
 
 bin/services: $(SERVICES_SOURCES)
-	@$(need_go) mkdir -p bin && $(GO_BUILD) -o $@ ./k8s/services
+	@$(need_go) mkdir -p bin && $(compile) $@ ./services $(GO_FLAGS)
 
 bin/gitops: $(GITOPS_SOURCES)
-	@$(need_go) mkdir -p bin && $(GO_BUILD) -o $@ ./cmd/gitops
+	@$(need_go) mkdir -p bin && $(compile) $@ ./cmd/gitops $(GO_FLAGS)
 
 # npm ci keeps to package-lock.json; the marker is npm's own.
 node_modules/.package-lock.json: package.json package-lock.json
 	@$(need_npm) npm ci --no-fund --no-audit --loglevel=error
 	@touch $@
+
+# The whole system on one machine. It needs everything above, and nothing above needs it.
+-include local/local.mk

@@ -10,28 +10,23 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 
-	"k8s-plus-aws-gitops/bench/fleet"
 	"k8s-plus-aws-gitops/bench/result"
 )
 
 // parts are what can be measured by itself, in the order of a full run.
-var parts = []string{"synth", "render", "fleet"}
+var parts = []string{"synth", "render"}
 
 func main() {
-	runs := flag.Int("runs", 3, "interleaved runs of each command of synth and render")
+	runs := flag.Int("runs", 3, "interleaved runs of each command")
 	out := flag.String("out", "out/bench.json", "where the figures go")
 	only := flag.String("parts", strings.Join(parts, ","), "what to measure")
-	sizes := flag.String("sizes", "10,100,1000", "numbers of services")
-	var o fleet.Options
-	flag.StringVar(&o.Dir, "dir", "", "fleet: folder of a checkout and a local system that are used again and kept (default: new ones, removed at the end)")
-	flag.StringVar(&o.Profiles, "profiles", "", "fleet: folder for CPU and heap profiles of Flux's controllers at the largest size (default: none)")
+	sizes := flag.String("sizes", "10,100,1000", "numbers of services to render")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := bench(ctx, strings.Split(*only, ","), *runs, *sizes, *out, o)
+	err := bench(ctx, strings.Split(*only, ","), *runs, *sizes, *out)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -39,27 +34,23 @@ func main() {
 	}
 }
 
-func bench(ctx context.Context, only []string, runs int, sizes, out string, o fleet.Options) error {
+func bench(ctx context.Context, only []string, runs int, sizes, out string) error {
 	for _, part := range only {
 		if !slices.Contains(parts, part) {
 			return fmt.Errorf("-parts %q: it is some of %s", part, strings.Join(parts, ","))
 		}
 	}
-	for size := range strings.SplitSeq(sizes, ",") {
-		n, err := strconv.Atoi(size)
-		if err != nil || n < 1 || n > 9999 {
-			return fmt.Errorf("-sizes %q: write numbers from 1 to 9999 with commas", sizes)
-		}
-		o.Sizes = append(o.Sizes, n)
+	numbers, err := result.Sizes(sizes)
+	if err != nil {
+		return err
 	}
-	var err error
-	if o.Root, err = os.Getwd(); err != nil {
+	root, err := os.Getwd()
+	if err != nil {
 		return err
 	}
 	measure := map[string]func() ([]result.Line, error){
-		"synth":  func() ([]result.Line, error) { return synth(o.Root, runs) },
-		"render": func() ([]result.Line, error) { return render(ctx, o.Root, runs, o.Sizes) },
-		"fleet":  func() ([]result.Line, error) { return fleet.Run(ctx, o) },
+		"synth":  func() ([]result.Line, error) { return synth(root, runs) },
+		"render": func() ([]result.Line, error) { return render(ctx, root, runs, numbers) },
 	}
 	var all []result.Line
 	for _, part := range parts {

@@ -15,7 +15,7 @@ import (
 // benchmark matches one line of `go test -bench`: its name, its size and the nanoseconds of one operation.
 var benchmark = regexp.MustCompile(`(?m)^Benchmark(\w+)/(\d+)\S*\s+\d+\s+(\d+(?:\.\d+)?) ns/op`)
 
-// render runs the benchmarks of k8s/services/service: the product's printer beside plain structs of k8s.io/api. They
+// render runs the benchmarks of services/service: the product's printer beside plain structs of k8s.io/api. They
 // take turns, as everything in one run does.
 func render(ctx context.Context, root string, runs int, sizes []int) ([]result.Line, error) {
 	names := make([]string, len(sizes))
@@ -25,7 +25,7 @@ func render(ctx context.Context, root string, runs int, sizes []int) ([]result.L
 	took := map[string][]float64{}
 	for i := range runs {
 		fmt.Fprintf(os.Stderr, "run %d of %d: render\n", i+1, runs)
-		cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^Benchmark(Plain|Render)$/^("+strings.Join(names, "|")+")$", "-count", "1", "./k8s/services/service")
+		cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^Benchmark(Plain|Render)$/^("+strings.Join(names, "|")+")$", "-count", "1", "./services/service")
 		cmd.Dir = root
 		out, err := cmd.CombinedOutput()
 		if err != nil {
@@ -43,7 +43,7 @@ func render(ctx context.Context, root string, runs int, sizes []int) ([]result.L
 	for _, n := range names {
 		plain, ours := took["Plain"+n], took["Render"+n]
 		if len(plain) == 0 || len(ours) == 0 {
-			return nil, fmt.Errorf("k8s/services/service has no benchmark of %s services: use sizes that it has", n)
+			return nil, fmt.Errorf("services/service has no benchmark of %s services: use sizes that it has", n)
 		}
 		peer := result.Median(plain)
 		lines = append(lines,

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -44,6 +46,19 @@ func Median[T cmp.Ordered](values []T) T {
 	}
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[len(sorted)/2]
+}
+
+// Sizes reads numbers of services.
+func Sizes(text string) ([]int, error) {
+	var all []int
+	for size := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(size)
+		if err != nil || n < 1 || n > 9999 {
+			return nil, fmt.Errorf("-sizes %q: write numbers from 1 to 9999 with commas", text)
+		}
+		all = append(all, n)
+	}
+	return all, nil
 }
 
 // Print writes a table.
