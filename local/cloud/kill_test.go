@@ -3,10 +3,18 @@ package cloud
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -31,17 +39,19 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// victim is an endpoint in a process of its own.
+// victim is an endpoint in a process of its own, with a gate between it and moto.
 type victim struct {
 	t       *testing.T
 	address string
 	env     string
 	process *exec.Cmd
+	gate    *gate
 }
 
 func newVictim(t *testing.T) *victim {
+	g := newGate(t, mototest.New(t).URL)
 	address := freeport.Address(t)
-	v := &victim{t: t, address: address, env: endpointOf + "=" + address + " " + mototest.New(t).URL + " " + t.TempDir()}
+	v := &victim{t: t, address: address, env: endpointOf + "=" + address + " " + g.url + " " + t.TempDir(), gate: g}
 	v.start()
 	t.Cleanup(v.kill)
 	return v
@@ -63,6 +73,68 @@ func (v *victim) start() {
 func (v *victim) kill() {
 	_ = v.process.Process.Kill()
 	_ = v.process.Wait()
+}
+
+// gate passes requests on and, when it is told to, keeps the answers: what was
+// asked for is done, and the one who asked is killed before it hears of it.
+type gate struct {
+	url string
+
+	mu   sync.Mutex
+	left int           // answers that still pass, -1 for all
+	held chan struct{} // closed at the first answer that is kept
+	open chan struct{} // closed when all may pass again
+}
+
+func newGate(t *testing.T, behind string) *gate {
+	target, err := url.Parse(behind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gate{left: -1, open: make(chan struct{})}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.ModifyResponse = func(r *http.Response) error { g.pass(r.Request.Context()); return nil }
+	proxy.ErrorLog = log.New(io.Discard, "", 0)
+	server := httptest.NewServer(proxy)
+	t.Cleanup(server.Close)
+	t.Cleanup(g.release)
+	g.url = server.URL
+	return g
+}
+
+func (g *gate) pass(gone context.Context) {
+	g.mu.Lock()
+	if g.left > 0 {
+		g.left--
+	}
+	keep, open := g.left == 0, g.open
+	if keep && g.held != nil {
+		close(g.held)
+		g.held = nil
+	}
+	g.mu.Unlock()
+	if keep {
+		select {
+		case <-open:
+		case <-gone.Done():
+		}
+	}
+}
+
+// holdAfter keeps the nth answer from now and all that follow; the channel is closed then.
+func (g *gate) holdAfter(n int) <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.left, g.held = n, make(chan struct{})
+	return g.held
+}
+
+func (g *gate) release() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.left = -1
+	close(g.open)
+	g.open = make(chan struct{})
 }
 
 // fleet is a template with many quick resources, named and not, and few that have no name by which they could be found.
@@ -90,49 +162,46 @@ func TestKilledDuringADeployment(t *testing.T) {
 	client, name := cloudformation.NewFromConfig(c), aws.String("killed")
 
 	body := fleet(7)
+	held := v.gate.holdAfter(15)
 	if _, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: name, TemplateBody: &body}); err != nil {
 		t.Fatal(err)
 	}
-	v.killTwice(client, name, cfntypes.ResourceStatusCreateComplete, cfntypes.StackStatusCreateInProgress)
+	v.killTwice(held, client, name, cfntypes.StackStatusCreateInProgress)
 	v.ends(client, name, cfntypes.StackStatusCreateComplete)
 	counted(t, c, 7)
 
 	body = fleet(30)
+	held = v.gate.holdAfter(15)
 	if _, err := client.UpdateStack(t.Context(), &cloudformation.UpdateStackInput{StackName: name, TemplateBody: &body}); err != nil {
 		t.Fatal(err)
 	}
-	v.killTwice(client, name, cfntypes.ResourceStatusUpdateComplete, cfntypes.StackStatusUpdateInProgress)
+	v.killTwice(held, client, name, cfntypes.StackStatusUpdateInProgress)
 	v.ends(client, name, cfntypes.StackStatusUpdateComplete)
 	counted(t, c, 30)
 }
 
-// killTwice kills the endpoint when some more resources have the status; the stack's operation must be under way then.
-func (v *victim) killTwice(client *cloudformation.Client, name *string, done cfntypes.ResourceStatus, during cfntypes.StackStatus) {
+// killTwice kills the endpoint while the answers of moto are kept from it, and again some answers later.
+func (v *victim) killTwice(held <-chan struct{}, client *cloudformation.Client, name *string, during cfntypes.StackStatus) {
 	v.t.Helper()
-	for _, n := range []int{5, 20} {
-		soon(v.t, fmt.Sprintf("%d resources are %s", n, done), func() bool {
-			out, err := client.DescribeStackResources(v.t.Context(), &cloudformation.DescribeStackResourcesInput{StackName: name})
-			if err != nil {
-				v.t.Fatal(err)
-			}
-			found := 0
-			for _, r := range out.StackResources {
-				if r.ResourceStatus == done {
-					found++
-				}
-			}
-			return found >= n
-		})
+	for range 2 {
+		select {
+		case <-held:
+		case <-time.After(5 * time.Minute):
+			v.t.Fatal("the endpoint asks moto for nothing more")
+		}
 		v.kill()
+		v.gate.release()
+		held = v.gate.holdAfter(15)
 		v.start()
 		out, err := client.DescribeStacks(v.t.Context(), &cloudformation.DescribeStacksInput{StackName: name})
 		if err != nil {
 			v.t.Fatal(err)
 		}
 		if got := out.Stacks[0].StackStatus; got != during {
-			v.t.Fatalf("the kill came too late: the stack is %s, must be %s", got, during)
+			v.t.Fatalf("the kill came at the wrong time: the stack is %s, must be %s", got, during)
 		}
 	}
+	v.gate.release()
 }
 
 func (v *victim) ends(client *cloudformation.Client, name *string, want cfntypes.StackStatus) {
