@@ -8,6 +8,7 @@ import (
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/spf13/cobra"
 
 	"k8s-plus-aws-gitops/internal/cli"
@@ -21,6 +22,8 @@ type planFlags struct {
 	stages    []string
 	variables string
 	markdown  string
+	pipeline  string
+	execution string
 }
 
 func newPlan() *cobra.Command {
@@ -30,7 +33,7 @@ func newPlan() *cobra.Command {
 		Short: "Show what deploying this commit would do to what is deployed, and whether it may.",
 		Long: `Compare the commit of this checkout with what is deployed: the templates of the
 environment's stacks in CloudFormation, and the manifests of the last release. It is
-the first stage of the environment's pipeline, and reads only.
+the first stage of the environment's pipeline, and changes nothing that is deployed.
 
 It refuses a replacement or removal of what holds data without an entry in
 allowReplacement, a removal of what the commit's manifests use, and a commit that
@@ -38,6 +41,10 @@ would need both halves to be first.
 
 --variables writes what the pipeline's conditions read: which of the stages have
 something to deploy, which half is first, and whether there is anything to release.
+
+--pipeline and --execution say which execution the plan is for. The plan waits until
+those before it have ended, and stops those that wait for an approval, because this
+commit contains theirs.
 
 Exit codes: 0 the deployment may go on, 1 an error, 3 it is refused.`,
 		Example: `  gitops plan dev
@@ -48,7 +55,10 @@ Exit codes: 0 the deployment may go on, 1 an error, 3 it is refused.`,
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.stages, "stage", nil, "a stage of the pipeline and its stacks: `NAME=STACK,STACK`")
 	flags.StringVar(&f.variables, "variables", "", "write the variables of the pipeline to this `file`")
+	flags.StringVar(&f.pipeline, "pipeline", "", "the `pipeline` that the plan is for")
+	flags.StringVar(&f.execution, "execution", "", "its execution, by its `id`")
 	flags.StringVar(&f.markdown, "markdown", "", "also write the difference to this `file`")
+	cmd.MarkFlagsRequiredTogether("pipeline", "execution")
 	return cmd
 }
 
@@ -70,9 +80,11 @@ func (f *planFlags) run(cmd *cobra.Command, name string) error {
 		return err
 	}
 	display := progress.New(cmd.ErrOrStderr())
-	p, err := plan.Make(cmd.Context(), plan.Options{
-		Root: root, Env: env, URL: env.RepositoryURL, Stages: stages, Deployed: cloudformation.NewFromConfig(c), Display: display,
-	})
+	o := plan.Options{Root: root, Env: env, URL: env.RepositoryURL, Stages: stages, Deployed: cloudformation.NewFromConfig(c), Display: display}
+	if f.execution != "" {
+		o.Flight = &plan.Flight{API: codepipeline.NewFromConfig(c), Pipeline: f.pipeline, Execution: f.execution, Display: display}
+	}
+	p, err := plan.Make(cmd.Context(), o)
 	display.Close()
 	if err != nil {
 		return err

@@ -135,15 +135,22 @@ func planStage(d *Deployment, props *DeploymentProps, ordered []deployStage) Sta
 	}
 	plan := NewProject(d, "Plan", &ProjectProps{
 		Env: env, Store: props.Store, Name: "plan", Description: "Compares a commit with what is deployed", Buildspec: planBuildspec,
-		Size: awscodebuild.ComputeType_MEDIUM, Minutes: 30, Variables: map[string]string{"STAGES": strings.Join(names, " ")},
+		// Most of the time is for the execution before, whose stacks may take long.
+		Size: awscodebuild.ComputeType_MEDIUM, Minutes: 150,
+		Variables: map[string]string{"STAGES": strings.Join(names, " "), "PIPELINE": env.StackName(deployPipeline)},
 		Rights: []policy.Statement{
 			cloneRight(env),
+			policy.Allow("WaitForOtherExecutionsOrTakeTheirPlace", policy.List{env.ARN("codepipeline", env.StackName(deployPipeline))},
+				"codepipeline:ListPipelineExecutions", "codepipeline:ListActionExecutions", "codepipeline:StopPipelineExecution"),
 			policy.Allow("ReadTheDeployedTemplates", policy.List{env.ARN("cloudformation", "stack/"+env.Name+"-*/*")}, "cloudformation:DescribeStacks", "cloudformation:GetTemplate"),
 			policy.Allow("LeaveTheToolForOthers", policy.List{*props.Store.Artifacts.BucketArn() + "/*"}, "s3:PutObject"),
 			policy.Allow("EncryptIt", policy.List{*props.Store.Key.KeyArn()}, "kms:GenerateDataKey"),
 		},
 	})
-	return Stage{Name: "Plan", Actions: []Action{{Name: "Plan", Project: plan, Namespace: planNamespace, Output: planNamespace}}}
+	return Stage{Name: "Plan", Actions: []Action{{
+		Name: "Plan", Project: plan, Namespace: planNamespace, Output: planNamespace,
+		Variables: map[string]string{"EXECUTION": "#{codepipeline.PipelineExecutionId}"},
+	}}}
 }
 
 // assumeRight lets a build assume roles of `cdk bootstrap`, by their kinds.

@@ -89,8 +89,8 @@ type Pipeline struct {
 	Pipeline awscodepipeline.Pipeline
 }
 
-// NewPipeline makes a pipeline with its role and its alarm. Executions queue: each merged commit is deployed, in order, and
-// none is skipped by a later one that may be rejected; only those of pull requests run side by side.
+// NewPipeline makes a pipeline with its role and its alarm. Executions queue before each stage, in the order of their
+// commits; only those of pull requests run side by side.
 func NewPipeline(scope constructs.Construct, id string, props *PipelineProps) *Pipeline {
 	p := &Pipeline{Name: props.Env.StackName(props.Name)}
 	construct.Init(p, scope, id)

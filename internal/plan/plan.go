@@ -47,6 +47,8 @@ type Options struct {
 	Stages []Stage
 	// Deployed reads the stacks that exist.
 	Deployed Stacks
+	// Flight is the execution that the plan is for; nil outside of a pipeline.
+	Flight *Flight
 	// Display shows progress; nil shows nothing.
 	Display *progress.Display
 }
@@ -78,8 +80,27 @@ type Plan struct {
 // ExitRefused is the exit code of a plan with refusals.
 const ExitRefused = review.ExitForbidden
 
-// Make plans.
+// Make plans. In a pipeline it waits for the executions before, and takes the place of those that wait for an approval.
 func Make(ctx context.Context, o Options) (*Plan, error) {
+	if o.Flight == nil {
+		return compare(ctx, o)
+	}
+	for {
+		if err := o.Flight.Clear(ctx); err != nil {
+			return nil, err
+		}
+		p, err := compare(ctx, o)
+		if err != nil || len(p.Refusals) > 0 || !p.Releases() {
+			return p, err // it will not deploy, so what waits may go on
+		}
+		if alone, err := o.Flight.Supersede(ctx); err != nil || alone {
+			return p, err
+		}
+	}
+}
+
+// compare compares the commit with what is deployed.
+func compare(ctx context.Context, o Options) (*Plan, error) {
 	p := &Plan{Deploy: map[string]bool{}, Order: AWSFirst}
 	if o.Env.Gated() {
 		var err error

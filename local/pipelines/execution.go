@@ -32,6 +32,9 @@ const (
 	Failed     Status = "Failed"
 	Cancelled  Status = "Cancelled"
 	Superseded Status = "Superseded"
+	Stopped    Status = "Stopped"
+	// Abandoned is of an action whose execution was stopped.
+	Abandoned Status = "Abandoned"
 	Skipped    Status = "Skipped"
 )
 

@@ -59,12 +59,15 @@ func (r *runner) interrupted(e *Execution) error {
 func (r *runner) execute(ctx context.Context, e *Execution) {
 	j := &job{runner: r, root: r.Root, execution: e, log: r.Log.With("pipeline", e.Pipeline, "execution", e.ID)}
 	err := j.run(ctx)
-	if ctx.Err() != nil {
+	var stopped *stopError
+	if ctx.Err() != nil && !errors.As(context.Cause(ctx), &stopped) {
 		j.log.Info("cut off, goes on at the next start")
 		return
 	}
 	if serr := j.update(func() {
 		switch {
+		case stopped != nil:
+			e.stop(stopped.Reason)
 		case err == nil:
 			e.end(Succeeded, "")
 		case errors.Is(err, errUpdated):
@@ -142,6 +145,9 @@ func (j *job) stage(ctx context.Context, s *Stage) error {
 		return err // an earlier runner ran it
 	}
 	if state.Status == Queued {
+		if err := j.enter(ctx, s); err != nil {
+			return err
+		}
 		result, reason, err := j.refusal(s)
 		switch {
 		case err != nil:

@@ -55,10 +55,10 @@ func TestQueueing(t *testing.T) {
 			w.wait("p", first, InProgress)
 			second := w.push(map[string]string{"p/2": ""})
 			third := w.push(map[string]string{"p/3": ""})
-			if mode == "PARALLEL" {
-				w.wait("p", third, InProgress)
-			} else {
+			if mode == "SUPERSEDED" {
 				w.wait("p", third, Queued)
+			} else {
+				w.wait("p", third, InProgress)
 			}
 			if err := os.WriteFile(filepath.Join(w.dir, "go"), nil, 0o600); err != nil {
 				t.Fatal(err)

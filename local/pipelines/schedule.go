@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// schedule starts what may run: in QUEUED mode the oldest execution of a
-// pipeline when none runs, in SUPERSEDED mode the newest, in PARALLEL mode all.
+// schedule starts what may run: in SUPERSEDED mode the newest execution of a
+// pipeline when none runs, else all; in QUEUED mode each stage admits one at a
+// time, in their order: see enter.
 func (r *runner) schedule(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -32,11 +33,11 @@ func (r *runner) schedule(ctx context.Context) error {
 			return cmp.Or(cmp.Compare(started(b), started(a)), a.Queued.Compare(b.Queued)) // what was cut off goes first
 		})
 		switch mode := q[len(q)-1].Mode; {
-		case mode == "PARALLEL":
+		case mode == "PARALLEL" || mode == "QUEUED":
 			for _, e := range q {
 				r.launch(ctx, e)
 			}
-		case mode == "QUEUED" || q[0].Status == InProgress:
+		case q[0].Status == InProgress:
 			if !busy[name] {
 				r.launch(ctx, q[0])
 			}
@@ -60,10 +61,48 @@ func started(e *Execution) int {
 	return 0
 }
 
+// enter waits until the executions before this one have left the stage. They
+// wait at the entry of a stage in the order in which they were queued, and those
+// of different stages run side by side.
+// https://docs.aws.amazon.com/codepipeline/latest/userguide/concepts-how-it-works.html
+func (j *job) enter(ctx context.Context, s *Stage) error {
+	e := j.execution
+	for e.Mode == "QUEUED" && j.ahead(s) {
+		if err := pause(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ahead reports whether an earlier execution has not left the stage.
+func (j *job) ahead(s *Stage) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	place := map[string]int{}
+	for i, stage := range j.pipeline.Stages {
+		place[stage.Name] = i + 1
+	}
+	for _, other := range j.executions {
+		if other.Pipeline == j.execution.Pipeline && !other.Status.Ended() && other.before(j.execution) && place[other.Stage] <= place[s.Name] {
+			return true
+		}
+	}
+	return false
+}
+
+// before reports whether an execution was queued earlier.
+func (e *Execution) before(other *Execution) bool {
+	return cmp.Or(e.Queued.Compare(other.Queued), cmp.Compare(e.ID, other.ID)) < 0
+}
+
 // launch runs an execution; the caller holds the lock.
 func (r *runner) launch(ctx context.Context, e *Execution) {
 	r.running[e.ID] = true
+	ctx, stop := context.WithCancelCause(ctx)
 	r.jobs.Go(func() {
+		defer stop(nil)
+		defer r.watch(ctx, e, stop)()
 		r.execute(ctx, e)
 		r.mu.Lock()
 		defer r.mu.Unlock()

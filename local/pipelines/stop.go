@@ -1,0 +1,64 @@
+package pipelines
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"k8s-plus-aws-gitops/local/internal/atomicfile"
+)
+
+// stopError is why a running execution is stopped.
+type stopError struct {
+	Reason string `json:"reason"`
+}
+
+func (e *stopError) Error() string { return "stopped" + after(": ", e.Reason) }
+
+// ErrEnded is returned by Stop for an execution that has ended.
+var ErrEnded = errors.New("the execution has ended")
+
+func stopFile(root string, e *Execution) string { return filepath.Join(folderOf(root, e), "stop.json") }
+
+// Stop stops an execution, and ends its builds. CodePipeline would abandon them:
+// they would go on, and nobody would look at their results.
+// https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_StopPipelineExecution.html
+func Stop(root string, e *Execution, reason string) error {
+	if e.Status.Ended() {
+		return fmt.Errorf("%s is %s: %w", e.ID, e.Status, ErrEnded)
+	}
+	raw, err := json.Marshal(stopError{Reason: reason})
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(stopFile(root, e), raw, 0o600)
+}
+
+// watch stops an execution once somebody asks for it, until the returned function is called.
+func (r *runner) watch(ctx context.Context, e *Execution, stop context.CancelCauseFunc) (end func()) {
+	ctx, end = context.WithCancel(ctx)
+	file := stopFile(r.Root, e)
+	r.jobs.Go(func() {
+		for pause(ctx) == nil {
+			asked := &stopError{}
+			if raw, err := os.ReadFile(file); err == nil && json.Unmarshal(raw, asked) == nil {
+				stop(asked)
+				return
+			}
+		}
+	})
+	return end
+}
+
+// stop ends the execution with what of it was running.
+func (e *Execution) stop(reason string) {
+	e.end(Stopped, reason)
+	for _, a := range e.Actions {
+		if !a.Status.Ended() {
+			a.Status, a.Reason, a.Ended = Abandoned, reason, e.Ended
+		}
+	}
+}
