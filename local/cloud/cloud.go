@@ -23,10 +23,11 @@ import (
 	_ "k8s-plus-aws-gitops/local/cloud/kube" // registers the cluster's custom resources
 	"k8s-plus-aws-gitops/local/cloud/resources"
 	"k8s-plus-aws-gitops/local/internal/httpbody"
+	"k8s-plus-aws-gitops/local/pipelines"
 )
 
 // Config says where the endpoint listens and what stands behind it. Every
-// field is required but Log and FluxOperator.
+// field is required but Log, FluxOperator and Pipelines.
 type Config struct {
 	Listen          string // 127.0.0.1:PORT
 	Moto            string // http://127.0.0.1:PORT
@@ -38,6 +39,7 @@ type Config struct {
 	ClusterEndpoint string // https://… of the API server
 	ClusterCA       string // base64 of its CA's PEM
 	FluxOperator    string // directory with the flux-operator install manifests, see package kube
+	Pipelines       string // folder of the executions that the runner records, see package pipelines
 	Log             *slog.Logger
 }
 
@@ -92,6 +94,7 @@ func Run(ctx context.Context, c Config) error {
 		ClusterEndpoint: c.ClusterEndpoint, ClusterCA: c.ClusterCA, Review: reviewer{c.Kubeconfig}.review,
 		Assume: assumer(moto, c.Account), ECR: ecr.NewFromConfig(moto), Recorded: recorded, Log: c.Log,
 		Authenticate: authenticator{moto, e.Properties}.authenticate,
+		Pipelines:    pipelines.API{Root: c.Pipelines, Definitions: func() []map[string]any { return e.Properties("AWS::CodePipeline::Pipeline") }}.Serve,
 	})
 	if err != nil {
 		return errors.Join(err, listener.Close())

@@ -32,7 +32,7 @@ func endpoint(t *testing.T) string {
 	address := freeport.Address(t)
 	go func() {
 		defer close(ended)
-		if err := Run(ctx, Config{Listen: address, Moto: behind.URL, Account: "000000000000", Region: "eu-west-1", Dir: t.TempDir(), Mail: t.TempDir(), Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}); err != nil {
+		if err := Run(ctx, Config{Listen: address, Moto: behind.URL, Account: "000000000000", Region: "eu-west-1", Dir: t.TempDir(), Mail: t.TempDir(), Pipelines: t.TempDir(), Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}); err != nil {
 			t.Error(err)
 		}
 	}()
@@ -125,6 +125,11 @@ func TestDeliveryStack(t *testing.T) {
 	}
 	if got := branch(); got != "main Network" {
 		t.Errorf("pipeline: %s", got)
+	}
+	// Executions are not moto's: nothing has recorded one yet, and the stages are those of the stack.
+	state, err := codepipeline.NewFromConfig(c).GetPipelineState(t.Context(), &codepipeline.GetPipelineStateInput{Name: aws.String("local-deploy")})
+	if err != nil || len(state.StageStates) != 10 || aws.ToString(state.StageStates[4].StageName) != "Network" || state.StageStates[4].LatestExecution != nil {
+		t.Errorf("state: %+v, %v", state, err)
 	}
 	change(t, client, "local-delivery", cfntypes.ChangeSetTypeUpdate, strings.NewReplacer(`"main"`, `"trunk"`, `"Description": "cdk deploy"`, `"Description": "cdk deploy, changed"`).Replace(content))
 	if got := branch(); got != "trunk Network" {

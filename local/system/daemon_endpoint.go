@@ -8,6 +8,7 @@ import (
 	"k8s-plus-aws-gitops/local/cloud"
 	"k8s-plus-aws-gitops/local/cloud/resources"
 	"k8s-plus-aws-gitops/local/database"
+	"k8s-plus-aws-gitops/local/pipelines"
 	"k8s-plus-aws-gitops/local/system/deploy"
 	"k8s-plus-aws-gitops/local/system/layout"
 )
@@ -39,6 +40,7 @@ func runEndpoint(ctx context.Context, s *System, p layout.Ports, log *slog.Logge
 		ClusterEndpoint: "https://" + p.Addr(layout.APIServer),
 		ClusterCA:       authority,
 		FluxOperator:    found.FluxOperator,
+		Pipelines:       pipelines.Folder(s.Dir),
 		Log:             log,
 	})
 }

@@ -1,7 +1,7 @@
 // Package front is the one AWS endpoint of the local loop. It looks at the
-// service in a request's signature: CloudFormation goes to the engine, the EKS
-// and EC2 calls that moto lacks are answered here, and everything else goes to
-// moto as it came. Signatures are not checked: the endpoint listens on the
+// service in a request's signature: CloudFormation goes to the engine, executions
+// of pipelines to what ran them, the EKS and EC2 calls that moto lacks are
+// answered here, and everything else goes to moto as it came. Signatures are not checked: the endpoint listens on the
 // loopback interface only. Requests to RegistryHost are those of a container
 // registry.
 package front
@@ -45,6 +45,8 @@ type Options struct {
 	Dir             string       // holds what moto cannot keep
 	Mail            string       // folder of the mail that SES takes
 	CloudFormation  http.Handler // the engine
+	// Pipelines answers CodePipeline's requests about executions, and returns false for the others.
+	Pipelines func(http.ResponseWriter, *http.Request) bool
 	// The Kubernetes API server that stands behind every EKS cluster.
 	ClusterEndpoint, ClusterCA string
 	// Review tells whose ServiceAccount token it is.
@@ -131,6 +133,7 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.opt.CloudFormation.ServeHTTP(w, r)
 	case name == "eks" && f.eks.serve(w, r):
 	case name == "ec2" && f.ec2(w, r):
+	case name == "codepipeline" && f.opt.Pipelines != nil && f.opt.Pipelines(w, r):
 	case name == "ses" && r.Method == http.MethodPost && r.URL.Path == "/v2/email/outbound-emails":
 		f.mail(w, r)
 	default:

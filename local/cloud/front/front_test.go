@@ -75,6 +75,13 @@ func newFront(t *testing.T, moto, dir string) *httptest.Server {
 		Assume: func(_ context.Context, role, _ string) (Credentials, error) {
 			return Credentials{AccessKeyID: "AKIA", SecretAccessKey: "s", Token: role, Expiration: time.Unix(1800000000, 0).UTC()}, nil
 		},
+		Pipelines: func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Header.Get("X-Amz-Target") != "CodePipeline_20150709.GetPipelineState" {
+				return false
+			}
+			_, _ = io.WriteString(w, "pipelines")
+			return true
+		},
 		Recorded: func() map[string]string { return map[string]string{"AWS::EKS::Addon": "why"} },
 		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
@@ -111,6 +118,11 @@ func TestRouting(t *testing.T) {
 	s := newFront(t, fakeMoto(t).URL, t.TempDir())
 	if _, body := send(t, "POST", s.URL, "cloudformation", strings.NewReader("Action=X")); body != "engine" {
 		t.Errorf("cloudformation: %q", body)
+	}
+	for target, want := range map[string]string{"GetPipelineState": "pipelines", "GetPipeline": "to moto"} {
+		if _, body := send(t, "POST", s.URL, "codepipeline", strings.NewReader("to moto"), "X-Amz-Target", "CodePipeline_20150709."+target); body != want {
+			t.Errorf("%s: %q", target, body)
+		}
 	}
 	if _, body := send(t, "PUT", s.URL+"/b/k", "s3", strings.NewReader("object")); body != "object" {
 		t.Errorf("s3: %q", body)
