@@ -12,7 +12,8 @@ import (
 )
 
 // API answers the part of CodePipeline's API that is about executions, from what the runner has recorded. Of definitions
-// another service knows, and what changes executions is not answered: `gitops local approve` and `gitops local release` do that.
+// another service knows. Of what changes executions it knows their stop: for the rest there are `gitops local approve` and
+// `gitops local release`.
 // https://docs.aws.amazon.com/codepipeline/latest/APIReference/
 type API struct {
 	// Root is where the executions are; see Folder.
@@ -33,6 +34,10 @@ type question struct {
 		LatestInPipelineExecution struct{ PipelineExecutionID string }
 		SucceededInStage          struct{ StageName string }
 	}
+	Abandon bool
+	Reason  string
+	// root is where the executions are.
+	root string
 }
 
 // answer builds the output of an operation, from a pipeline and its executions, the newest first.
@@ -40,7 +45,7 @@ type answer func(q question, p *Pipeline, all []*Execution) (object, error)
 
 var answers = map[string]answer{
 	"GetPipelineExecution": getExecution, "ListPipelineExecutions": listExecutions,
-	"ListActionExecutions": listActions, "GetPipelineState": getState,
+	"ListActionExecutions": listActions, "GetPipelineState": getState, "StopPipelineExecution": stopExecution,
 }
 
 // target is what the header X-Amz-Target begins with.
@@ -85,6 +90,7 @@ func (a API) answer(r *http.Request, handle answer) (object, error) {
 	if err != nil {
 		return nil, err
 	}
+	q.root = a.Root
 	return handle(q, p, Of(all, []string{name}, -1))
 }
 

@@ -16,19 +16,21 @@ func getState(_ question, p *Pipeline, all []*Execution) (object, error) {
 			one["latestExecution"] = object{"pipelineExecutionId": e.ID, "status": state.Status.reported(), "type": "STANDARD"}
 			one.with("beforeEntryConditionState", s.entryState(e, state))
 		}
-		if i == 0 {
-			one.inbound(all)
-		}
+		one.inbound(all, s.Name, i == 0)
 		states = append(states, one)
 	}
 	return object{"pipelineName": p.Name, "stageStates": states}, nil
 }
 
-// inbound are the executions that wait for the ones before them.
-func (o object) inbound(all []*Execution) {
+// inbound are the executions that wait before a stage for the ones ahead of them.
+func (o object) inbound(all []*Execution, stage string, first bool) {
 	var waiting []object
 	for _, e := range slices.Backward(all) {
-		if e.Status == Queued {
+		before := first && e.Status == Queued
+		for _, s := range e.Stages {
+			before = before || s.Name == stage && s.Status == Queued && !e.Status.Ended()
+		}
+		if before {
 			waiting = append(waiting, object{"pipelineExecutionId": e.ID, "status": InProgress, "type": "STANDARD"})
 		}
 	}
@@ -38,11 +40,11 @@ func (o object) inbound(all []*Execution) {
 	}
 }
 
-// came is the newest execution that has come to a stage.
+// came is the newest execution that was let into a stage, or past it.
 func came(all []*Execution, stage string) (*Execution, *StageState) {
 	for _, e := range all {
 		for _, s := range e.Stages {
-			if s.Name == stage {
+			if s.Name == stage && s.Status != Queued {
 				return e, s
 			}
 		}
@@ -93,8 +95,6 @@ func (s *Stage) entryState(e *Execution, state *StageState) object {
 	switch {
 	case state.Status == Skipped || state.Status == Failed && !entered:
 		status, said = Failed, state.Reason
-	case state.Status == Queued:
-		status = InProgress
 	}
 	rules := []object{}
 	for _, r := range s.BeforeEntry.Conditions[0].Rules {

@@ -157,7 +157,7 @@ func (w *world) failedActions(c *codepipeline.Client, e *Execution, commit strin
 	}
 }
 
-// The history is the newest first, page by page, and an execution that waits for another one is inbound to the first stage.
+// The history is the newest first, page by page, and an execution that waits for another one is inbound to its stage.
 func TestAPIOfAHistory(t *testing.T) {
 	w := newWorld(t)
 	w.define("p", "QUEUED", "", stage("Deploy", w.project("x", spec(`until [ -e "$OUT/go" ]; do sleep 0.02; done`))))
@@ -166,9 +166,9 @@ func TestAPIOfAHistory(t *testing.T) {
 	w.start()
 	commits := []string{w.push(map[string]string{"p/1": ""}), w.push(map[string]string{"p/2": ""}), w.push(map[string]string{"p/3": ""})}
 	w.wait("p", commits[0], InProgress)
-	last := w.wait("p", commits[2], Queued)
+	last := w.waitStage("p", commits[2], "Deploy")
 	state, _ := w.stages(c, "p")
-	if in := state.StageStates[0].InboundExecutions; len(in) != 2 || aws.ToString(in[1].PipelineExecutionId) != last.ID || in[1].Status != types.StageExecutionStatusInProgress {
+	if in := state.StageStates[1].InboundExecutions; len(in) != 2 || aws.ToString(in[1].PipelineExecutionId) != last.ID || in[1].Status != types.StageExecutionStatusInProgress {
 		t.Errorf("inbound: %+v", in)
 	}
 	if err := os.WriteFile(filepath.Join(w.dir, "go"), nil, 0o600); err != nil {

@@ -62,3 +62,21 @@ func (e *Execution) stop(reason string) {
 		}
 	}
 }
+
+// stopExecution answers StopPipelineExecution.
+func stopExecution(q question, p *Pipeline, all []*Execution) (object, error) {
+	e, err := find(q.PipelineExecutionID, p, all)
+	if err != nil {
+		return nil, err
+	}
+	if !q.Abandon {
+		return nil, refuse("ValidationException", "the local pipelines stop an execution at once: abandon must be true")
+	}
+	switch err := Stop(q.root, e, q.Reason); {
+	case errors.Is(err, ErrEnded):
+		return nil, refuse("PipelineExecutionNotStoppableException", "%s", err.Error())
+	case err != nil:
+		return nil, err
+	}
+	return object{"pipelineExecutionId": e.ID}, nil
+}

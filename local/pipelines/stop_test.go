@@ -4,7 +4,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 )
 
 // While one execution deploys, the next one is planned, and waits before the stage that the first one is in.
@@ -37,7 +42,17 @@ func TestStop(t *testing.T) {
 	first := w.push(map[string]string{"p/1": ""})
 	e := w.wait("p", first, Waiting)
 	second := w.push(map[string]string{"p/2": ""})
-	if err := Stop(w.root, e, "another takes its place"); err != nil {
+	api := w.api()
+	stop := func(abandon bool) error {
+		_, err := api.StopPipelineExecution(t.Context(), &codepipeline.StopPipelineExecutionInput{
+			PipelineName: aws.String("p"), PipelineExecutionId: &e.ID, Abandon: abandon, Reason: aws.String("another takes its place"),
+		})
+		return err
+	}
+	if err := stop(false); err == nil || !strings.Contains(err.Error(), "abandon must be true") {
+		t.Errorf("without abandoning what runs: %v", err)
+	}
+	if err := stop(true); err != nil {
 		t.Fatal(err)
 	}
 	e = w.wait("p", first, Stopped)
@@ -48,7 +63,8 @@ func TestStop(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(w.dir, "deployed")); err == nil {
 		t.Error("deployed after it was stopped")
 	}
-	if err := Stop(w.root, e, "again"); !errors.Is(err, ErrEnded) {
+	var ended *types.PipelineExecutionNotStoppableException
+	if err := stop(true); !errors.As(err, &ended) {
 		t.Errorf("stopped twice: %v", err)
 	}
 }

@@ -243,6 +243,18 @@ func (w *world) wait(pipeline, commit string, status Status) *Execution {
 	return nil
 }
 
+// waitStage waits until an execution has come to a stage.
+func (w *world) waitStage(pipeline, commit, stage string) *Execution {
+	w.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if e := w.wait(pipeline, commit, InProgress); e.Stage == stage {
+			return e
+		}
+	}
+	w.t.Fatalf("%s of %.8s does not come to %s", pipeline, commit, stage)
+	return nil
+}
+
 // patience is for a machine on which much else runs.
 const patience = 3 * time.Minute
 
