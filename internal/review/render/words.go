@@ -14,7 +14,7 @@ func verdict(r *review.Review) string {
 	findings := len(findings(r))
 	switch {
 	case r.Forbidden() > 0:
-		return fmt.Sprintf("FORBIDDEN: %s without an entry in allowReplacement.", count(r.Forbidden(), "change that loses data or that AWS refuses,", "changes that lose data or that AWS refuses,"))
+		return fmt.Sprintf("FORBIDDEN: %s an entry in allowReplacement.", count(r.Forbidden(), "change needs", "changes need"))
 	case !r.Changed():
 		return "Nothing changes, in AWS or in Kubernetes."
 	case findings > 0:

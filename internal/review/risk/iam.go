@@ -11,11 +11,12 @@ import (
 )
 
 // statements finds what policies allow now and did not before. A statement that was split, merged or narrowed is none: it
-// is held against those that go.
+// is held against those that go. What knows no limit is guarded.
 func statements(place Place, iam cfndiff.IAM) []Finding {
 	var found []Finding
-	add := func(resource, message string) {
+	add := func(resource, message string) *Finding {
 		found = append(found, Finding{Kind: IAM, Resource: place.resource(resource), Message: message})
+		return &found[len(found)-1]
 	}
 	for _, s := range iam.Added {
 		switch {
@@ -24,7 +25,7 @@ func statements(place Place, iam cfndiff.IAM) []Finding {
 		case s.Effect == "Deny":
 		default:
 			if actions := uncovered(s, iam.Removed); len(actions) > 0 {
-				add(holder(s), allows(s, actions))
+				add(holder(s), allows(s, actions)).Guarded = boundless(s, actions)
 			}
 		}
 	}
@@ -34,9 +35,28 @@ func statements(place Place, iam cfndiff.IAM) []Finding {
 		}
 	}
 	for _, p := range iam.PoliciesAdded {
-		add(logicalID(p.Identity), "gets the managed policy "+p.Policy)
+		_, name, _ := strings.Cut(p.Policy, ":policy/")
+		add(logicalID(p.Identity), "gets the managed policy "+p.Policy).Guarded = slices.Contains(administrators, name)
 	}
 	return found
+}
+
+// administrators are AWS's managed policies that allow everything, or to take every right.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_job-functions.html
+var administrators = []string{"AdministratorAccess", "IAMFullAccess", "PowerUserAccess", "job-function/SystemAdministrator"}
+
+// boundless reports whether what a statement allows has no limit that a reader could see: for anybody, or on every resource
+// all of a service or the rights of other roles.
+func boundless(s cfndiff.Statement, actions []string) bool {
+	if s.Condition != nil {
+		return false
+	}
+	anybody := slices.ContainsFunc(s.Principals.Values, func(p string) bool { return p == "*" || p == "AWS:*" })
+	everywhere := s.Resources.Not || slices.Contains(s.Resources.Values, "*")
+	all := s.Actions.Not || slices.ContainsFunc(actions, func(a string) bool {
+		return a == "*" || strings.HasSuffix(a, ":*") || strings.EqualFold(a, "iam:PassRole") || strings.EqualFold(a, "sts:AssumeRole")
+	})
+	return anybody || s.Principals.Not || everywhere && all
 }
 
 // allows says what a statement allows, shortest where it matters most.

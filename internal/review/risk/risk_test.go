@@ -57,6 +57,41 @@ func TestStatements(t *testing.T) {
 	}
 }
 
+// What knows no limit needs an entry, as what loses data does.
+func TestBoundless(t *testing.T) {
+	anybody := func(s *cfndiff.Statement) { s.Principals.Values = []string{"AWS:*"} }
+	for name, c := range map[string]struct {
+		added, removed []cfndiff.Statement
+		policy         string
+		want           bool
+	}{
+		"everything":                      {added: []cfndiff.Statement{statement("*", "*")}, want: true},
+		"a service":                       {added: []cfndiff.Statement{statement("s3:GetObject s3:*", "*")}, want: true},
+		"a service, which it had":         {added: []cfndiff.Statement{statement("ec2:Describe* s3:*", "*")}, removed: []cfndiff.Statement{statement("s3:*", "*")}},
+		"a service on one resource":       {added: []cfndiff.Statement{statement("s3:*", "arn")}},
+		"a service under a condition":     {added: []cfndiff.Statement{statement("s3:*", "*", condition)}},
+		"all but some":                    {added: []cfndiff.Statement{statement("iam:CreateUser", "*", notActions)}, want: true},
+		"every role":                      {added: []cfndiff.Statement{statement("sts:assumerole", "*")}, want: true},
+		"some actions on all":             {added: []cfndiff.Statement{statement("ec2:Describe*", "*")}},
+		"anybody":                         {added: []cfndiff.Statement{statement("s3:GetObject", "arn", anybody)}, want: true},
+		"anybody under a condition":       {added: []cfndiff.Statement{statement("s3:GetObject", "arn", anybody, condition)}},
+		"an administrator":                {policy: "arn:aws:iam::aws:policy/AdministratorAccess", want: true},
+		"a policy of one's own, so named": {policy: "arn:aws:iam::111111111111:policy/team/AdministratorAccess"},
+		"a reader":                        {policy: "arn:aws:iam::aws:policy/ReadOnlyAccess"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			iam := cfndiff.IAM{Added: c.added, Removed: c.removed}
+			if c.policy != "" {
+				iam.PoliciesAdded = []cfndiff.ManagedPolicy{{Identity: "${Role}", Policy: c.policy}}
+			}
+			found := statements(Place{"dev", "ghost"}, iam)
+			if len(found) != 1 || found[0].Guarded != c.want {
+				t.Errorf("%+v", found)
+			}
+		})
+	}
+}
+
 // check compares the only finding.
 func check(t *testing.T, found []Finding, want string) {
 	t.Helper()
