@@ -44,7 +44,10 @@ require (
 
 require github.com/go-openapi/swag/pools v0.28.0 // indirect
 
-require github.com/aws/aws-sdk-go-v2/service/eks v1.105.2
+require (
+	github.com/aws/aws-sdk-go-v2/service/codepipeline v1.47.0
+	github.com/aws/aws-sdk-go-v2/service/eks v1.105.2
+)
 
 require (
 	dario.cat/mergo v1.0.2 // indirect

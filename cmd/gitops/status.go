@@ -8,8 +8,10 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
 
@@ -34,10 +36,13 @@ func newStatus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status ENVIRONMENT",
 		Short: "Show where a commit is in an environment, in AWS and in Kubernetes.",
-		Long: `Show whether a commit is deployed: the environment's stacks, the branch that Flux
-follows, and every object of Flux with the commit that it has applied. --wait waits
-until both halves are healthy at the commit, or something has failed; the pipeline's
-last stage does that.
+		Long: `Show where a commit is: the stages of the pipeline's execution that brings it, the
+environment's stacks, the branch that Flux follows, and every object of Flux with the
+commit that it has applied. --wait waits until both halves are healthy at the commit,
+or something has failed; the pipeline's last stage does that.
+
+The pipeline is read with codepipeline:ListPipelineExecutions, GetPipelineState and
+ListActionExecutions. Without these rights a line says so, and the rest is shown.
 
 The cluster is reached by --kubeconfig, by $KUBECONFIG, or as EKS with the AWS
 credentials at hand, which need an access entry.
@@ -60,7 +65,7 @@ Exit codes: 0 verified, 1 an error or a failure, 3 not there yet.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.commit, "commit", "", "the `commit` (default: the one that Flux's branch is at)")
 	flags.StringVarP(&f.output, "output", "o", "", "json, or a table when left out")
-	flags.StringVar(&f.only, "only", "", "kubernetes leaves the stacks out")
+	flags.StringVar(&f.only, "only", "", "kubernetes leaves the pipeline and the stacks out")
 	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the environment's cluster (default: $KUBECONFIG, or EKS)")
 	flags.BoolVar(&f.wait, "wait", false, "wait until the commit is verified or has failed")
 	flags.DurationVar(&f.timeout, "timeout", 20*time.Minute, "how long --wait waits")
@@ -136,6 +141,7 @@ func (f *statusFlags) source(ctx context.Context, root string, env config.Enviro
 		from.Stacks = func(ctx context.Context) ([]status.Stack, error) {
 			return status.Stacks(ctx, cloudformation.NewFromConfig(c), env.Name)
 		}
+		from.Pipeline = pipelineOf(c, env)
 	}
 	var access *rest.Config
 	if f.kubeconfig != "" || os.Getenv("KUBECONFIG") != "" {
@@ -148,6 +154,16 @@ func (f *statusFlags) source(ctx context.Context, root string, env config.Enviro
 	}
 	from.Cluster, err = flux.New(access)
 	return from, err
+}
+
+// pipelineOf reads the environment's pipeline, if it has one.
+func pipelineOf(c aws.Config, env config.Environment) func(context.Context, string, func(string) bool) *status.Pipeline {
+	return func(ctx context.Context, commit string, holds func(string) bool) *status.Pipeline {
+		if !env.Delivers() {
+			return &status.Pipeline{Note: fmt.Sprintf("%s has no pipelines: it has no connection in cdk.json", env.Name)}
+		}
+		return status.ReadPipeline(ctx, codepipeline.NewFromConfig(c), env.Name+"-deploy", commit, holds)
+	}
 }
 
 // branch finds the commit, and where the branch is that Flux follows. Of the cluster alone a full commit needs no repository:

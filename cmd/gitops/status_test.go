@@ -95,7 +95,7 @@ func TestStatus(t *testing.T) {
 	})
 }
 
-// The AWS half is that of the environment's own stacks.
+// The AWS half is that of the environment's own stacks and pipeline.
 func TestStatusOfStacks(t *testing.T) {
 	dir, _ := gatedCheckout(t)
 	bucketOf(t, "any")
@@ -105,7 +105,23 @@ func TestStatusOfStacks(t *testing.T) {
 		return "<member><StackName>" + name + "</StackName><StackStatus>" + state + "</StackStatus><CreationTime>2026-11-29T12:00:00Z</CreationTime>" +
 			"<Tags><member><Key>environment</Key><Value>" + environment + "</Value></member></Tags></member>"
 	}
-	aws := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	pipeline := map[string]string{
+		"ListPipelineExecutions": `{"pipelineExecutionSummaries": [{"pipelineExecutionId": "1f3a9c2d-1", "status": "InProgress", "sourceRevisions": [{"actionName": "Source", "revisionId": "` + one + `"}]}]}`,
+		"GetPipelineState":       `{"stageStates": [{"stageName": "Test", "latestExecution": {"pipelineExecutionId": "1f3a9c2d-1", "status": "Skipped"}}, {"stageName": "Approve"}, {"stageName": "Release"}]}`,
+		"ListActionExecutions":   `{"actionExecutionDetails": [{"stageName": "Approve", "actionName": "Approve", "status": "InProgress", "input": {"actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}}}]}`,
+	}
+	asked := 0
+	aws := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, operation, ok := strings.Cut(r.Header.Get("X-Amz-Target"), "CodePipeline_20150709."); ok {
+			asked++
+			if pipeline == nil {
+				w.WriteHeader(http.StatusBadRequest)
+				fmt.Fprint(w, `{"__type": "AccessDeniedException", "message": "the reader is not authorized"}`)
+				return
+			}
+			fmt.Fprint(w, pipeline[operation])
+			return
+		}
 		fmt.Fprint(w, `<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks>`+
 			member("dev-network", "UPDATE_COMPLETE", "dev")+member("dev-cluster", "UPDATE_FAILED", "dev")+member("own-network", "DELETE_FAILED", "own")+
 			`</Stacks></DescribeStacksResult></DescribeStacksResponse>`)
@@ -117,12 +133,26 @@ func TestStatusOfStacks(t *testing.T) {
 		"kustomizations":  {fluxObject("Kustomization", "flux-system", one, "True", ""), fluxObject("Kustomization", "apps", one, "True", "")},
 	})
 	said := gitops(t, 1, "status", "dev", "--kubeconfig", cluster)
-	for _, want := range []string{"Stack          dev-network                 ok         update complete\n", "stack dev-cluster is UPDATE_FAILED"} {
+	for _, want := range []string{
+		"Pipeline       dev-deploy                  running    1f3a9c2d at " + one[:12] + "\nStage          Test                        skipped\nStage          Approve                     waits      for an approval\nStage          Release                     -\n",
+		"Stack          dev-network                 ok         update complete\n", "stack dev-cluster is UPDATE_FAILED",
+	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("lacks %q: %s", want, said)
 		}
 	}
 	if strings.Contains(said, "own-network") {
 		t.Errorf("has a stack of another environment: %s", said)
+	}
+	// The pipeline's own last stage has no right to read it, and does not ask.
+	if asked = 0; !strings.Contains(gitops(t, 0, "status", "dev", "--kubeconfig", cluster, "--only", "kubernetes"), "is verified") || asked != 0 {
+		t.Errorf("the cluster alone: CodePipeline was asked %d times", asked)
+	}
+	pipeline = nil
+	if said = gitops(t, 1, "status", "dev", "--kubeconfig", cluster); !strings.Contains(said, "\npipeline dev-deploy: it needs the rights codepipeline:ListPipelineExecutions") || !strings.Contains(said, "dev-network") {
+		t.Errorf("without the right: %s", said)
+	}
+	if said = gitops(t, 1, "status", "own", "--kubeconfig", cluster, "--commit", one); !strings.Contains(said, "own has no pipelines") {
+		t.Errorf("without pipelines: %s", said)
 	}
 }

@@ -16,6 +16,7 @@ func (s *Status) Print(w io.Writer) {
 		fmt.Fprintf(w, " at %.12s", s.Tip)
 	}
 	fmt.Fprintf(w, ".\n\n%-13s  %-26s  %-9s  %s\n", "KIND", "NAME", "STATE", "DETAIL")
+	s.Pipeline.print(w)
 	for _, k := range s.Stacks {
 		row(w, "Stack", k.Name, mark(k.Whole, "ok", "not whole"), strings.ToLower(strings.ReplaceAll(k.Status, "_", " ")))
 	}
@@ -33,9 +34,35 @@ func (s *Status) Print(w io.Writer) {
 		}
 		row(w, o.Kind, o.Name, state, short(o.Revision))
 	}
+	if s.Pipeline != nil && s.Pipeline.Note != "" {
+		fmt.Fprintf(w, "\n%s\n", strings.TrimPrefix("pipeline "+s.Pipeline.Name+": "+s.Pipeline.Note, "pipeline : "))
+	}
 	if s.Cause != "" {
 		fmt.Fprintf(w, "\n%s\n", s.Cause)
 	}
+}
+
+// print writes the pipeline's rows: the execution, then its stages.
+func (p *Pipeline) print(w io.Writer) {
+	if p == nil || p.Execution == "" {
+		return
+	}
+	row(w, "Pipeline", p.Name, executionStates[p.Status], fmt.Sprintf("%.8s at %.12s", p.Execution, p.Commit))
+	for _, s := range p.Stages {
+		state, detail := string(s.State), s.Cause
+		switch s.State {
+		case Approval:
+			state, detail = "waits", "for an approval"
+		case Pending:
+			state = "-"
+		}
+		row(w, "Stage", s.Name, state, detail)
+	}
+}
+
+// executionStates are the words of a table for an execution.
+var executionStates = map[string]string{
+	"InProgress": "running", "Succeeded": "passed", "Failed": "failed", "Stopping": "running", "Stopped": "stopped", "Cancelled": "cancelled", "Superseded": "passed by",
 }
 
 func row(w io.Writer, kind, name, state, detail string) {

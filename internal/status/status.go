@@ -1,5 +1,5 @@
-// Package status tells where a commit is in an environment, in both halves: which stacks are whole, what Flux has applied, and
-// what keeps the rest. It is what the pipeline's last stage waits for, and what a person asks.
+// Package status tells where a commit is in an environment: how far the pipeline has come with it, which stacks are whole, what
+// Flux has applied, and what keeps the rest. It is what the pipeline's last stage waits for, and what a person asks.
 package status
 
 import (
@@ -38,6 +38,8 @@ type Status struct {
 	State  State  `json:"state"`
 	// Cause of a failure, or what is waited for.
 	Cause string `json:"cause,omitempty"`
+	// Pipeline is where the commit is in the environment's; nil when it was not asked for.
+	Pipeline *Pipeline `json:"pipeline,omitempty"`
 	// Stacks of the AWS half; empty when it was not asked for.
 	Stacks []Stack `json:"stacks,omitempty"`
 	// Objects of Flux in the cluster.
@@ -76,6 +78,8 @@ type Source struct {
 	Cluster *flux.Cluster
 	// Stacks lists those of the environment; nil leaves the AWS half out.
 	Stacks func(ctx context.Context) ([]Stack, error)
+	// Pipeline reads where a commit is in it; nil leaves it out.
+	Pipeline func(ctx context.Context, commit string, holds func(head string) bool) *Pipeline
 }
 
 // Read reads the status once.
@@ -91,16 +95,26 @@ func (s Source) Read(ctx context.Context) (*Status, error) {
 		}
 	}
 	target := s.target(ctx)
+	if s.Pipeline != nil {
+		now.Pipeline = s.Pipeline(ctx, s.Commit, target.In)
+	}
 	if now.Objects, err = s.objects(ctx, target); err != nil {
 		return nil, err
 	}
+	released := now.Tip != "" && target.In(now.Tip)
+	kept, keeper := now.Pipeline.keeps(released)
+	now.worse(kept, keeper)
 	for _, k := range now.Stacks {
 		if !k.Whole {
 			now.worse(stackState(k), fmt.Sprintf("stack %s is %s", k.Name, k.Status))
 		}
 	}
-	if now.Tip == "" || !target.In(now.Tip) {
-		now.worse(Unreleased, fmt.Sprintf("branch %s does not have commit %.12s", s.Branch, s.Commit))
+	if !released {
+		cause := fmt.Sprintf("branch %s does not have commit %.12s", s.Branch, s.Commit)
+		if keeper != "" {
+			cause += ": " + keeper
+		}
+		now.worse(Unreleased, cause)
 		return now, nil
 	}
 	missing := s.Cluster.Applied(ctx, target)

@@ -97,6 +97,11 @@ func TestPrint(t *testing.T) {
 		object("GitRepository", "flux-system", "new", "True", "Ok"), object("HelmRelease", "dns", "x", "Unknown", "Progressing"),
 	}
 	s := source("newest", cluster(objects...), status.Stack{Name: "dev-cluster", Status: "UPDATE_COMPLETE", Whole: true}, status.Stack{Name: "dev-network", Status: "UPDATE_FAILED"})
+	s.Pipeline = func(context.Context, string, func(string) bool) *status.Pipeline {
+		return &status.Pipeline{Name: "dev-deploy", Execution: "1f3a9c2d-0000", Status: "InProgress", Commit: "newest", Note: "that is all", Stages: []status.Stage{
+			{Name: "Test", State: status.Skipped}, {Name: "Network", State: status.Broken, Cause: "action Deploy failed: exit status 1"}, {Name: "Approve", State: status.Approval}, {Name: "Cluster", State: status.Pending},
+		}}
+	}
 	now, err := s.Read(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -106,6 +111,11 @@ func TestPrint(t *testing.T) {
 	want := `dev: commit new is failed; Flux follows released/dev at newest.
 
 KIND           NAME                        STATE      DETAIL
+Pipeline       dev-deploy                  running    1f3a9c2d at newest
+Stage          Test                        skipped
+Stage          Network                     failed     action Deploy failed: exi…
+Stage          Approve                     waits      for an approval
+Stage          Cluster                     -
 Stack          dev-cluster                 ok         update complete
 Stack          dev-network                 not whole  update failed
 GitRepository  flux-system                 ready      released/dev new
@@ -114,7 +124,9 @@ Kustomization  apps                        failed     released/dev new
 Kustomization  flux-system                 ready      released/dev new
 HelmRelease    dns                         waits
 
-stack dev-network is UPDATE_FAILED
+pipeline dev-deploy: that is all
+
+stage Network of dev-deploy has failed: action Deploy failed: exit status 1
 `
 	if out.String() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", out.String(), want)

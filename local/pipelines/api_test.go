@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/smithy-go"
+
+	"k8s-plus-aws-gitops/internal/status"
 )
 
 // api serves what the world's runner records, and returns AWS's client of it.
@@ -118,6 +120,9 @@ func TestAPIOfAnExecution(t *testing.T) {
 	if a := state.StageStates[2].ActionStates[0].LatestExecution; a.Status != types.ActionExecutionStatusInProgress || aws.ToString(a.Summary) != "Commit "+commit || a.LastStatusChange.IsZero() {
 		t.Errorf("approval: %+v", a)
 	}
+	if p := status.ReadPipeline(t.Context(), c, "p", commit, nil); p.Stages[1].State != status.Skipped || p.Stages[2].State != status.Approval {
+		t.Errorf("gitops status shows %+v", p)
+	}
 	if _, _, err := Decide(w.root, "p", Decision{Approved: true, By: "me"}); err != nil {
 		t.Fatal(err)
 	}
@@ -129,6 +134,14 @@ func TestAPIOfAnExecution(t *testing.T) {
 		t.Errorf("at the end: %q", stages)
 	}
 	w.failedActions(c, e, commit)
+	seen := status.ReadPipeline(t.Context(), c, "p", commit, func(string) bool { return false })
+	want := []status.Stage{
+		{Name: "Source", State: status.Passed}, {Name: "Skip", State: status.Skipped}, {Name: "Approve", State: status.Passed},
+		{Name: "Deploy", State: status.Broken, Cause: "action deploy failed: " + e.FailedAction().Reason}, {Name: "Verify", State: status.Pending},
+	}
+	if seen.Execution != e.ID || seen.Status != "Failed" || seen.Note != "" || !slices.Equal(seen.Stages, want) {
+		t.Errorf("gitops status shows %+v, want %+v", seen, want)
+	}
 }
 
 // failedActions looks at the actions of the execution above, the newest first.
