@@ -72,27 +72,39 @@ func (t *Target) Untried(k Item) bool {
 	return !k.Suspended && (k.Stale || !t.In(k.Attempted) || k.Ready != "True" && !k.Checking && !k.Failed())
 }
 
+// Look is what Flux says of the platform at one time.
+type Look struct {
+	Kustomizations, HelmReleases, GitRepositories []Item
+}
+
+// Look asks for everything once.
+func (c *Cluster) Look(ctx context.Context) (*Look, error) {
+	var l Look
+	for _, kind := range []struct {
+		list func(context.Context) ([]Item, error)
+		into *[]Item
+	}{{c.GitRepositories, &l.GitRepositories}, {c.Kustomizations, &l.Kustomizations}, {c.HelmReleases, &l.HelmReleases}} {
+		var err error
+		if *kind.into, err = kind.list(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return &l, nil
+}
+
 // Applied returns nil when Flux has brought the cluster to the commit: every Kustomization that is not optional applied it and is
 // ready, and so is every HelmRelease. The error says what is missing.
-func (c *Cluster) Applied(ctx context.Context, t *Target) error {
-	all, err := c.Kustomizations(ctx)
-	if err != nil {
-		return err
-	}
-	if len(all) < 2 {
+func (l *Look) Applied(t *Target) error {
+	if len(l.Kustomizations) < 2 {
 		return errors.New("the Kustomizations of the environment are not there yet")
 	}
 	var missing []string
-	for _, k := range all {
+	for _, k := range l.Kustomizations {
 		if !k.Suspended && !k.Optional && (k.Ready != "True" || !t.In(k.Revision)) {
 			missing = append(missing, k.Describe("Kustomization"))
 		}
 	}
-	releases, err := c.HelmReleases(ctx)
-	if err != nil {
-		return err
-	}
-	for _, r := range releases {
+	for _, r := range l.HelmReleases {
 		if !r.Suspended && r.Ready != "True" {
 			missing = append(missing, r.Describe("HelmRelease"))
 		}
@@ -116,27 +128,24 @@ func (i Item) Describe(kind string) string {
 // Failure returns why the commit cannot be applied, or nil while it may be: a Kustomization that tried this commit and failed,
 // or a source that cannot be read. What is left of an earlier commit does not count, nor does a failure that excused knows to
 // be over; excused may be nil.
-func (c *Cluster) Failure(ctx context.Context, t *Target, excused func(Item) bool) error {
-	all, err := c.Kustomizations(ctx)
-	if err != nil {
-		return nil //nolint:nilerr // an API server that does not answer is no verdict
-	}
+func (l *Look) Failure(t *Target, excused func(Item) bool) error {
 	// The layers may have tried this commit before the root applied their own change, such as an image.
-	if !slices.ContainsFunc(all, func(k Item) bool { return k.Name == Root && t.Untried(k) }) {
-		for _, k := range all {
+	if !slices.ContainsFunc(l.Kustomizations, func(k Item) bool { return k.Name == Root && t.Untried(k) }) {
+		for _, k := range l.Kustomizations {
 			if k.Failed() && !k.Optional && !t.Untried(k) && (excused == nil || !excused(k)) {
 				return errors.New(k.Describe("Kustomization"))
 			}
 		}
 	}
-	sources, err := c.GitRepositories(ctx)
-	if err != nil {
-		return nil //nolint:nilerr // see above
-	}
-	for _, g := range sources {
+	for _, g := range l.GitRepositories {
 		if g.Failed() && g.Name == Root { // others may wait for credentials of their own
 			return errors.New(g.Describe("GitRepository"))
 		}
 	}
 	return nil
+}
+
+// Tried reports whether every Kustomization has begun with the target.
+func (l *Look) Tried(t *Target) bool {
+	return len(l.Kustomizations) > 1 && !slices.ContainsFunc(l.Kustomizations, func(k Item) bool { return !k.Suspended && !k.Optional && !t.In(k.Attempted) })
 }

@@ -42,6 +42,16 @@ func newer() *Target {
 	return &Target{Commit: "new", Contains: func(head, commit string) bool { return head == "newest" && commit == "new" }}
 }
 
+// look is at a cluster that has objects.
+func look(t *testing.T, objects ...runtime.Object) *Look {
+	t.Helper()
+	l, err := fakeDynamic(objects...).Look(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 func TestAppliedAndFailure(t *testing.T) {
 	done := kustomization("a", "new", "new", "True", "Ok")
 	for name, c := range map[string]struct {
@@ -85,11 +95,11 @@ func TestAppliedAndFailure(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			k := fakeDynamic(c.objects...)
+			l := look(t, c.objects...)
 			for what, x := range map[string]struct {
 				got  error
 				want string
-			}{"missing": {k.Applied(t.Context(), newer()), c.missing}, "failure": {k.Failure(t.Context(), newer(), c.excused), c.failure}} {
+			}{"missing": {l.Applied(newer()), c.missing}, "failure": {l.Failure(newer(), c.excused), c.failure}} {
 				if x.want == "" && x.got != nil || x.want != "" && (x.got == nil || !strings.Contains(x.got.Error(), x.want)) {
 					t.Errorf("%s: got %v, want %q", what, x.got, x.want)
 				}
@@ -150,8 +160,8 @@ func TestAppliedWithoutWhatTheRootDoesNotWaitFor(t *testing.T) {
 		"a part of a layer fails": {well, ill, "Kustomization services-0"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cluster := fakeDynamic(root, at("services", Root, well), at("services-0", "services", c.part), at("image-automation", Root, c.automation))
-			missing, failed := cluster.Applied(t.Context(), &Target{Commit: "new"}), cluster.Failure(t.Context(), &Target{Commit: "new"}, nil)
+			l := look(t, root, at("services", Root, well), at("services-0", "services", c.part), at("image-automation", Root, c.automation))
+			missing, failed := l.Applied(&Target{Commit: "new"}), l.Failure(&Target{Commit: "new"}, nil)
 			for _, err := range []error{missing, failed} {
 				if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 					t.Errorf("got %v, want %q", err, c.want)

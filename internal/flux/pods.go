@@ -10,12 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Tried reports whether every Kustomization has begun with the target.
-func (c *Cluster) Tried(ctx context.Context, t *Target) bool {
-	all, err := c.Kustomizations(ctx)
-	return err == nil && len(all) > 1 && !slices.ContainsFunc(all, func(k Item) bool { return !k.Suspended && !k.Optional && !t.In(k.Attempted) })
-}
-
 // PodFailure returns why a pod's image cannot be pulled, if that was said since a time and nothing better after it. Flux finds out
 // when the time for the rollout is over. It is read from events, which whoever may not read pods may read.
 func (c *Cluster) PodFailure(ctx context.Context, since time.Time) error {

@@ -77,7 +77,7 @@ func TestTried(t *testing.T) {
 		"nothing there yet": {nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := fakeDynamic(c.objects...).Tried(t.Context(), &Target{Commit: "new"}); got != c.want {
+			if got := look(t, c.objects...).Tried(&Target{Commit: "new"}); got != c.want {
 				t.Errorf("got %t", got)
 			}
 		})

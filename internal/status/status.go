@@ -78,29 +78,40 @@ type Source struct {
 	Cluster *flux.Cluster
 	// Stacks lists those of the environment; nil leaves the AWS half out.
 	Stacks func(ctx context.Context) ([]Stack, error)
+	// Failure returns why the commit cannot be applied, or nil while it may be, for one who knows more of the cluster than Flux
+	// does; nil takes what Flux says, and in a wait what is said of the pods.
+	Failure func(ctx context.Context, look *flux.Look, target *flux.Target) error
 	// Pipeline reads where a commit is in it; nil leaves it out.
 	Pipeline func(ctx context.Context, commit string, holds func(head string) bool) *Pipeline
 }
 
 // Read reads the status once.
 func (s Source) Read(ctx context.Context) (*Status, error) {
+	now, _, err := s.read(ctx)
+	return now, err
+}
+
+// read returns also what the status was made of the cluster.
+func (s Source) read(ctx context.Context) (*Status, *flux.Look, error) {
 	now := &Status{Environment: s.Environment, Commit: s.Commit, Branch: s.Branch, State: Verified}
 	var err error
 	if now.Tip, err = s.Tip(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if s.Stacks != nil {
 		if now.Stacks, err = s.Stacks(ctx); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	target := s.target(ctx)
 	if s.Pipeline != nil {
 		now.Pipeline = s.Pipeline(ctx, s.Commit, target.In)
 	}
-	if now.Objects, err = s.objects(ctx, target); err != nil {
-		return nil, err
+	look, err := s.Cluster.Look(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the cluster of %s: %w", s.Environment, err)
 	}
+	now.Objects = objects(look, target)
 	released := now.Tip != "" && target.In(now.Tip)
 	kept, keeper := now.Pipeline.keeps(released)
 	now.worse(kept, keeper)
@@ -115,17 +126,22 @@ func (s Source) Read(ctx context.Context) (*Status, error) {
 			cause += ": " + keeper
 		}
 		now.worse(Unreleased, cause)
-		return now, nil
+		return now, look, nil
 	}
-	missing := s.Cluster.Applied(ctx, target)
-	if missing == nil {
-		return now, nil
+	if missing := look.Applied(target); missing != nil {
+		now.worse(Applying, missing.Error())
+		if failed := s.failure(ctx, look, target); failed != nil {
+			now.worse(Failed, failed.Error())
+		}
 	}
-	now.worse(Applying, missing.Error())
-	if failed := s.Cluster.Failure(ctx, target, nil); failed != nil {
-		now.worse(Failed, failed.Error())
+	return now, look, nil
+}
+
+func (s Source) failure(ctx context.Context, look *flux.Look, target *flux.Target) error {
+	if s.Failure != nil {
+		return s.Failure(ctx, look, target)
 	}
-	return now, nil
+	return look.Failure(target, nil)
 }
 
 // target is the commit as Flux is asked about it.
@@ -149,28 +165,24 @@ func (s *Status) worse(state State, cause string) {
 	}
 }
 
-// objects lists Flux's, the sources first.
-func (s Source) objects(ctx context.Context, target *flux.Target) ([]Object, error) {
+// objects are Flux's, the sources first.
+func objects(look *flux.Look, target *flux.Target) []Object {
 	var all []Object
 	for _, kind := range []struct {
-		name string
-		list func(context.Context) ([]flux.Item, error)
-		at   func(flux.Item) bool
+		name  string
+		items []flux.Item
+		at    func(flux.Item) bool
 	}{
 		// Other sources follow branches of their own, such as the one that image tags are written to.
-		{"GitRepository", s.Cluster.GitRepositories, func(i flux.Item) bool { return i.Name != flux.Root || target.In(i.Revision) }},
-		{"Kustomization", s.Cluster.Kustomizations, func(i flux.Item) bool { return target.In(i.Revision) }},
-		{"HelmRelease", s.Cluster.HelmReleases, func(flux.Item) bool { return true }},
+		{"GitRepository", look.GitRepositories, func(i flux.Item) bool { return i.Name != flux.Root || target.In(i.Revision) }},
+		{"Kustomization", look.Kustomizations, func(i flux.Item) bool { return target.In(i.Revision) }},
+		{"HelmRelease", look.HelmReleases, func(flux.Item) bool { return true }},
 	} {
-		items, err := kind.list(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("the cluster of %s: %w", s.Environment, err)
-		}
-		for _, i := range items {
+		for _, i := range kind.items {
 			all = append(all, Object{Kind: kind.name, Item: i, At: kind.at(i)})
 		}
 	}
-	return all, nil
+	return all
 }
 
 // patience is how long a failure must last before it counts: Flux tries again, and so does a kubelet.
@@ -183,9 +195,9 @@ func (s Source) Wait(ctx context.Context, every time.Duration, told func(*Status
 	var lastErr error
 	var since, tried time.Time
 	for {
-		now, err := s.Read(ctx)
+		now, look, err := s.read(ctx)
 		if err == nil {
-			s.pods(ctx, now, &tried)
+			s.pods(ctx, now, look, &tried)
 			if last == nil || last.State != now.State || last.Cause != now.Cause {
 				told(now)
 			}
@@ -212,11 +224,11 @@ func (s Source) Wait(ctx context.Context, every time.Duration, told func(*Status
 
 // pods looks for pods that no waiting helps, some time after Flux has begun with the commit: those of the commit before are gone
 // by then. Flux itself finds out when the time for their rollout is over.
-func (s Source) pods(ctx context.Context, now *Status, tried *time.Time) {
+func (s Source) pods(ctx context.Context, now *Status, look *flux.Look, tried *time.Time) {
 	switch {
-	case now.State != Applying:
+	case now.State != Applying || s.Failure != nil:
 	case tried.IsZero():
-		if s.Cluster.Tried(ctx, s.target(ctx)) {
+		if look.Tried(s.target(ctx)) {
 			*tried = time.Now()
 		}
 	default:

@@ -3,6 +3,7 @@ package status_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -169,6 +170,41 @@ func TestWait(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A look asks once for each kind: an API server pays for every list of a large cluster.
+func TestReadAsksOnce(t *testing.T) {
+	c := cluster(layers("new", "False", "BuildFailed")...)
+	s := source("new", c)
+	if now, err := s.Read(t.Context()); err != nil || now.State != status.Failed {
+		t.Fatalf("got %+v, %v", now, err)
+	}
+	asked := map[string]int{}
+	for _, a := range c.Dynamic.(*dynamicfake.FakeDynamicClient).Actions() {
+		asked[a.GetResource().Resource]++
+	}
+	if want := map[string]int{"kustomizations": 1, "helmreleases": 1, "gitrepositories": 1}; !maps.Equal(asked, want) {
+		t.Errorf("asked %v, want %v", asked, want)
+	}
+}
+
+// Who knows more than Flux decides what has failed; a failure that does not last is none.
+func TestWaitWithAnotherJudge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		s, began := source("new", cluster(layers("new", "False", "BuildFailed")...)), time.Now()
+		s.Failure = func(context.Context, *flux.Look, *flux.Target) error {
+			if after := time.Since(began); after < 5*time.Second || after >= 30*time.Second {
+				return errors.New("no image")
+			}
+			return nil
+		}
+		got, err := s.Wait(ctx, time.Second, func(*status.Status) {})
+		if took := time.Since(began); err == nil || err.Error() != "no image" || got.State != status.Failed || took != 41*time.Second {
+			t.Errorf("got %+v, %v after %s", got, err, took)
+		}
+	})
 }
 
 // A repository that cannot be read for a while does not end a wait, and its error is told at the end.

@@ -17,15 +17,12 @@ func (s *System) target(ctx context.Context, commit string) *flux.Target {
 
 // failure returns why the commit cannot be applied, or nil while it may be: pods that no waiting helps, or what Flux says.
 // What is left of an earlier commit does not count, as a Kustomization that has not applied this one yet.
-func failure(ctx context.Context, c *observe.Cluster, t *flux.Target) error {
-	all, err := c.Kustomizations(ctx)
-	if err != nil {
-		return nil //nolint:nilerr // an apiserver that does not answer is no verdict
-	}
+func failure(ctx context.Context, c *observe.Cluster, look *flux.Look, t *flux.Target) error {
 	apps, err := c.Apps(ctx)
 	if err != nil {
-		return nil //nolint:nilerr // see above
+		return nil //nolint:nilerr // an API server that does not answer is no verdict
 	}
+	all := look.Kustomizations
 	root := func(k flux.Item) bool { return k.Name == flux.Root && t.Untried(k) }
 	for _, a := range apps {
 		before := func(k flux.Item) bool { return t.Untried(k) && (a.Layer == "" || a.Layer == k.Name) }
@@ -33,7 +30,7 @@ func failure(ctx context.Context, c *observe.Cluster, t *flux.Target) error {
 			return fmt.Errorf("app %s/%s: %s", a.Namespace, a.Name, a.Cause)
 		}
 	}
-	return c.Failure(ctx, t, func(k flux.Item) bool { return over(k, apps) })
+	return look.Failure(t, func(k flux.Item) bool { return over(k, apps) })
 }
 
 // over reports whether a Kustomization failed over a Deployment that has come

@@ -121,10 +121,14 @@ func TestAppliedAndFailure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := cluster(c.kube, c.flux...)
+			look, err := k.Look(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
 			for what, x := range map[string]struct {
 				got  error
 				want string
-			}{"missing": {k.Applied(t.Context(), newer()), c.missing}, "failure": {failure(t.Context(), k, newer()), c.failure}} {
+			}{"missing": {look.Applied(newer()), c.missing}, "failure": {failure(t.Context(), k, look, newer()), c.failure}} {
 				if x.want == "" && x.got != nil || x.want != "" && (x.got == nil || !strings.Contains(x.got.Error(), x.want)) {
 					t.Errorf("%s: got %v, want %q", what, x.got, x.want)
 				}

@@ -2,10 +2,13 @@ package system
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/flux"
 	"k8s-plus-aws-gitops/internal/progress"
+	"k8s-plus-aws-gitops/internal/status"
 	"k8s-plus-aws-gitops/local/pipelines"
 	"k8s-plus-aws-gitops/local/system/deploy"
 	"k8s-plus-aws-gitops/local/system/layout"
@@ -123,39 +126,27 @@ func (s *System) released(ctx context.Context, env config.Environment, commit st
 // environment is the one that runs here.
 const environment = "local"
 
-// patience is how long a failure must last before it counts: Flux retries, and
-// a kubelet too.
-const patience = 10 * time.Second
-
+// waitApplied waits until Flux has brought the cluster to a commit, or cannot: the branch that Flux follows has it already.
 func (s *System) waitApplied(ctx context.Context, commit string, limit time.Duration, out *progress.Output) error {
 	c, err := observe.Open(s.Dir.Kubeconfig())
 	if err != nil {
 		return err
 	}
-	to := s.target(ctx, commit)
-	var since time.Time
-	var verdict error
-	err = wait(ctx, limit, out, func(ctx context.Context) error {
-		missing := c.Applied(ctx, to)
-		if missing == nil {
-			verdict = nil
-			return nil
-		}
-		broken := failure(ctx, c, to)
-		switch {
-		case broken == nil:
-			since, verdict = time.Time{}, nil
-			return missing
-		case since.IsZero():
-			since = time.Now()
-		case time.Since(since) > patience:
-			verdict = broken
-			return nil
-		}
-		return broken
-	})
-	if verdict != nil {
-		return verdict
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	from := status.Source{
+		Environment: environment, Commit: commit, Cluster: &c.Cluster,
+		Tip:      func(context.Context) (string, error) { return commit, nil },
+		Contains: func(ctx context.Context, head, commit string) bool { return contains(ctx, s, head, commit) },
+		Failure: func(ctx context.Context, look *flux.Look, target *flux.Target) error {
+			return failure(ctx, c, look, target)
+		},
 	}
+	_, err = from.Wait(ctx, 300*time.Millisecond, func(now *status.Status) {
+		if now.Cause != "" {
+			fmt.Fprintf(out, "%s %s\n", time.Now().Format("15:04:05"), now.Cause)
+			out.Note("%s", now.Cause)
+		}
+	})
 	return err
 }

@@ -273,7 +273,11 @@ func (u *up) waitFlux(ctx context.Context, out *progress.Output) error {
 		if err != nil {
 			return err
 		}
-		return c.Applied(ctx, to)
+		look, err := c.Look(ctx)
+		if err != nil {
+			return err
+		}
+		return look.Applied(to)
 	})
 }
 
