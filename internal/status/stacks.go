@@ -8,30 +8,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"k8s-plus-aws-gitops/internal/stacks"
 )
 
-// Stacks lists an environment's stacks, by the tag that each has.
+// Stacks lists an environment's stacks by name.
 func Stacks(ctx context.Context, client cloudformation.DescribeStacksAPIClient, environment string) ([]Stack, error) {
-	var found []Stack
-	pages := cloudformation.NewDescribeStacksPaginator(client, &cloudformation.DescribeStacksInput{})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
+	all, err := stacks.Of(ctx, client, environment)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]Stack, len(all))
+	for i, s := range all {
+		updated := aws.ToTime(s.CreationTime)
+		if s.LastUpdatedTime != nil {
+			updated = *s.LastUpdatedTime
 		}
-		for _, s := range page.Stacks {
-			tagged := slices.ContainsFunc(s.Tags, func(t types.Tag) bool {
-				return aws.ToString(t.Key) == "environment" && aws.ToString(t.Value) == environment
-			})
-			if !tagged || s.ParentId != nil {
-				continue
-			}
-			updated := aws.ToTime(s.CreationTime)
-			if s.LastUpdatedTime != nil {
-				updated = *s.LastUpdatedTime
-			}
-			found = append(found, Stack{Name: aws.ToString(s.StackName), Status: string(s.StackStatus), Updated: updated, Whole: slices.Contains(Whole, s.StackStatus)})
-		}
+		found[i] = Stack{Name: aws.ToString(s.StackName), Status: string(s.StackStatus), Updated: updated, Whole: slices.Contains(Whole, s.StackStatus)}
 	}
 	slices.SortFunc(found, func(a, b Stack) int { return strings.Compare(a.Name, b.Name) })
 	return found, nil

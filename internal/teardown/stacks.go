@@ -16,6 +16,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"k8s-plus-aws-gitops/internal/assembly"
+	"k8s-plus-aws-gitops/internal/stacks"
 )
 
 // The order of removal: the pipelines first, so that nothing deploys again; the network, which all others import, last.
@@ -86,25 +87,15 @@ func (s Stack) running() bool {
 	return strings.HasSuffix(string(s.status), "_IN_PROGRESS") && s.status != cfntypes.StackStatusReviewInProgress
 }
 
-// stacks reads the environment's stacks in the order of their removal. A stack is the environment's by its name and by
-// the tag that CDK gives it: an environment's name can be the beginning of another's.
+// stacks reads the environment's stacks in the order of their removal.
 func (t *Teardown) stacks(ctx context.Context) ([]Stack, error) {
-	var found []Stack
-	client := cloudformation.NewFromConfig(t.AWS)
-	pages := cloudformation.NewDescribeStacksPaginator(client, &cloudformation.DescribeStacksInput{})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range page.Stacks {
-			tagged := slices.ContainsFunc(s.Tags, func(tag cfntypes.Tag) bool {
-				return aws.ToString(tag.Key) == "environment" && aws.ToString(tag.Value) == t.Env.Name
-			})
-			if tagged && s.ParentId == nil && strings.HasPrefix(aws.ToString(s.StackName), t.Env.Name+"-") {
-				found = append(found, t.stackOf(s))
-			}
-		}
+	all, err := stacks.Of(ctx, cloudformation.NewFromConfig(t.AWS), t.Env.Name)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]Stack, len(all))
+	for i, s := range all {
+		found[i] = t.stackOf(s)
 	}
 	for i := range found {
 		if err := t.read(ctx, &found[i]); err != nil {
