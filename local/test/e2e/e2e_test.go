@@ -23,6 +23,8 @@ func TestScenario(t *testing.T) {
 	s.step("1 every environment's manifests pass a server-side dry-run", s.dryRun)
 	s.step("2 one commit changes both halves", s.bothHalves)
 	s.step("3 a new environment rolls out, no request fails", s.rollingUpdate)
+	s.step("3 gitops status shows the stages that brought the commit", s.stages)
+	s.webhook()
 	s.step("4 a manifest that does not validate", s.badManifest)
 	s.step("4 an image that does not exist", s.badImage)
 	s.step("4 a stack update that fails", s.badStack)

@@ -163,12 +163,7 @@ func (s *system) password(ctx context.Context, client *secretsmanager.Client, va
 }
 
 func annotate(ctx context.Context, c *observe.Cluster, resource schema.GroupVersionResource, name, key, value string) error {
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{key: value}}})
-	if err != nil {
-		return err
-	}
-	_, err = c.Dynamic.Resource(resource).Namespace("flux-system").Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
-	return err
+	return patch(ctx, c, resource, name, map[string]any{"metadata": map[string]any{"annotations": map[string]string{key: value}}})
 }
 
 // forwarded reaches the API server as docs/guides/private.md does through Session Manager: by a port of this machine that

@@ -1,0 +1,43 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	commitstatus "k8s-plus-aws-gitops/internal/status"
+)
+
+// TestStages is the scenario's part alone, on a running system whose last deployment changed no stack.
+func TestStages(t *testing.T) {
+	s := running(t)
+	s.step("3 gitops status shows the stages that brought the commit", s.stages)
+}
+
+// stages asks the way that leads to AWS, too: by the SDK, for CodePipeline's executions.
+func (s *system) stages(ctx context.Context) (string, error) {
+	out, err := s.gitops(ctx, "status", "local", "--output", "json")
+	if err != nil {
+		return "", err
+	}
+	var now commitstatus.Status
+	if err := json.Unmarshal([]byte(out), &now); err != nil {
+		return "", err
+	}
+	if now.State != commitstatus.Verified || now.Pipeline == nil || now.Pipeline.Commit != now.Commit || now.Pipeline.Status != "Succeeded" {
+		return "", fmt.Errorf("commit %s is %s: %s; pipeline %+v", now.Commit, now.State, now.Cause, now.Pipeline)
+	}
+	got := map[string]commitstatus.StageState{}
+	for _, stage := range now.Pipeline.Stages {
+		got[stage.Name] = stage.State
+	}
+	for name, want := range map[string]commitstatus.StageState{"Source": commitstatus.Passed, "Plan": commitstatus.Passed, "Test": commitstatus.Passed, "Network": commitstatus.Skipped, "Release": commitstatus.Passed} {
+		if got[name] != want {
+			return "", fmt.Errorf("stage %s is %q, want %s: %+v", name, got[name], want, now.Pipeline)
+		}
+	}
+	return fmt.Sprintf("%d stages, %d stacks, %d objects of Flux", len(now.Pipeline.Stages), len(now.Stacks), len(now.Objects)), nil
+}
