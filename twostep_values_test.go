@@ -68,6 +68,7 @@ var twoStepValues = map[string]second{
 	"ghost.mail.port":              {never: "it goes with the transport smtp, whose row changes it"},
 	"delivery.connectionArn":       {value: "arn:aws:codeconnections:eu-west-1:333333333333:connection/11111111-1111-1111-1111-111111111111"},
 	"delivery.gate":                {value: false},
+	"delivery.rollback":            {value: true, alone: true}, // it needs the gate, which the others take away
 	"delivery.approval":            {value: false},
 	"delivery.review":              {value: false},
 	"delivery.test":                {value: "check-fast"},

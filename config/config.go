@@ -162,8 +162,14 @@ func (e Environment) Delivers() bool { return e.Delivery.ConnectionARN != "" }
 // Gated reports whether Flux applies only what the pipeline has released.
 func (e Environment) Gated() bool { return e.Delivers() && e.Delivery.Gate }
 
+// RollsBack reports whether a release that does not become healthy is taken back by itself.
+func (e Environment) RollsBack() bool { return e.Gated() && e.Delivery.Rollback }
+
 // ManifestPaths are the files that Flux applies, as a trigger names them.
 const ManifestPaths = "k8s/**"
+
+// DeployPipeline is the name of the pipeline that deploys, after the environment.
+const DeployPipeline = "deploy"
 
 // VerifyGroup is the Kubernetes group of whoever may read Flux's objects and events, and nothing else.
 const VerifyGroup = "gitops:verify"
@@ -350,6 +356,10 @@ type Delivery struct {
 	// the pipeline moves after tests, approval and the stacks. With `false` Flux follows the environment's branch itself, and a merge
 	// is in the cluster within seconds, whatever its tests say ([releases](guides/releases.md)).
 	Gate bool `json:"gate" default:"true"`
+	// Whether a commit that is released and does not become healthy is taken back by itself: the last commit that was verified is
+	// released again. What AWS has of the failed one stays, so a commit that must go to Kubernetes first is refused
+	// ([releases](guides/releases.md#rollback)). It needs `gate`.
+	Rollback bool `json:"rollback" default:"false"`
 	// Whether someone must approve each deployment after reading its difference.
 	Approval bool `json:"approval" default:"false"`
 	// Whether pull requests towards the environment's branch get a review, a comment with what would change. One environment per branch does it.

@@ -70,6 +70,9 @@ func checkDelivery(f field, e Environment) {
 		checkConnection(at.key("connectionArn"), f.key("account"), e)
 	}
 	at.key("imageUpdates").oneOf(string(d.ImageUpdates), string(ImageUpdatesCommit), string(ImageUpdatesPullRequest), string(ImageUpdatesNone))
+	if d.Rollback && !d.Gate {
+		at.key("rollback").add("set gate to true, or leave rollback out", "must be false without the gate, which has no release to take back")
+	}
 	if !makeTargets.MatchString(d.Test) {
 		at.key("test").add("name them separated by blanks, for example \"check-product test-product\"", "must be targets of the Makefile, got %q", d.Test)
 	}
