@@ -2,9 +2,12 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/spf13/cobra"
 
 	"k8s-plus-aws-gitops/config"
@@ -17,8 +20,8 @@ import (
 
 // releaseFlags are the flags of `gitops release`.
 type releaseFlags struct {
-	commit, secret string
-	first, dryRun  bool
+	commit, secret, execution string
+	first, dryRun             bool
 }
 
 func newRelease() *cobra.Command {
@@ -32,7 +35,8 @@ hand it is needed once, before the first deployment, when no pipeline exists:
 make bootstrap does it, with --first.
 
 The branch only goes forward. An earlier commit changes nothing, and one that does
-not contain what was released is refused.
+not contain what was released is refused. Where CodePipeline says that --execution
+rolls back, it goes back to the commit of the execution that is repeated.
 
 The token for the push is in the secret that --token-secret names; without one
 git's own credentials are used.`,
@@ -44,6 +48,7 @@ git's own credentials are used.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.commit, "commit", "HEAD", "the `commit` to release")
 	flags.StringVar(&f.secret, "token-secret", "", "`name` of the secret with the token (default: RELEASE_TOKEN_SECRET, or git's own credentials)")
+	flags.StringVar(&f.execution, "execution", "", "`id` of the pipeline's execution that releases (default: PIPELINE_EXECUTION_ID)")
 	flags.BoolVar(&f.first, "first", false, "make the branch, and leave one that is there where it is")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "move nothing; say what would be done")
 	return cmd
@@ -75,6 +80,9 @@ func (f *releaseFlags) run(cmd *cobra.Command, name string) error {
 			return nil
 		}
 	}
+	if o.Rollback, err = f.rollback(ctx, env); err != nil {
+		return err
+	}
 	run := release.Run
 	if f.dryRun {
 		run = release.Look
@@ -85,6 +93,19 @@ func (f *releaseFlags) run(cmd *cobra.Command, name string) error {
 	}
 	fmt.Fprintln(out, r.Text(o.Branch, f.dryRun))
 	return nil
+}
+
+// rollback asks what the execution rolls back; nil without one.
+func (f *releaseFlags) rollback(ctx context.Context, env config.Environment) (*release.Rollback, error) {
+	id := cmp.Or(f.execution, os.Getenv("PIPELINE_EXECUTION_ID"))
+	if id == "" {
+		return nil, nil
+	}
+	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithDefaultRegion(env.Region))
+	if err != nil {
+		return nil, err
+	}
+	return release.FindRollback(ctx, codepipeline.NewFromConfig(c), env.StackName(config.DeployPipeline), id)
 }
 
 // loadEnvironment returns the checkout and one of its environments, and leads the commands of this process to it.

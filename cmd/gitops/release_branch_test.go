@@ -22,7 +22,7 @@ func gatedCheckout(t *testing.T) (dir, remote string) {
 	put(t, dir, "k8s/clusters/README.md", "")
 	config := filepath.Join(t.TempDir(), "gitconfig")
 	put(t, filepath.Dir(config), "gitconfig", "[url \""+remote+"\"]\n\tinsteadOf = https://github.com/me/platform.git\n")
-	for name, value := range map[string]string{"GIT_CONFIG_GLOBAL": config, "GIT_CONFIG_SYSTEM": os.DevNull, "RELEASE_TOKEN_SECRET": ""} {
+	for name, value := range map[string]string{"GIT_CONFIG_GLOBAL": config, "GIT_CONFIG_SYSTEM": os.DevNull, "RELEASE_TOKEN_SECRET": "", "PIPELINE_EXECUTION_ID": ""} {
 		t.Setenv(name, value)
 	}
 	gitIn(t, dir, "init", "--quiet", "--bare", remote)

@@ -18,7 +18,7 @@ import (
 
 // Names of the pipelines after the environment.
 const (
-	deployPipeline      = "deploy"
+	deployPipeline      = config.DeployPipeline
 	dockerbuildPipeline = "dockerbuild"
 	reviewPipeline      = "review"
 	servicesPipeline    = "services"

@@ -1,5 +1,6 @@
 // Package release moves the branch that Flux applies, released/<environment>, to a commit that its pipeline has tested,
-// approved and deployed. The branch only ever goes forward: docs/design/20261129.one-gate.md tells why it is a branch.
+// approved and deployed. The branch goes forward, and back only where CodePipeline rolls back:
+// docs/design/20261129.one-gate.md tells why it is a branch.
 package release
 
 import (
@@ -22,6 +23,8 @@ type Options struct {
 	Branch string
 	// Commit to move it to; default: HEAD.
 	Commit string
+	// Rollback lets it go back; nil: only forward.
+	Rollback *Rollback
 }
 
 // Outcome says what became of a release.
@@ -33,6 +36,7 @@ const (
 	Moved  Outcome = "moved"  // it went forward
 	Same   Outcome = "same"   // it was there already
 	Passed Outcome = "passed" // it is at a later commit, which contains this one
+	Back   Outcome = "back"   // it was, and went back
 )
 
 // Result is what a release did.
@@ -55,6 +59,8 @@ func (r Result) Text(branch string, look bool) string {
 		return fmt.Sprintf("%s %s made at %.12s.", branch, is, r.Commit)
 	case Moved:
 		return fmt.Sprintf("%s %s moved from %.12s to %.12s.", branch, is, r.Before, r.Commit)
+	case Back:
+		return fmt.Sprintf("%s %s taken back from %.12s to %.12s, which was verified.", branch, is, r.Before, r.Commit)
 	case Passed:
 		return fmt.Sprintf("%s is at %.12s already, which contains %.12s.", branch, r.Before, r.Commit)
 	}
@@ -71,7 +77,7 @@ func (e *DivergedError) Error() string {
 }
 
 // Run releases a commit. An earlier one than the branch is at changes nothing, so that an execution that is run again does
-// not take the environment back. A context with git.WithToken signs in with the token.
+// not take the environment back, unless it rolls back. A context with git.WithToken signs in with the token.
 func Run(ctx context.Context, o Options) (Result, error) {
 	r, err := Look(ctx, o)
 	if err != nil || r.Outcome == Same || r.Outcome == Passed {
@@ -114,6 +120,8 @@ func (r Result) order(ctx context.Context, o Options) (Result, error) {
 	switch {
 	case err != nil:
 		return r, err
+	case back && o.Rollback != nil:
+		return r.takeBack(o)
 	case back:
 		r.Outcome = Passed
 		return r, nil
