@@ -16,8 +16,8 @@ import (
 const shortest = 8
 
 // order decides which half goes first. What is added is there before the pods that use it; what goes, goes after them. A
-// commit that does both cannot be right in either order.
-func (p *Plan) order(e review.Environment) {
+// commit that does both cannot be right in either order. Nor can one that removes what a rollback would bring back the use of.
+func (p *Plan) order(e review.Environment, rollsBack bool) {
 	used, uses := text(e.Before), text(e.After)
 	gone := removed(e)
 	var last []string
@@ -30,6 +30,10 @@ func (p *Plan) order(e review.Environment) {
 		}
 	}
 	if len(last) == 0 {
+		return
+	}
+	if rollsBack {
+		p.Refusals = append(p.Refusals, fmt.Sprintf("%s goes with the manifests that used it, and a rollback (delivery.rollback) would bring those back without it: make two pull requests, first what no longer uses it, then what removes it", strings.Join(last, ", ")))
 		return
 	}
 	p.Order = KubernetesFirst

@@ -134,15 +134,15 @@ func compare(ctx context.Context, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.decide(o.Stages, stacks.unfit)
+	p.decide(o, stacks.unfit)
 	return p, nil
 }
 
 // decide draws the conclusions from the difference. Stacks that are unfit are deployed although nothing differs: their last
 // deployment has failed.
-func (p *Plan) decide(stages []Stage, unfit map[string]bool) {
+func (p *Plan) decide(o Options, unfit map[string]bool) {
 	e := p.Review.Environments[0]
-	for _, stage := range stages {
+	for _, stage := range o.Stages {
 		p.Deploy[stage.Name] = slices.ContainsFunc(stage.Stacks, func(part string) bool {
 			return unfit[e.Name+"-"+part] || slices.ContainsFunc(e.Stacks, func(s review.Stack) bool { return s.Part == part })
 		})
@@ -152,7 +152,7 @@ func (p *Plan) decide(stages []Stage, unfit map[string]bool) {
 			p.Refusals = append(p.Refusals, fmt.Sprintf("%s: %s; %s", f.Resource, f.Message, f.Note))
 		}
 	}
-	p.order(e)
+	p.order(e, o.Env.RollsBack())
 }
 
 // Releases reports whether the commit is one to release.

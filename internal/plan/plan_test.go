@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/manifests"
 	"k8s-plus-aws-gitops/internal/release"
 	"k8s-plus-aws-gitops/internal/review"
@@ -41,6 +42,7 @@ func TestDecide(t *testing.T) {
 	for name, c := range map[string]struct {
 		environment review.Environment
 		unfit       map[string]bool
+		rollback    bool
 		deploy      []string
 		order       Order
 		refusal     string
@@ -62,6 +64,13 @@ func TestDecide(t *testing.T) {
 			environment: review.Environment{Stacks: []review.Stack{gone}, Before: uses(secret)},
 			deploy:      []string{"Applications"}, order: KubernetesFirst,
 		},
+		"removed in both halves, where a rollback may bring one back": {
+			environment: review.Environment{Stacks: []review.Stack{gone}, Before: uses(secret)}, rollback: true,
+			deploy: []string{"Applications"}, order: AWSFirst, refusal: "first what no longer uses it",
+		},
+		"removed, and what is released used it no more": {
+			environment: review.Environment{Stacks: []review.Stack{gone}}, rollback: true, deploy: []string{"Applications"}, order: AWSFirst,
+		},
 		"removed and still used": {
 			environment: review.Environment{Stacks: []review.Stack{gone}, Before: uses(secret), After: uses(secret)},
 			deploy:      []string{"Applications"}, order: AWSFirst, refusal: "a manifest of this commit uses",
@@ -81,7 +90,8 @@ func TestDecide(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c.environment.Name = "dev"
 			p := &Plan{Deploy: map[string]bool{}, Order: AWSFirst, Review: &review.Review{Environments: []review.Environment{c.environment}}}
-			p.decide(stages, c.unfit)
+			env := config.Environment{Delivery: config.Delivery{ConnectionARN: "arn", Gate: true, Rollback: c.rollback}}
+			p.decide(Options{Env: env, Stages: stages}, c.unfit)
 			for _, s := range stages {
 				if p.Deploy[s.Name] != slices.Contains(c.deploy, s.Name) {
 					t.Errorf("stage %s deploys: %t", s.Name, p.Deploy[s.Name])
