@@ -154,6 +154,22 @@ func cloned(stack template) []string {
 	return projects
 }
 
+// asking lists the projects that ask CodePipeline of their execution: it gives them its id.
+func asking(stack template) []string {
+	var projects []string
+	for _, pipeline := range stack.ofType("AWS::CodePipeline::Pipeline") {
+		for _, stage := range asList(pipeline.Properties["Stages"]) {
+			for _, action := range asList(get(stage, "Actions")) {
+				variables, _ := get(action, "Configuration", "EnvironmentVariables").(string)
+				if project, ok := get(action, "Configuration", "ProjectName", "Ref").(string); ok && strings.Contains(variables, `"PIPELINE_EXECUTION_ID"`) {
+					projects = append(projects, project)
+				}
+			}
+		}
+	}
+	return projects
+}
+
 // rightsWithout are the rights in statements without their resources, apart from roles that may be assumed.
 func rightsWithout(t *testing.T, statements []placed) []string {
 	t.Helper()
@@ -190,6 +206,9 @@ func TestBuildRights(t *testing.T) {
 			needs := needsOf(t, buildspec)
 			if slices.Contains(cloned(stack), id) {
 				needs = append(needs, useConnection...)
+			}
+			if slices.Contains(asking(stack), id) {
+				needs = append(needs, "codepipeline:GetPipelineExecution")
 			}
 			if project.Properties["VpcConfig"] != nil {
 				needs = append(needs, inTheVPC...)

@@ -73,6 +73,9 @@ func rights(env config.Environment) map[string][]string {
 	}
 	if env.Gated() {
 		all["release"] = build("release", append([]string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/release-token-??????"}, connection...)...)
+		if env.RollsBack() {
+			all["release"] = append(all["release"], "codepipeline:GetPipelineExecution arn:aws:codepipeline:$:"+env.Name+"-deploy")
+		}
 		all["verify"] = build("verify", append(inVPC(env), "eks:DescribeCluster arn:aws:eks:$:cluster/"+env.ClusterName())...)
 		deployments = append(deployments, start("release", "verify")...)
 	}
@@ -236,7 +239,7 @@ func stagesOf(pipeline string, env config.Environment) []string {
 	}
 	stages = append(stages, "Network/Deploy 1", "Applications/Deploy 1", "Cluster/Deploy 1", "Delivery/Deploy 1")
 	if env.Gated() {
-		stages = append(stages, "Release/Release 1", "Verify/Verify 1")
+		stages = append(stages, "Release/Release 1", "Release/Verify 2")
 	}
 	return stages
 }
@@ -331,7 +334,7 @@ func TestDeliveryStore(t *testing.T) {
 			get(assets, "LifecycleConfiguration", "Rules", 0, "NoncurrentVersionExpiration", "NoncurrentDays") != 90.0 {
 			t.Errorf("%s: bucket %s", env.Name, text(assets))
 		}
-		if get(bucket, "BucketEncryption", "ServerSideEncryptionConfiguration", 0, "ServerSideEncryptionByDefault", "SSEAlgorithm") != "aws:kms" || get(bucket, "LifecycleConfiguration", "Rules", 0, "ExpirationInDays") != 30.0 {
+		if get(bucket, "BucketEncryption", "ServerSideEncryptionConfiguration", 0, "ServerSideEncryptionByDefault", "SSEAlgorithm") != "aws:kms" || get(bucket, "LifecycleConfiguration", "Rules", 0, "ExpirationInDays") != map[bool]any{false: 30.0, true: 365.0}[env.RollsBack()] {
 			t.Errorf("%s: bucket %s", env.Name, text(bucket))
 		}
 		if stack.only(t, "AWS::SNS::Topic").Properties["KmsMasterKeyId"] == nil {

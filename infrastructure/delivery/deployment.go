@@ -21,8 +21,11 @@ const planNamespace = "Plan"
 // planned is a variable of the plan.
 func planned(name string) string { return "#{" + planNamespace + "." + name + "}" }
 
-// commit is the commit of the execution.
-const commit = "#{" + SourceNamespace + ".CommitId}"
+// commit is the commit of the execution, and execution is its id.
+const (
+	commit    = "#{" + SourceNamespace + ".CommitId}"
+	execution = "#{codepipeline.PipelineExecutionId}"
+)
 
 // deployStage is a stage of the deployment with the stacks that it deploys, by their names after the environment.
 type deployStage struct {
@@ -70,7 +73,7 @@ type Deployment struct {
 }
 
 // NewDeployment makes the pipeline that brings a commit into the environment, both halves: Source, Plan, Test, Approve where
-// delivery.approval asks for it, the stages of the stacks, and with delivery.gate Release and Verify. Plan compares with what
+// delivery.approval asks for it, the stages of the stacks, and with delivery.gate Release, which verifies. Plan compares with what
 // is deployed, so that a stage without a difference is skipped. It is the only pipeline that deploys: two that run at once
 // would deploy a stack before what the same commit adds for it in another. docs/design/20261129.one-gate.md
 func NewDeployment(scope constructs.Construct, id string, props *DeploymentProps) *Deployment {
@@ -106,9 +109,12 @@ func NewDeployment(scope constructs.Construct, id string, props *DeploymentProps
 			Actions: []Action{{Name: "Deploy", Project: deploy, Variables: stacks(s)}},
 		})
 	}
-	for _, a := range release {
-		a.Order = 1
-		stages = append(stages, Stage{Name: a.Name, If: map[string]string{planned("RELEASE"): "yes", planned("FIRST"): "aws"}, Actions: []Action{a}})
+	if env.Gated() {
+		// One stage, because CodePipeline rolls back a stage: Release takes back what Verify found wanting. KubernetesFirst does
+		// not roll back: what it last succeeded with is any old commit. docs/design/20261129.one-gate.md
+		stages = append(stages, Stage{
+			Name: "Release", If: map[string]string{planned("RELEASE"): "yes", planned("FIRST"): "aws"}, Rollback: env.RollsBack(), Actions: release,
+		})
 	}
 	d.Pipeline = NewPipeline(d, "Pipeline", &PipelineProps{
 		Env: env, Store: props.Store, Notifications: props.Notifications, Name: deployPipeline, Clone: true,

@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"encoding/json"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,34 +20,41 @@ import (
 // The deployment plans and tests, deploys the stacks in their order, each stage where the plan found a difference, waits for an
 // approval where that is asked for, and with the gate releases and verifies, before the stacks or after.
 func TestDeployment(t *testing.T) {
-	for name, c := range map[string]struct{ approval, gate bool }{"all": {true, true}, "no approval": {false, true}, "no gate": {true, false}} {
+	for name, c := range map[string]struct{ approval, gate, rollback bool }{
+		"all": {true, true, true}, "no rollback": {true, true, false}, "no approval": {false, true, false}, "no gate": {true, false, false},
+	} {
 		t.Run(name, func(t *testing.T) {
 			env := cdktest.Environment(t)
-			env.Delivery.Approval, env.Delivery.Gate = c.approval, c.gate
+			env.Delivery.Approval, env.Delivery.Gate, env.Delivery.Rollback = c.approval, c.gate, c.rollback
 			s := newShared(t, env)
 			NewDeployment(s.stack, "Deployment", &DeploymentProps{Env: env, Store: s.store, Notifications: s.told, Applications: []string{"ghost", "shop"}, VPC: vpc(s.stack)})
 			releases := rule("#{Plan.RELEASE}", "yes")
-			release := object(map[string]any{"Name": "Release", "RunOrder": 1, "InputArtifacts": artifacts("Source", "Plan"), "Configuration": object(map[string]any{"PrimarySource": "Source"})})
-			verify := map[string]any{"Name": "Verify", "InputArtifacts": artifacts("Plan")}
-			second := map[string]any{"RunOrder": 2}
-			maps.Copy(second, verify)
+			configuration := map[string]any{"PrimarySource": "Source", "EnvironmentVariables": assertions.Match_Absent()}
+			if c.rollback {
+				configuration["EnvironmentVariables"] = `[{"name":"PIPELINE_EXECUTION_ID","type":"PLAINTEXT","value":"#{codepipeline.PipelineExecutionId}"}]`
+			}
+			release := object(map[string]any{"Name": "Release", "RunOrder": 1, "InputArtifacts": artifacts("Source", "Plan"), "Configuration": object(configuration)})
+			verify := object(map[string]any{"Name": "Verify", "RunOrder": 2, "InputArtifacts": artifacts("Plan")})
 			stages := []any{
 				object(map[string]any{"Name": "Source", "Actions": []any{object(map[string]any{"Configuration": object(map[string]any{"OutputArtifactFormat": "CODEBUILD_CLONE_REF"})})}}),
 				object(map[string]any{"Name": "Plan", "BeforeEntry": assertions.Match_Absent(), "Actions": []any{object(map[string]any{"Namespace": "Plan", "OutputArtifacts": artifacts("Plan")})}}),
-				stage("Test", []any{releases}, object(map[string]any{"Name": "Test"})),
+				stage("Test", []any{releases}, assertions.Match_Absent(), object(map[string]any{"Name": "Test"})),
 			}
 			if c.approval {
-				stages = append(stages, stage("Approve", []any{releases}, object(map[string]any{"Configuration": object(map[string]any{"ExternalEntityLink": "#{Plan.PLAN_URL}"})})))
+				stages = append(stages, stage("Approve", []any{releases}, assertions.Match_Absent(), object(map[string]any{"Configuration": object(map[string]any{"ExternalEntityLink": "#{Plan.PLAN_URL}"})})))
 			}
 			if c.gate {
-				stages = append(stages, stage("KubernetesFirst", []any{rule("#{Plan.FIRST}", "kubernetes"), releases}, release, object(second)))
+				stages = append(stages, stage("KubernetesFirst", []any{rule("#{Plan.FIRST}", "kubernetes"), releases}, assertions.Match_Absent(), release, verify))
 			}
 			for _, s := range [][2]string{{"Network", "network"}, {"Applications", "ghost shop"}, {"Cluster", "cluster"}, {"Delivery", "delivery"}} {
-				stages = append(stages, stage(s[0], []any{rule("#{Plan."+strings.ToUpper(s[0])+"}", "deploy")}, deploys(s[1])))
+				stages = append(stages, stage(s[0], []any{rule("#{Plan."+strings.ToUpper(s[0])+"}", "deploy")}, assertions.Match_Absent(), deploys(s[1])))
 			}
 			if c.gate {
-				last := []any{rule("#{Plan.FIRST}", "aws"), releases}
-				stages = append(stages, stage("Release", last, release), stage("Verify", last, object(verify)))
+				var failure any = assertions.Match_Absent()
+				if c.rollback {
+					failure = map[string]any{"Result": "ROLLBACK"}
+				}
+				stages = append(stages, stage("Release", []any{rule("#{Plan.FIRST}", "aws"), releases}, failure, release, verify))
 			}
 			template := cdktest.Synthesize(t, s.stack)
 			template.Has("AWS::CodePipeline::Pipeline", map[string]any{"Name": "dev-deploy", "RestartExecutionOnUpdate": true, "Stages": stages})
@@ -58,9 +64,9 @@ func TestDeployment(t *testing.T) {
 	}
 }
 
-// stage is a stage with rules that skip it, and its actions.
-func stage(name string, rules []any, actions ...any) any {
-	return object(map[string]any{"Name": name, "Actions": actions, "BeforeEntry": map[string]any{"Conditions": []any{
+// stage is a stage with rules that skip it, what follows a failure, and its actions.
+func stage(name string, rules []any, failure any, actions ...any) any {
+	return object(map[string]any{"Name": name, "Actions": actions, "OnFailure": failure, "BeforeEntry": map[string]any{"Conditions": []any{
 		map[string]any{"Result": "SKIP", "Rules": rules},
 	}}})
 }

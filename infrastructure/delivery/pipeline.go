@@ -35,8 +35,11 @@ type Stage struct {
 	Name string
 	// If are conditions for its entry, at most five: a variable of an earlier action and its value, for example
 	// {"#{Plan.RELEASE}": "yes"}. Where one does not hold, the stage is skipped.
-	If      map[string]string
-	Actions []Action
+	If map[string]string
+	// Rollback runs the stage again as the last execution in which it succeeded, where it has failed. It is for a pipeline
+	// whose executions do not run side by side.
+	Rollback bool
+	Actions  []Action
 }
 
 // Action runs a project, or waits for an approval.
@@ -168,7 +171,11 @@ func newStage(s Stage, input awscodepipeline.Artifact, told *Notifications) *aws
 			actions[i] = newBuild(a, input)
 		}
 	}
-	return &awscodepipeline.StageProps{StageName: jsii.String(s.Name), Actions: &actions, BeforeEntry: entry(s.If)}
+	props := &awscodepipeline.StageProps{StageName: jsii.String(s.Name), Actions: &actions, BeforeEntry: entry(s.If)}
+	if s.Rollback {
+		props.OnFailure = &awscodepipeline.FailureConditions{Result: awscodepipeline.Result_ROLLBACK}
+	}
+	return props
 }
 
 // entry skips a stage where a variable has another value. CodePipeline skips by the rules VariableCheck and LambdaInvoke only:

@@ -15,10 +15,15 @@ const releaseToken = "release-token"
 // releaseActions let Flux apply the commit, and wait until it has.
 func releaseActions(d *Deployment, props *DeploymentProps) []Action {
 	env := props.Env
+	rights := []policy.Statement{cloneRight(env), tokenRight(env, "ReadTheTokenForReleases", releaseToken)}
+	var variables map[string]string
+	if env.RollsBack() {
+		rights = append(rights, policy.Allow("LearnWhetherItRollsBack", policy.List{env.ARN("codepipeline", env.StackName(deployPipeline))}, "codepipeline:GetPipelineExecution"))
+		variables = map[string]string{"PIPELINE_EXECUTION_ID": execution}
+	}
 	release := NewProject(d, "Release", &ProjectProps{
 		Env: env, Store: props.Store, Name: "release", Description: "Lets Flux apply a commit", Buildspec: releaseBuildspec, Minutes: 10,
-		Variables: map[string]string{"RELEASE_TOKEN_SECRET": env.SecretName("gitops", releaseToken)},
-		Rights:    []policy.Statement{cloneRight(env), tokenRight(env, "ReadTheTokenForReleases", releaseToken)},
+		Variables: map[string]string{"RELEASE_TOKEN_SECRET": env.SecretName("gitops", releaseToken)}, Rights: rights,
 	})
 	verify := NewProject(d, "Verify", &ProjectProps{
 		Env: env, Store: props.Store, Name: "verify", Description: "Waits until Flux has applied a commit", Buildspec: verifyBuildspec, Minutes: 30,
@@ -30,7 +35,7 @@ func releaseActions(d *Deployment, props *DeploymentProps) []Action {
 		ClusterName: jsii.String(env.ClusterName()), PrincipalArn: verify.Project.Role().RoleArn(), KubernetesGroups: jsii.Strings(config.VerifyGroup),
 	})
 	return []Action{
-		{Name: "Release", Project: release, More: planNamespace},
+		{Name: "Release", Project: release, More: planNamespace, Variables: variables},
 		{Name: "Verify", Order: 2, Project: verify, Input: planNamespace, Variables: map[string]string{"COMMIT": commit}},
 	}
 }

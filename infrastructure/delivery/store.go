@@ -12,8 +12,15 @@ import (
 	"k8s-plus-aws-gitops/internal/retention"
 )
 
-// artifactDays is how long sources are kept between stages: an approval can wait for 7 days, a retry a little longer.
-const artifactDays = 30
+// artifactDays is how long artifacts are kept: an approval can wait for 7 days, a retry a little longer. A rollback uses those
+// of the last commit that was verified, for as long as CodePipeline knows its execution, 12 months:
+// https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html
+func artifactDays(env config.Environment) float64 {
+	if env.RollsBack() {
+		return 365
+	}
+	return 30
+}
 
 // StoreProps says whose store it is. The environment's name is in the alias of the key.
 type StoreProps struct {
@@ -30,7 +37,7 @@ type Store struct {
 	Artifacts awss3.Bucket
 }
 
-// NewStore makes the key, under alias/<environment>/delivery, and the bucket, which keeps each artifact for 30 days.
+// NewStore makes the key, under alias/<environment>/delivery, and the bucket, which forgets artifacts after a while.
 func NewStore(scope constructs.Construct, id string, props *StoreProps) *Store {
 	s, keep := &Store{}, retention.Of(props.Env)
 	construct.Init(s, scope, id)
@@ -47,7 +54,7 @@ func NewStore(scope constructs.Construct, id string, props *StoreProps) *Store {
 		RemovalPolicy:     keep.Data(),
 		LifecycleRules: &[]*awss3.LifecycleRule{{
 			Id:                                  jsii.String("expire"),
-			Expiration:                          awscdk.Duration_Days(jsii.Number(artifactDays)),
+			Expiration:                          awscdk.Duration_Days(jsii.Number(artifactDays(props.Env))),
 			NoncurrentVersionExpiration:         awscdk.Duration_Days(jsii.Number(1)),
 			AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(jsii.Number(1)),
 		}},

@@ -16,7 +16,7 @@ func deliverySuppressions(env config.Environment) []Suppression {
 	}
 	list := []Suppression{
 		accept("Store/Artifacts", "S1",
-			"It holds the repository's own sources for a month, and only the pipelines' roles read it. Who needs the record enables CloudTrail data events for the account."),
+			"It holds the repository's own sources, and only the pipelines' roles read it. Who needs the record enables CloudTrail data events for the account."),
 		accept("Assets", "S1",
 			"It holds static files that are in Git, and one role writes it. Who needs the record enables CloudTrail data events for the account."),
 		accept("Services/Build/Role", "IAM5",
