@@ -67,7 +67,7 @@ func (b *build) unpack(name, dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	archive, err := zip.OpenReader(artifactFile(b.root, b.execution, name))
+	archive, err := zip.OpenReader(artifactFile(b.root, b.maker(name), name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return errors.New("does not exist: the stage whose action makes it was skipped")
 	}

@@ -35,9 +35,10 @@ type Stage struct {
 	Name        string
 	Actions     []Action
 	BeforeEntry *EntryConditions
+	OnFailure   *OnFailure
 	// Not run here: a stage that has them is refused.
-	Blockers             []any
-	OnFailure, OnSuccess any
+	Blockers  []any
+	OnSuccess any
 }
 
 // Action is an action of a stage.

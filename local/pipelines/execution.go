@@ -47,10 +47,16 @@ type Execution struct {
 	Pipeline string `json:"pipeline"`
 	Status   Status `json:"status"`
 	// Trigger is what started it: Push, PullRequest, CreatePipeline,
-	// PipelineUpdated or StartPipelineExecution, with what it was about.
+	// PipelineUpdated, StartPipelineExecution or AutomatedRollback, with what it
+	// was about.
 	Trigger string `json:"trigger"`
-	Commit  string `json:"commit"`
-	Branch  string `json:"branch"`
+	// Type is ROLLBACK for an execution that runs one stage as RollbackTarget did,
+	// after the execution Failed; empty for any other.
+	Type           string `json:"type,omitempty"`
+	RollbackTarget string `json:"rollbackTarget,omitempty"`
+	Failed         string `json:"failed,omitempty"`
+	Commit         string `json:"commit"`
+	Branch         string `json:"branch"`
 	// Tag that was pushed, if that started it.
 	Tag     string `json:"tag,omitempty"`
 	Subject string `json:"subject"`

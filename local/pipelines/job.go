@@ -30,7 +30,9 @@ type job struct {
 	execution *Execution
 	pipeline  *Pipeline
 	projects  map[string]*Project
-	log       *slog.Logger
+	// repeats is the execution that a rollback repeats.
+	repeats *Execution
+	log     *slog.Logger
 }
 
 // interrupted prepares an execution that a runner before this one left
@@ -64,6 +66,13 @@ func (r *runner) execute(ctx context.Context, e *Execution) {
 		j.log.Info("cut off, goes on at the next start")
 		return
 	}
+	after := ""
+	if err != nil && !errors.Is(err, errUpdated) && j.pipeline != nil {
+		var rerr error
+		if after, rerr = j.rollBack(); rerr != nil {
+			j.log.Error("the stage is not rolled back", "error", rerr)
+		}
+	}
 	if serr := j.update(func() {
 		switch {
 		case stopped != nil:
@@ -73,7 +82,7 @@ func (r *runner) execute(ctx context.Context, e *Execution) {
 		case errors.Is(err, errUpdated):
 			e.end(Cancelled, err.Error())
 		default:
-			e.end(Failed, oneLine(err.Error()))
+			e.end(Failed, oneLine(err.Error())+after)
 		}
 	}); serr != nil {
 		j.log.Error("the result is not recorded", "error", serr)
@@ -97,8 +106,11 @@ func (j *job) run(ctx context.Context) error {
 	if problem := j.pipeline.unsupported(); problem != "" {
 		return errors.New(problem)
 	}
-	for i := range j.pipeline.Stages {
-		if err := j.stage(ctx, &j.pipeline.Stages[i]); err != nil {
+	if err := j.aim(); err != nil {
+		return err
+	}
+	for _, s := range j.stages() {
+		if err := j.stage(ctx, s); err != nil {
 			return err
 		}
 	}
@@ -280,10 +292,8 @@ func (j *job) expand(text string) (string, error) {
 				if !ok || a.Namespace == "" {
 					continue
 				}
-				for _, state := range j.execution.Actions {
-					if value, ok := state.Outputs[variable]; ok && state.Stage == s.Name && state.Name == a.Name {
-						return value
-					}
+				if value, ok := j.outputs(s.Name, a.Name)[variable]; ok {
+					return value
 				}
 			}
 		}

@@ -30,14 +30,15 @@ func (r *runner) schedule(ctx context.Context) error {
 	var problems []error
 	for name, q := range queues {
 		slices.SortFunc(q, func(a, b *Execution) int {
-			return cmp.Or(cmp.Compare(started(b), started(a)), a.Queued.Compare(b.Queued)) // what was cut off goes first
+			// What was cut off goes first, then what heals: its stage is the one that failed.
+			return cmp.Or(cmp.Compare(urgency(b), urgency(a)), a.Queued.Compare(b.Queued))
 		})
 		switch mode := q[len(q)-1].Mode; {
 		case mode == "PARALLEL" || mode == "QUEUED":
 			for _, e := range q {
 				r.launch(ctx, e)
 			}
-		case q[0].Status == InProgress:
+		case urgency(q[0]) > 0:
 			if !busy[name] {
 				r.launch(ctx, q[0])
 			}
@@ -54,8 +55,11 @@ func (r *runner) schedule(ctx context.Context) error {
 	return errors.Join(problems...)
 }
 
-func started(e *Execution) int {
-	if e.Status == InProgress {
+func urgency(e *Execution) int {
+	switch {
+	case e.Status == InProgress:
+		return 2
+	case e.Type == typeRollback:
 		return 1
 	}
 	return 0
@@ -84,16 +88,30 @@ func (j *job) ahead(s *Stage) bool {
 		place[stage.Name] = i + 1
 	}
 	for _, other := range j.executions {
-		if other.Pipeline == j.execution.Pipeline && !other.Status.Ended() && other.before(j.execution) && place[other.Stage] <= place[s.Name] {
+		if other.Pipeline != j.execution.Pipeline || other.Status.Ended() || other == j.execution {
+			continue
+		}
+		if other.in(s.Name) || other.before(j.execution) && place[other.Stage] <= place[s.Name] {
 			return true
 		}
 	}
 	return false
 }
 
-// before reports whether an execution was queued earlier.
+// in reports whether an execution runs a stage.
+func (e *Execution) in(stage string) bool {
+	return slices.ContainsFunc(e.Stages, func(s *StageState) bool { return s.Name == stage && s.Status == InProgress })
+}
+
+// before reports whether an execution goes first: what heals a stage, then what was queued earlier.
 func (e *Execution) before(other *Execution) bool {
-	return cmp.Or(e.Queued.Compare(other.Queued), cmp.Compare(e.ID, other.ID)) < 0
+	rollback := func(e *Execution) int {
+		if e.Type == typeRollback {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(rollback(e), rollback(other)), e.Queued.Compare(other.Queued), cmp.Compare(e.ID, other.ID)) < 0
 }
 
 // launch runs an execution; the caller holds the lock.

@@ -93,6 +93,11 @@ func Write(w io.Writer, all []*Execution, now time.Time) {
 			}
 		}
 	}
+	for _, e := range all {
+		if e.Type == typeRollback {
+			fmt.Fprintf(w, "\n%s %.8s is a rollback of stage %s to %.8s: %.8s failed\n", e.Pipeline, e.ID, e.Stage, e.RollbackTarget, e.Failed)
+		}
+	}
 	if i := slices.IndexFunc(all, func(e *Execution) bool { return e.Status == Failed }); i >= 0 {
 		writeFailure(w, all[i])
 	}

@@ -23,6 +23,7 @@ func TestWrite(t *testing.T) {
 			Actions: []*ActionState{{Name: "Test", Status: Failed, Log: log}}},
 		{ID: "44444444-", Pipeline: "local-deploy", Status: Succeeded, Commit: "abcdef", Stage: "Applications", Started: now.Add(-2 * time.Minute), Ended: now.Add(-time.Minute),
 			Stages: []*StageState{{Name: "Plan", Status: Succeeded}, {Name: "Network", Status: Skipped}, {Name: "Applications", Status: Succeeded}, {Name: "Cluster", Status: Skipped}}},
+		{ID: "55555555-", Pipeline: "local-deploy", Type: typeRollback, RollbackTarget: "66666666-", Failed: "77777777-", Status: Queued, Commit: "abcdef", Stage: "Release"},
 	}
 	var b bytes.Buffer
 	Write(&b, all, now)
@@ -33,6 +34,7 @@ func TestWrite(t *testing.T) {
 		"local-dockerbuild      33333333  Failed              Test          abcdef    15:02:05        1m0s\n",
 		"local-deploy           44444444  Succeeded           Applications  abcdef    15:02:05        1m0s      Network, Cluster\n",
 		"\nlocal-deploy 11111111 waits for `gitops local approve local-deploy` [--reject]\n  Commit 0123456789\n  file:///diff.log\n",
+		"\nlocal-deploy 55555555 is a rollback of stage Release to 66666666: 77777777 failed\n",
 		"\nlocal-dockerbuild 33333333 failed: Test: phase build\n" + log + ":\n  before\n",
 		"\n  it is wrong\n",
 	} {

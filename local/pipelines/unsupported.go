@@ -24,7 +24,7 @@ func (p *Pipeline) unsupported() string {
 	made := map[string]bool{}
 	for i := range p.Stages {
 		s := &p.Stages[i]
-		problem := cmp.Or(s.unsupported(), s.artifacts(made))
+		problem := cmp.Or(s.unsupported(), s.OnFailure.unsupported(s, p.ExecutionMode), s.artifacts(made))
 		if problem != "" {
 			return problem
 		}
@@ -37,7 +37,7 @@ func (s *Stage) unsupported() string {
 		name  string
 		value any
 		is    bool
-	}{{"OnFailure", s.OnFailure, s.OnFailure != nil}, {"OnSuccess", s.OnSuccess, s.OnSuccess != nil}, {"Blockers", s.Blockers, len(s.Blockers) > 0}} {
+	}{{"OnSuccess", s.OnSuccess, s.OnSuccess != nil}, {"Blockers", s.Blockers, len(s.Blockers) > 0}} {
 		if part.is {
 			text, _ := json.Marshal(part.value) // it was read from JSON
 			return unknown("stage %s has %s %s", s.Name, part.name, text)
