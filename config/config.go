@@ -168,9 +168,6 @@ func (e Environment) RollsBack() bool { return e.Gated() && e.Delivery.Rollback 
 // ManifestPaths are the files that Flux applies, as a trigger names them.
 const ManifestPaths = "k8s/**"
 
-// DeployPipeline is the name of the pipeline that deploys, after the environment.
-const DeployPipeline = "deploy"
-
 // VerifyGroup is the Kubernetes group of whoever may read Flux's objects and events, and nothing else.
 const VerifyGroup = "gitops:verify"
 

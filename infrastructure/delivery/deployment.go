@@ -106,7 +106,7 @@ func NewDeployment(scope constructs.Construct, id string, props *DeploymentProps
 	for _, s := range ordered {
 		stages = append(stages, Stage{
 			Name: s.name, If: map[string]string{planned(strings.ToUpper(s.name)): "deploy"},
-			Actions: []Action{{Name: "Deploy", Project: deploy, Variables: stacks(s)}},
+			Actions: []Action{{Name: config.DeployAction, Project: deploy, Variables: stacks(s)}},
 		})
 	}
 	if env.Gated() {

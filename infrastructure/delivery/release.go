@@ -36,6 +36,6 @@ func releaseActions(d *Deployment, props *DeploymentProps) []Action {
 	})
 	return []Action{
 		{Name: "Release", Project: release, More: planNamespace, Variables: variables},
-		{Name: "Verify", Order: 2, Project: verify, Input: planNamespace, Variables: map[string]string{"COMMIT": commit}},
+		{Name: config.VerifyAction, Order: 2, Project: verify, Input: planNamespace, Variables: map[string]string{"COMMIT": commit}},
 	}
 }

@@ -128,7 +128,7 @@ func TestDeliveryStack(t *testing.T) {
 	}
 	// Executions are not moto's: nothing has recorded one yet, and the stages are those of the stack.
 	state, err := codepipeline.NewFromConfig(c).GetPipelineState(t.Context(), &codepipeline.GetPipelineStateInput{Name: aws.String("local-deploy")})
-	if err != nil || len(state.StageStates) != 10 || aws.ToString(state.StageStates[4].StageName) != "Network" || state.StageStates[4].LatestExecution != nil {
+	if err != nil || len(state.StageStates) != 9 || aws.ToString(state.StageStates[4].StageName) != "Network" || state.StageStates[4].LatestExecution != nil {
 		t.Errorf("state: %+v, %v", state, err)
 	}
 	change(t, client, "local-delivery", cfntypes.ChangeSetTypeUpdate, strings.NewReplacer(`"main"`, `"trunk"`, `"Description": "cdk deploy"`, `"Description": "cdk deploy, changed"`).Replace(content))

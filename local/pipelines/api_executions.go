@@ -22,9 +22,9 @@ func getExecution(q question, p *Pipeline, all []*Execution) (object, error) {
 	}
 	out := object{
 		"pipelineName": e.Pipeline, "pipelineExecutionId": e.ID, "status": e.Status.reported(),
-		"executionMode": e.Mode, "executionType": "STANDARD", "trigger": e.trigger(),
+		"executionMode": e.Mode, "executionType": e.kind(), "trigger": e.trigger(),
 	}
-	out.with("statusSummary", e.Reason)
+	out.with("statusSummary", e.Reason).with("rollbackMetadata", e.rolledBack())
 	if s := p.source(); s != nil && e.Commit != "" && len(s.OutputArtifacts) > 0 {
 		out["artifactRevisions"] = []object{e.revision().with("name", s.OutputArtifacts[0].Name).with("created", e.Queued)}
 	}
@@ -61,6 +61,9 @@ func (e *Execution) trigger() object {
 		kind = "WebhookV2"
 	case "PipelineUpdated":
 		kind = "StartPipelineExecution"
+	case automatedRollback:
+		failed, _ := json.Marshal(struct{ FailedPipelineExecutionId string }{e.Failed}) //nolint:revive // the API's name
+		return object{"triggerType": kind, "triggerDetail": string(failed)}
 	}
 	return object{}.with("triggerType", kind).with("triggerDetail", e.Trigger)
 }
@@ -96,9 +99,9 @@ func listExecutions(q question, p *Pipeline, all []*Execution) (object, error) {
 	list := []object{}
 	for _, e := range part {
 		one := object{
-			"pipelineExecutionId": e.ID, "status": e.Status.reported(), "executionMode": e.Mode, "executionType": "STANDARD", "trigger": e.trigger(),
+			"pipelineExecutionId": e.ID, "status": e.Status.reported(), "executionMode": e.Mode, "executionType": e.kind(), "trigger": e.trigger(),
 		}
-		one.with("statusSummary", e.Reason).with("startTime", e.Queued).with("lastUpdateTime", e.updated())
+		one.with("rollbackMetadata", e.rolledBack()).with("statusSummary", e.Reason).with("startTime", e.Queued).with("lastUpdateTime", e.updated())
 		if s := p.source(); s != nil && e.Commit != "" {
 			one["sourceRevisions"] = []object{e.revision().with("actionName", s.Name)}
 		}

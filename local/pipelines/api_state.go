@@ -13,7 +13,7 @@ func getState(_ question, p *Pipeline, all []*Execution) (object, error) {
 		one := object{"stageName": s.Name, "inboundTransitionState": object{"enabled": true}}
 		one["actionStates"] = s.actionStates(all)
 		if e, state := came(all, s.Name); e != nil {
-			one["latestExecution"] = object{"pipelineExecutionId": e.ID, "status": state.Status.reported(), "type": "STANDARD"}
+			one["latestExecution"] = object{"pipelineExecutionId": e.ID, "status": state.Status.reported(), "type": e.kind()}
 			one.with("beforeEntryConditionState", s.entryState(e, state))
 		}
 		one.inbound(all, s.Name, i == 0)
@@ -31,7 +31,7 @@ func (o object) inbound(all []*Execution, stage string, first bool) {
 			before = before || s.Name == stage && s.Status == Queued && !e.Status.Ended()
 		}
 		if before {
-			waiting = append(waiting, object{"pipelineExecutionId": e.ID, "status": InProgress, "type": "STANDARD"})
+			waiting = append(waiting, object{"pipelineExecutionId": e.ID, "status": InProgress, "type": e.kind()})
 		}
 	}
 	if len(waiting) > 0 {

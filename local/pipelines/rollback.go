@@ -1,6 +1,7 @@
 package pipelines
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -17,8 +18,19 @@ type OnFailure struct {
 // resultRollback runs the stage again as the last execution that succeeded in it.
 const resultRollback = "ROLLBACK"
 
-// typeRollback is the type of such an execution. Any other is STANDARD.
-const typeRollback = "ROLLBACK"
+// typeRollback is the type of such an execution, and automatedRollback what starts it. Any other is STANDARD.
+const (
+	typeRollback      = "ROLLBACK"
+	automatedRollback = "AutomatedRollback"
+)
+
+// kind is the type as the API has it.
+func (e *Execution) kind() string { return cmp.Or(e.Type, "STANDARD") }
+
+// rolledBack is what a rollback is to.
+func (e *Execution) rolledBack() object {
+	return object{}.with("rollbackTargetPipelineExecutionId", e.RollbackTarget)
+}
 
 // unsupported names what of it is not run here, or is refused by CodePipeline.
 // https://docs.aws.amazon.com/codepipeline/latest/userguide/stage-rollback.html
@@ -28,7 +40,7 @@ func (f *OnFailure) unsupported(s *Stage, mode string) string {
 	case f == nil:
 		return ""
 	case f.Result != resultRollback || len(f.Conditions) > 0 || f.RetryConfiguration != nil:
-		return unknown("stage %s has OnFailure with the result %q, %d conditions and retries %v", s.Name, f.Result, len(f.Conditions), f.RetryConfiguration)
+		return unknown("stage %s has in OnFailure more or other than the result ROLLBACK", s.Name)
 	case slices.ContainsFunc(s.Actions, func(a Action) bool { return a.ActionTypeID.Category == "Source" }):
 		return fmt.Sprintf("stage %s must have no rollback: a source is not rolled back", s.Name)
 	case mode == "PARALLEL":
@@ -78,7 +90,7 @@ func (j *job) rollBack() (string, error) {
 		return fmt.Sprintf("; stage %s is not rolled back: no execution of this definition has succeeded in it", s.Name), nil
 	}
 	back := &Execution{
-		ID: executionID(e.ID, to.ID), Pipeline: e.Pipeline, Status: Queued, Trigger: "AutomatedRollback", Mode: e.Mode, Queued: time.Now(),
+		ID: executionID(e.ID, to.ID), Pipeline: e.Pipeline, Status: Queued, Trigger: automatedRollback, Mode: e.Mode, Queued: time.Now(),
 		Commit: to.Commit, Branch: to.Branch, Tag: to.Tag, Subject: to.Subject,
 		Type: typeRollback, RollbackTarget: to.ID, Failed: e.ID, Stage: s.Name, Definition: j.pipeline.Digest,
 	}

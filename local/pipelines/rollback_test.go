@@ -6,6 +6,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 )
 
 // releasing defines a pipeline like the one that deploys: a plan with a variable and an artifact, a deployment, and a stage that
@@ -84,6 +88,38 @@ func TestStageRollsBack(t *testing.T) {
 		t.Errorf("deployed %q: a rollback is of one stage", got)
 	}
 	w.wait("p", w.push(map[string]string{"p/health": "good again"}), Succeeded)
+}
+
+// CodePipeline's API tells a rollback from other executions, what it is to, and which one failed.
+func TestAPIOfARollback(t *testing.T) {
+	w := newWorld(t)
+	w.releasing("QUEUED", "")
+	w.touch("go")
+	c := w.api()
+	w.start()
+	good := w.push(map[string]string{"p/health": "good"})
+	first := w.wait("p", good, Succeeded)
+	failed := w.wait("p", w.push(map[string]string{"p/health": "bad"}), Failed)
+	e := w.rollback(failed, Succeeded)
+	got := w.execution(c, e)
+	if got.ExecutionType != types.ExecutionTypeRollback || aws.ToString(got.RollbackMetadata.RollbackTargetPipelineExecutionId) != first.ID || aws.ToString(got.ArtifactRevisions[0].RevisionId) != good ||
+		got.Trigger.TriggerType != types.TriggerTypeAutomatedRollback || aws.ToString(got.Trigger.TriggerDetail) != `{"FailedPipelineExecutionId":"`+failed.ID+`"}` {
+		t.Errorf("%+v, trigger %+v", got, got.Trigger)
+	}
+	if got := w.execution(c, first); got.ExecutionType != types.ExecutionTypeStandard || got.RollbackMetadata != nil {
+		t.Errorf("%+v", got)
+	}
+	list, err := c.ListPipelineExecutions(t.Context(), &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String("p")})
+	if err != nil || len(list.PipelineExecutionSummaries) != 3 || list.PipelineExecutionSummaries[0].ExecutionType != types.ExecutionTypeRollback || list.PipelineExecutionSummaries[0].RollbackMetadata == nil {
+		t.Errorf("%+v, %v", list, err)
+	}
+	state, stages := w.stages(c, "p")
+	if last := state.StageStates[3].LatestExecution; stages[3] != "Release Succeeded Succeeded" || last.Type != types.ExecutionTypeRollback || aws.ToString(last.PipelineExecutionId) != e.ID {
+		t.Errorf("%q, %+v", stages, last)
+	}
+	if first := state.StageStates[1].LatestExecution; aws.ToString(first.PipelineExecutionId) != failed.ID {
+		t.Errorf("the rollback came to stage Plan: %+v", first)
+	}
 }
 
 // What fails before anything has succeeded with the present definition just fails.

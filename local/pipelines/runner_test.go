@@ -252,7 +252,6 @@ func TestRefusals(t *testing.T) {
 		want  string
 	}{
 		"a type of action": {func(*world) Stage { return stage("S", lambda) }, "Hook: actions of type Invoke/AWS/Lambda are not run here"},
-		"a retry":          {func(*world) Stage { return Stage{Name: "S", OnFailure: &OnFailure{Result: "RETRY"}} }, `stage S has OnFailure with the result "RETRY", 0 conditions and retries <nil>, which the local pipelines do not know`},
 		"an unknown project": {func(w *world) Stage {
 			a := w.project("x", "")
 			a.Configuration["ProjectName"] = "y"

@@ -1,0 +1,11 @@
+package config
+
+// What the tool must find again of the pipeline that infrastructure/delivery makes.
+const (
+	// DeployPipeline names the pipeline that deploys, after the environment.
+	DeployPipeline = "deploy"
+	// DeployAction is in each of its stages that deploys stacks.
+	DeployAction = "Deploy"
+	// VerifyAction waits until Flux has applied what was released.
+	VerifyAction = "Verify"
+)
