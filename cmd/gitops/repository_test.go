@@ -39,7 +39,7 @@ func TestRepositorySetup(t *testing.T) {
 		return gitops(t, code, append([]string{"repository", "setup", "--github-api", s.URL}, args...)...)
 	}
 	says := setup(0, "--dry-run")
-	if !strings.Contains(says, "create  ruleset gitops: history") || !strings.Contains(says, "2 to do in me/platform") || len(s.Writes()) != 0 {
+	if !strings.Contains(says, "create  ruleset gitops: history") || !strings.Contains(says, "3 to do in me/platform") || len(s.Writes()) != 0 {
 		t.Errorf("%s%v", says, s.Writes())
 	}
 	// Without credentials of AWS it is not known as whom Flux commits to dev and main, nor what signs the webhooks.
@@ -47,7 +47,7 @@ func TestRepositorySetup(t *testing.T) {
 		t.Error(says)
 	}
 	says = setup(0, "--yes", "--release-actor", "user:platform-bot")
-	if len(s.Rulesets) != 3 || !strings.Contains(says, "create ruleset gitops: release: done") || !strings.Contains(says, "Next: ") {
+	if len(s.Rulesets) != 4 || !strings.Contains(says, "create ruleset gitops: release: done") || !strings.Contains(says, "Next: ") {
 		t.Errorf("%s%v", says, s.Rulesets)
 	}
 	writes := len(s.Writes())

@@ -26,6 +26,8 @@ type Desired struct {
 	Branches []Branch
 	// Release is who moves the branches that Flux follows.
 	Release Actors
+	// Rollbacks are those of them that may go back, in the environments' order.
+	Rollbacks []string
 	// Receivers of pushes, one for each environment.
 	Receivers []Receiver
 	// Left are environments that are no matter of this repository, with the reason.
@@ -98,6 +100,9 @@ func Desire(ctx context.Context, o Options) (Desired, error) {
 		mine = append(mine, e)
 	}
 	for _, e := range mine {
+		if e.RollsBack() {
+			d.Rollbacks = append(d.Rollbacks, e.ReleasedBranch())
+		}
 		if err := d.branch(ctx, o, e); err != nil {
 			return d, err
 		}

@@ -45,8 +45,18 @@ func (d Desired) rulesets() []ruleset {
 	for _, b := range d.Branches {
 		names = append(names, b.Name)
 	}
-	all := []ruleset{newRuleset("history", "no forced push and no deletion of "+strings.Join(append(names, Released), ", "),
-		append(names, Released), rule("deletion"), rule("non_fast_forward"))}
+	does := "no forced push and no deletion of " + strings.Join(append(names, Released), ", ")
+	if len(d.Rollbacks) > 0 {
+		does += " without " + strings.Join(d.Rollbacks, ", ")
+	}
+	history := newRuleset("history", does, append(names, Released), rule("deletion"), rule("non_fast_forward"))
+	all := []ruleset{history}
+	if len(d.Rollbacks) > 0 {
+		// Who may push it, by the last ruleset, may then force it: passing a ruleset for one rule would be passing it for deletions.
+		back := newRuleset("rollback", "no deletion of "+strings.Join(d.Rollbacks, ", ")+", which a rollback moves back", d.Rollbacks, rule("deletion"))
+		all[0].Conditions.RefName.Exclude = back.Conditions.RefName.Include
+		all = append(all, back)
+	}
 	for _, b := range d.Branches {
 		all = append(all, b.review())
 	}
@@ -101,7 +111,7 @@ func (s ruleset) over(have forge.Ruleset) (merged forge.Ruleset, differs []strin
 		same bool
 	}{
 		{"enforcement " + have.Enforcement, have.Enforcement == merged.Enforcement && have.Target == merged.Target},
-		{"branches", sameSet(have.Conditions.RefName.Include, merged.Conditions.RefName.Include) && len(have.Conditions.RefName.Exclude) == 0},
+		{"branches", sameSet(have.Conditions.RefName.Include, merged.Conditions.RefName.Include) && sameSet(have.Conditions.RefName.Exclude, merged.Conditions.RefName.Exclude)},
 		{"rules", reflect.DeepEqual(have.Rules, merged.Rules)},
 		{"who may push", sameSet(have.Bypass, merged.Bypass)},
 	} {

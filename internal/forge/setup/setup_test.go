@@ -123,13 +123,18 @@ func TestFirstRun(t *testing.T) {
 	w := newWorld(t)
 	w.secrets["/dev/flux/git-write"] = `{"githubAppID": "99", "githubAppInstallationID": "1", "githubAppPrivateKey": "key"}`
 	p := w.apply(t)
-	want := []string{"ruleset gitops: history", "ruleset gitops: review of dev", "ruleset gitops: review of main", "ruleset gitops: review of production", "ruleset gitops: release", "webhook of dev"}
+	want := []string{"ruleset gitops: history", "ruleset gitops: rollback", "ruleset gitops: review of dev", "ruleset gitops: review of main", "ruleset gitops: review of production", "ruleset gitops: release", "webhook of dev"}
 	if got := done(p, Create); !slices.Equal(got, want) {
 		t.Errorf("made %q", got)
 	}
+	if exclude := text(t, w.named(t, "gitops: history")["conditions"].(forgetest.Object)["ref_name"].(forgetest.Object)["exclude"]); exclude != `["refs/heads/released/integration"]` {
+		t.Errorf("history is not of %s", exclude)
+	}
 	for name, c := range map[string]struct{ rules, bypass, include string }{
 		"gitops: history": {"deletion non_fast_forward", `[]`, `["refs/heads/dev","refs/heads/main","refs/heads/production","refs/heads/released/*"]`},
-		"gitops: release": {"creation update", `[{"actor_id":2,"actor_type":"Integration","bypass_mode":"always"}]`, `["refs/heads/released/*"]`},
+		// A rollback moves it back; the ruleset of releases says who may.
+		"gitops: rollback": {"deletion", `[]`, `["refs/heads/released/integration"]`},
+		"gitops: release":  {"creation update", `[{"actor_id":2,"actor_type":"Integration","bypass_mode":"always"}]`, `["refs/heads/released/*"]`},
 		// Flux commits image tags with the App's keys in dev; in main it has none yet, in production it proposes them.
 		"gitops: review of dev":        {"pull_request required_status_checks", `[{"actor_id":99,"actor_type":"Integration","bypass_mode":"always"}]`, `["refs/heads/dev"]`},
 		"gitops: review of main":       {"pull_request required_status_checks", `[]`, `["refs/heads/main"]`},
@@ -374,5 +379,21 @@ func TestFindHook(t *testing.T) {
 	}
 	if got, err := FindHook(t.Context(), root, "dev"); err != nil || got != (Hook{}) {
 		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+// An environment that rolls back no more has its branch protected as the others.
+func TestNoRollbackAnyMore(t *testing.T) {
+	w := newWorld(t)
+	w.apply(t)
+	e := w.options.Config.Environments["integration"]
+	e.Delivery.Rollback = false
+	w.options.Config.Environments["integration"] = e
+	p := w.apply(t)
+	if changed, gone := done(p, Change), done(p, Delete); !slices.Equal(changed, []string{"ruleset gitops: history"}) || !slices.Equal(gone, []string{"ruleset gitops: rollback"}) {
+		t.Errorf("changed %q, deleted %q", changed, gone)
+	}
+	if c := text(t, w.named(t, "gitops: history")["conditions"]); !strings.Contains(c, `"exclude":[]`) {
+		t.Error(c)
 	}
 }
