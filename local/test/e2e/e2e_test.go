@@ -27,6 +27,7 @@ func TestScenario(t *testing.T) {
 	s.webhook()
 	s.step("4 a manifest that does not validate", s.badManifest)
 	s.step("4 an image that does not exist", s.badImage)
+	s.step("4 with delivery.rollback an image that does not exist heals alone", s.rollsBack)
 	s.step("4 a stack update that fails", s.badStack)
 	s.step("5 a post is written", s.writePost)
 	s.step("5 a second browser signs in with the code from the mail", s.secondBrowser)
@@ -172,9 +173,16 @@ func (s *system) badManifest(ctx context.Context) (string, error) {
 	return s.fault(ctx, "k8s/apps/ghost/deployment.yaml", "replicas: 2", "replicas: many", "apps", "Deployment")
 }
 
+// The image in Ghost's Deployment, and one that does not exist.
+const (
+	ghostManifest = "k8s/apps/ghost/deployment.yaml"
+	ghostImage    = "${GHOST_IMAGE:=docker.io/library/ghost:"
+	missingImage  = "${SCENARIO_IMAGE:=docker.io/library/ghost:0.0.0-"
+)
+
 // badImage is in the Deployment: Flux writes images.yaml, and did so for the first image of the pipeline.
 func (s *system) badImage(ctx context.Context) (string, error) {
-	return s.fault(ctx, "k8s/apps/ghost/deployment.yaml", "${GHOST_IMAGE:=docker.io/library/ghost:", "${SCENARIO_IMAGE:=docker.io/library/ghost:0.0.0-", "pull", "0.0.0-")
+	return s.fault(ctx, ghostManifest, ghostImage, missingImage, "pull", "0.0.0-")
 }
 
 func (s *system) badStack(ctx context.Context) (string, error) {
