@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+
+	"k8s-plus-aws-gitops/internal/release"
 )
 
 // releasing defines a pipeline like the one that deploys: a plan with a variable and an artifact, a deployment, and a stage that
@@ -105,6 +107,13 @@ func TestAPIOfARollback(t *testing.T) {
 	if got.ExecutionType != types.ExecutionTypeRollback || aws.ToString(got.RollbackMetadata.RollbackTargetPipelineExecutionId) != first.ID || aws.ToString(got.ArtifactRevisions[0].RevisionId) != good ||
 		got.Trigger.TriggerType != types.TriggerTypeAutomatedRollback || aws.ToString(got.Trigger.TriggerDetail) != `{"FailedPipelineExecutionId":"`+failed.ID+`"}` {
 		t.Errorf("%+v, trigger %+v", got, got.Trigger)
+	}
+	// What releases reads it so.
+	if back, err := release.FindRollback(t.Context(), c, "p", e.ID); err != nil || *back != (release.Rollback{To: good, From: failed.Commit}) {
+		t.Errorf("%+v, %v", back, err)
+	}
+	if back, err := release.FindRollback(t.Context(), c, "p", failed.ID); err != nil || back != nil {
+		t.Errorf("%+v, %v", back, err)
 	}
 	if got := w.execution(c, first); got.ExecutionType != types.ExecutionTypeStandard || got.RollbackMetadata != nil {
 		t.Errorf("%+v", got)
