@@ -36,13 +36,14 @@ func newStatus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status ENVIRONMENT",
 		Short: "Show where a commit is in an environment, in AWS and in Kubernetes.",
-		Long: `Show where a commit is: the stages of the pipeline's execution that brings it, the
-environment's stacks, the branch that Flux follows, and every object of Flux with the
-commit that it has applied. --wait waits until both halves are healthy at the commit,
-or something has failed; the pipeline's last stage does that.
+		Long: `Show where a commit is: the stages of the pipeline's execution that brings it,
+the environment's stacks, the branch that Flux follows, and every object of Flux
+with the commit that it has applied. --wait waits until both halves are healthy at
+the commit, or something has failed; the pipeline's last stage does that.
 
-The pipeline is read with codepipeline:ListPipelineExecutions, GetPipelineState and
-ListActionExecutions. Without these rights a line says so, and the rest is shown.
+The pipeline is read with codepipeline:ListPipelineExecutions, GetPipelineState
+and ListActionExecutions. Without these rights a line says so, and the rest is
+shown.
 
 The cluster is reached by --kubeconfig, by $KUBECONFIG, or as EKS with the AWS
 credentials at hand, which need an access entry.

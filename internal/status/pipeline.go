@@ -87,7 +87,7 @@ func (p *Pipeline) read(ctx context.Context, from Executions, commit string, hol
 	}
 	e := bringing(listed.PipelineExecutionSummaries, commit, holds)
 	if e == nil {
-		p.Note = fmt.Sprintf("no execution has commit %.12s yet", commit)
+		p.Note = fmt.Sprintf("none of its last executions has commit %.12s", commit)
 		return nil
 	}
 	p.Execution, p.Status, p.Commit = aws.ToString(e.PipelineExecutionId), string(e.Status), revision(*e)

@@ -62,7 +62,7 @@ func (p *Pipeline) print(w io.Writer) {
 
 // executionStates are the words of a table for an execution.
 var executionStates = map[string]string{
-	"InProgress": "running", "Succeeded": "passed", "Failed": "failed", "Stopping": "running", "Stopped": "stopped", "Cancelled": "cancelled", "Superseded": "passed by",
+	"InProgress": "running", "Succeeded": "passed", "Failed": "failed", "Stopping": "running", "Stopped": "stopped", "Cancelled": "cancelled", "Superseded": "replaced",
 }
 
 func row(w io.Writer, kind, name, state, detail string) {

@@ -19,7 +19,8 @@ func TestStages(t *testing.T) {
 
 // stages asks the way that leads to AWS, too: by the SDK, for CodePipeline's executions.
 func (s *system) stages(ctx context.Context) (string, error) {
-	out, err := s.gitops(ctx, "status", "local", "--output", "json")
+	// Flux may have committed an image's tag, and that is on its way.
+	out, err := s.gitops(ctx, "status", "local", "--output", "json", "--wait")
 	if err != nil {
 		return "", err
 	}
