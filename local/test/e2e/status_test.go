@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	commitstatus "k8s-plus-aws-gitops/internal/status"
 )
@@ -17,10 +18,18 @@ func TestStages(t *testing.T) {
 	s.step("3 gitops status shows the stages that brought the commit", s.stages)
 }
 
-// stages asks the way that leads to AWS, too: by the SDK, for CodePipeline's executions.
-func (s *system) stages(ctx context.Context) (string, error) {
-	// Flux may have committed an image's tag, and that is on its way.
-	out, err := s.gitops(ctx, "status", "local", "--output", "json", "--wait")
+// stages waits until the last release is all there: Flux may have committed an image's tag, and that is on its way.
+func (s *system) stages(ctx context.Context) (said string, err error) {
+	err = until(ctx, 15*time.Minute, "the stages of the last release", func() (err error) {
+		said, err = s.lastStages(ctx)
+		return err
+	})
+	return said, err
+}
+
+// lastStages asks the way that leads to AWS, too: by the SDK, for CodePipeline's executions.
+func (s *system) lastStages(ctx context.Context) (string, error) {
+	out, err := s.gitops(ctx, "status", "local", "--output", "json")
 	if err != nil {
 		return "", err
 	}
