@@ -28,8 +28,7 @@ type command struct {
 
 // commands are what the commands of the buildspecs ask of AWS. A command of the AWS CLI speaks for itself and is not here.
 var commands = []command{
-	{regexp.MustCompile(``), "CodeBuild writes the log and unpacks the pipeline's source, for every build",
-		[]string{"logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:GetObjectVersion", "kms:Decrypt"}},
+	{regexp.MustCompile(``), "CodeBuild writes the log, for every build", []string{"logs:CreateLogStream", "logs:PutLogEvents"}},
 	{regexp.MustCompile(`git-credential-helper: yes`), "a clone through the connection", useConnection},
 	{regexp.MustCompile(`\bcdk deploy\b`), "it publishes files, deploys by CloudFormation, and reads what is deployed",
 		[]string{assume("deploy"), assume("file-publishing"), assume("lookup")}},
@@ -43,6 +42,8 @@ var commands = []command{
 		[]string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"}},
 	{regexp.MustCompile(`\bbin/gitops review\b.*--comment`), "it reads the token; synthesis and comparison are of two commits and ask AWS nothing",
 		[]string{"secretsmanager:GetSecretValue"}},
+	{regexp.MustCompile(`\bbin/gitops report\b`), "it reads the token, and how an execution stands",
+		[]string{"secretsmanager:GetSecretValue", "codepipeline:ListActionExecutions", "codepipeline:ListPipelineExecutions"}},
 	{regexp.MustCompile(`\bbin/gitops service publish\b`), "it reads the token and keeps the services' static files",
 		[]string{"secretsmanager:GetSecretValue", "s3:DeleteObject", "s3:ListBucket", "s3:PutObject"}},
 }
@@ -112,6 +113,13 @@ func canonical(t *testing.T, where, action string) string {
 	}
 	t.Errorf("%s calls %s: no policy of the templates allows it", where, action)
 	return action
+}
+
+// sources are what CodeBuild does to get the source of a project, by its type: it unpacks that of a pipeline, and clones
+// another through the connection.
+var sources = map[any][]string{
+	"CODEPIPELINE": {"s3:GetObject", "s3:GetObjectVersion", "kms:Decrypt"},
+	"GITHUB":       {"codeconnections:GetConnection", "codeconnections:GetConnectionToken", "codestar-connections:GetConnection", "codestar-connections:GetConnectionToken"},
 }
 
 // inTheVPC is what CodeBuild does to put a build into a VPC.
@@ -203,7 +211,7 @@ func TestBuildRights(t *testing.T) {
 		for id, project := range stack.ofType("AWS::CodeBuild::Project") {
 			buildspec, _ := get(project.Properties, "Source", "BuildSpec").(string)
 			role := fmt.Sprint(get(project.Properties, "ServiceRole", "Fn::GetAtt", 0))
-			needs := needsOf(t, buildspec)
+			needs := append(needsOf(t, buildspec), sources[get(project.Properties, "Source", "Type")]...)
 			if slices.Contains(cloned(stack), id) {
 				needs = append(needs, useConnection...)
 			}

@@ -126,6 +126,9 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 	"delivery.NewReview": func(scope constructs.Construct, id string, p place) {
 		delivery.NewReview(scope, id, &delivery.ReviewProps{Env: p.of(), Store: p.store})
 	},
+	"delivery.NewReport": func(scope constructs.Construct, id string, p place) {
+		delivery.NewReport(scope, id, &delivery.ReportProps{Env: p.of(), Store: p.store, Pipeline: p.name})
+	},
 	"delivery.NewServices": func(scope constructs.Construct, id string, p place) {
 		delivery.NewServices(scope, id, &delivery.ServicesProps{Env: p.of(), Store: p.store, Notifications: p.told})
 	},

@@ -34,6 +34,10 @@ func rights(env config.Environment) map[string][]string {
 	}
 	push := append(images("BatchCheckLayerAvailability", "BatchGetImage", "CompleteLayerUpload", "DescribeImages", "InitiateLayerUpload", "PutImage", "UploadLayerPart"), "ecr:GetAuthorizationToken *")
 	connection := []string{"codeconnections:UseConnection " + env.Delivery.ConnectionARN, "codestar-connections:UseConnection " + env.Delivery.ConnectionARN}
+	var token []string
+	for _, service := range []string{"codeconnections", "codestar-connections"} {
+		token = append(token, service+":GetConnection "+env.Delivery.ConnectionARN, service+":GetConnectionToken "+env.Delivery.ConnectionARN)
+	}
 	pipeline := func(more ...string) []string {
 		return append(slices.Concat(connection, []string{
 			"s3:GetObject BUCKET/*", "s3:GetObjectVersion BUCKET/*", "s3:PutObject BUCKET/*", "s3:PutObjectAcl BUCKET/*",
@@ -61,7 +65,13 @@ func rights(env config.Environment) map[string][]string {
 		"image-arm64":   build("image-arm64", push...),
 		"image-amd64":   build("image-amd64", push...),
 		"image-publish": build("image-publish", images("BatchGetImage", "DescribeImageScanFindings", "PutImage")...),
-		"review":        build("review", append([]string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/review-token-??????"}, connection...)...),
+		"report": slices.Concat([]string{
+			"logs:CreateLogStream arn:aws:logs:$:log-group:/" + env.Name + "/delivery/report:*", "logs:PutLogEvents arn:aws:logs:$:log-group:/" + env.Name + "/delivery/report:*",
+			"codepipeline:ListActionExecutions arn:aws:codepipeline:$:" + env.Name + "-deploy", "codepipeline:ListPipelineExecutions arn:aws:codepipeline:$:" + env.Name + "-deploy",
+			"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/review-token-??????",
+		}, token),
+		"start-report": {"codebuild:StartBuild arn:aws:codebuild:$:project/" + env.Name + "-report"},
+		"review":       build("review", append([]string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/review-token-??????"}, connection...)...),
 		"services": build("services", append([]string{
 			"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/manifests-token-??????",
 			"s3:ListBucket arn:aws:s3:::" + env.AssetsBucket() + " if s3:prefix services/*",
@@ -127,7 +137,13 @@ func TestDeliveryRoles(t *testing.T) {
 				}
 				got[name] = rightsOf(t, get(r.Properties, "Policies", 0, "PolicyDocument", "Statement"))
 				trust := get(r.Properties, "AssumeRolePolicyDocument", "Statement", 0)
-				service := map[bool]string{true: "codepipeline.amazonaws.com", false: "codebuild.amazonaws.com"}[strings.HasPrefix(name, "pipeline-")]
+				service := "codebuild.amazonaws.com"
+				switch {
+				case strings.HasPrefix(name, "pipeline-"):
+					service = "codepipeline.amazonaws.com"
+				case strings.HasPrefix(name, "start-"):
+					service = "events.amazonaws.com"
+				}
 				if get(trust, "Principal", "Service") != service || get(trust, "Condition", "StringEquals", "aws:SourceAccount") != env.Account || len(asList(get(r.Properties, "AssumeRolePolicyDocument", "Statement"))) != 1 {
 					t.Errorf("%s %s trusts %s", env.Name, id, text(trust))
 				}

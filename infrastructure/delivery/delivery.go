@@ -55,6 +55,7 @@ func NewDelivery(scope constructs.Construct, id string, props *DeliveryProps) *D
 	NewDeployment(d, "Deployment", &DeploymentProps{Env: env, Store: store, Notifications: told, Applications: props.Applications, VPC: props.VPC})
 	NewDockerbuild(d, "Dockerbuild", &DockerbuildProps{Env: env, Store: store, Notifications: told, Image: props.Image})
 	NewServices(d, "Services", &ServicesProps{Env: env, Store: store, Notifications: told})
+	NewReport(d, "Report", &ReportProps{Env: env, Store: store, Pipeline: deployPipeline})
 	if env.Delivery.Review {
 		NewReview(d, "Review", &ReviewProps{Env: env, Store: store})
 	}

@@ -67,9 +67,9 @@ func TestDelivery(t *testing.T) {
 		gate, review        bool
 		pipelines, projects int
 	}{
-		"all":       {true, true, 4, 10},
-		"no gate":   {false, true, 4, 8},
-		"no review": {true, false, 3, 9},
+		"all":       {true, true, 4, 11},
+		"no gate":   {false, true, 4, 9},
+		"no review": {true, false, 3, 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := cdktest.Environment(t)

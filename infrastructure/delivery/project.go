@@ -32,6 +32,7 @@ const (
 	releaseBuildspec = "infrastructure/delivery/buildspecs/release.yml"
 	verifyBuildspec  = "infrastructure/delivery/buildspecs/verify.yml"
 	reviewBuildspec  = "infrastructure/delivery/buildspecs/review.yml"
+	reportBuildspec  = "infrastructure/delivery/buildspecs/report.yml"
 	imageBuildspec   = "dockerbuild/buildspec.yml"
 	publishBuildspec = "dockerbuild/publish.yml"
 	serviceBuildspec = "infrastructure/delivery/buildspecs/services.yml"
@@ -44,7 +45,7 @@ func Check(root string, environments []config.Environment) error {
 		return nil
 	}
 	var problems []error
-	for _, name := range []string{deployBuildspec, testBuildspec, planBuildspec, releaseBuildspec, verifyBuildspec, reviewBuildspec, imageBuildspec, publishBuildspec, serviceBuildspec} {
+	for _, name := range []string{deployBuildspec, testBuildspec, planBuildspec, releaseBuildspec, verifyBuildspec, reviewBuildspec, reportBuildspec, imageBuildspec, publishBuildspec, serviceBuildspec} {
 		if _, err := buildspec.Load(root, name); err != nil {
 			problems = append(problems, err)
 		}
@@ -76,9 +77,11 @@ type ProjectProps struct {
 	Variables map[string]string
 	// VPC in whose private subnets the build runs, reached by nothing; outside of any VPC by default.
 	VPC awsec2.IVpc
+	// Branch of the repository that the build clones, where no pipeline hands it a source; by default one does.
+	Branch string
 }
 
-// Project is a CodeBuild project that pipelines run.
+// Project is a CodeBuild project.
 type Project struct {
 	constructs.Construct
 	construct.Part
@@ -133,7 +136,23 @@ func NewProject(scope constructs.Construct, id string, props *ProjectProps) *Pro
 	p.Project = awscodebuild.NewPipelineProject(p, jsii.String("Project"), given)
 	// In a VPC the CDK makes a policy beside the role's own, which the role refuses and no template has.
 	p.Project.Node().TryRemoveChild(jsii.String("PolicyDocument"))
+	if props.Branch != "" {
+		p.clones(props)
+	}
 	return p
+}
+
+// clones gives the project the newest commit of its branch as source. It is done at the L1: the L2's source on GitHub knows
+// no connection.
+func (p *Project) clones(props *ProjectProps) {
+	project, _ := p.Project.Node().DefaultChild().(awscodebuild.CfnProject)
+	project.SetSource(&awscodebuild.CfnProject_SourceProperty{
+		Type: jsii.String("GITHUB"), Location: jsii.String(props.Env.Repository.URL()), BuildSpec: jsii.String(props.Buildspec),
+		Auth:          &awscodebuild.CfnProject_SourceAuthProperty{Type: jsii.String("CODECONNECTIONS"), Resource: jsii.String(props.Env.Delivery.ConnectionARN)},
+		GitCloneDepth: jsii.Number(1),
+	})
+	project.SetSourceVersion(jsii.String(props.Branch))
+	project.SetArtifacts(&awscodebuild.CfnProject_ArtifactsProperty{Type: jsii.String("NO_ARTIFACTS")})
 }
 
 // subnets are those in which builds run.
@@ -166,11 +185,15 @@ func buildPolicy(props *ProjectProps, logGroup string) policy.Document {
 	if props.VPC != nil {
 		rights = append(interfaceRights(props.Env, props.VPC), rights...)
 	}
-	return policy.Of(append([]policy.Statement{
-		policy.Allow("WriteItsLog", policy.List{props.Env.ARN("logs", "log-group:"+logGroup+":*")}, "logs:CreateLogStream", "logs:PutLogEvents"),
+	source := []policy.Statement{
 		policy.Allow("ReadTheSource", policy.List{*props.Store.Artifacts.BucketArn() + "/*"}, "s3:GetObject", "s3:GetObjectVersion"),
 		policy.Allow("DecryptTheSource", policy.List{*props.Store.Key.KeyArn()}, "kms:Decrypt"),
-	}, rights...)...)
+	}
+	if props.Branch != "" {
+		source = []policy.Statement{policy.Allow("CloneTheBranch", policy.List{props.Env.Delivery.ConnectionARN}, takeToken...)}
+	}
+	log := policy.Allow("WriteItsLog", policy.List{props.Env.ARN("logs", "log-group:"+logGroup+":*")}, "logs:CreateLogStream", "logs:PutLogEvents")
+	return policy.Of(slices.Concat([]policy.Statement{log}, source, rights)...)
 }
 
 // cloneRight lets a build clone the repository with its history, through the connection.

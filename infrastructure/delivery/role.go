@@ -34,3 +34,9 @@ func NewRole(scope constructs.Construct, id string, props *RoleProps) awsiam.IRo
 
 // useConnection is one action under its present and its former name; AWS documents to allow both.
 var useConnection = []string{"codeconnections:UseConnection", "codestar-connections:UseConnection"}
+
+// takeToken is what a build needs to clone through a connection by itself, under both names. The token is that of the
+// connection's App: https://docs.aws.amazon.com/codebuild/latest/userguide/connections-github-app.html
+var takeToken = []string{
+	"codeconnections:GetConnection", "codeconnections:GetConnectionToken", "codestar-connections:GetConnection", "codestar-connections:GetConnectionToken",
+}

@@ -46,6 +46,9 @@ func deliverySuppressions(env config.Environment) []Suppression {
 			"The streams of the build's own log group, and the sources in the pipelines' bucket: CodeBuild and CodePipeline choose the names of both.",
 			"Resource::"+env.ARN("logs", "log-group:/"+env.Name+"/delivery/"+b.name+":*"), artifacts))
 	}
+	list = append(list, accept("Report/Build/Role", "IAM5",
+		"The streams of the build's own log group: CodeBuild chooses their names.",
+		"Resource::"+env.ARN("logs", "log-group:/"+env.Name+"/delivery/report:*")))
 	for _, architecture := range []string{"arm64", "amd64"} {
 		list = append(list, accept("Dockerbuild/"+architecture+"/Role", "IAM5",
 			"ecr:GetAuthorizationToken has no resource level; what the login may do is held to one repository by the next statement.", "Resource::*"))
