@@ -1,0 +1,117 @@
+// Package deployment says in one line how a deployment stands: what CodePipeline knows of an execution, as the status of its
+// commit on GitHub.
+package deployment
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+)
+
+// API is what is asked of CodePipeline.
+type API interface {
+	codepipeline.ListPipelineExecutionsAPIClient
+	codepipeline.ListActionExecutionsAPIClient
+}
+
+// Source reads the executions of one pipeline.
+type Source struct {
+	API      API
+	Pipeline string
+	// Pause waits before CodePipeline is asked again; default: 5 seconds.
+	Pause func(context.Context) error
+}
+
+// Execution is one of the pipeline.
+type Execution struct {
+	ID string
+	// Commit is empty where its source was not read.
+	Commit string
+	Status types.PipelineExecutionStatus
+	// Why is what CodePipeline says of the status, if anything.
+	Why string
+
+	started time.Time
+}
+
+// Running reports whether the execution goes on.
+func (e Execution) Running() bool {
+	return e.Status == types.PipelineExecutionStatusInProgress || e.Status == types.PipelineExecutionStatusStopping
+}
+
+// Find returns the execution that decides what the status of a commit is: of those of the commit that the execution id
+// runs, the one that started last. A pipeline that has changed itself runs a commit again, and an event about the first
+// run may come last. Without an id it is the pipeline's last execution. Find waits while the source is not read yet.
+func (s Source) Find(ctx context.Context, id string) (Execution, error) {
+	for {
+		all, err := s.executions(ctx, id)
+		if err != nil {
+			return Execution{}, err
+		}
+		at := slices.IndexFunc(all, func(e Execution) bool { return id == "" || e.ID == id })
+		if at >= 0 && (all[at].Commit != "" || !all[at].Running()) {
+			if all[at].Commit == "" {
+				return all[at], nil
+			}
+			return all[slices.IndexFunc(all, func(e Execution) bool { return e.Commit == all[at].Commit })], nil
+		}
+		if err := s.pause(ctx); err != nil {
+			return Execution{}, fmt.Errorf("pipeline %s: %w", s.Pipeline, missing(id, at >= 0))
+		}
+	}
+}
+
+// missing is why there is nothing to tell.
+func missing(id string, there bool) error {
+	switch {
+	case there:
+		return fmt.Errorf("execution %s has read no source yet; look at its action Source", id)
+	case id == "":
+		return fmt.Errorf("has no execution; push, or start it")
+	}
+	return fmt.Errorf("has no execution %s; take one of the last year", id)
+}
+
+// executions are the pipeline's, the last one first, as far back as the one of the id.
+func (s Source) executions(ctx context.Context, id string) ([]Execution, error) {
+	var all []Execution
+	pages := codepipeline.NewListPipelineExecutionsPaginator(s.API, &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(s.Pipeline)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("pipeline %s: %w; grant codepipeline:ListPipelineExecutions on it", s.Pipeline, err)
+		}
+		for _, x := range page.PipelineExecutionSummaries {
+			e := Execution{ID: aws.ToString(x.PipelineExecutionId), Status: x.Status, Why: aws.ToString(x.StatusSummary), started: aws.ToTime(x.StartTime)}
+			if x.StopTrigger != nil && aws.ToString(x.StopTrigger.Reason) != "" {
+				e.Why = aws.ToString(x.StopTrigger.Reason)
+			}
+			if len(x.SourceRevisions) > 0 {
+				e.Commit = aws.ToString(x.SourceRevisions[0].RevisionId)
+			}
+			all = append(all, e)
+		}
+		if id == "" || slices.ContainsFunc(all, func(e Execution) bool { return e.ID == id }) {
+			break
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Execution) int { return b.started.Compare(a.started) })
+	return all, nil
+}
+
+func (s Source) pause(ctx context.Context) error {
+	if s.Pause != nil {
+		return s.Pause(ctx)
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(5 * time.Second):
+		return nil
+	}
+}
