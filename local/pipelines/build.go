@@ -24,11 +24,13 @@ type build struct {
 	action  *Action
 	spec    *buildspec.Spec
 	id      string // <project>:<uuid>
-	dir     string // of this build's files
-	src     string // the checkout
-	out     *logWriter
-	env     map[string]string
-	began   time.Time
+	// initiator is who started the build, as CodeBuild names it.
+	initiator string
+	dir       string // of this build's files
+	src       string // the checkout
+	out       *logWriter
+	env       map[string]string
+	began     time.Time
 }
 
 // build runs a project for an action. It waits for one of the places in which
@@ -38,8 +40,12 @@ func (j *job) build(ctx context.Context, s *Stage, a *Action, state *ActionState
 	if project == nil {
 		return fmt.Errorf("the stack has no project %q", a.text("ProjectName"))
 	}
-	if project.Source.Type != "CODEPIPELINE" {
-		return fmt.Errorf("project %s has a source of type %q: only CODEPIPELINE is run here", project.Name, project.Source.Type)
+	kind, initiator := "CODEPIPELINE", "codepipeline/"+j.pipeline.Name
+	if j.execution.About != "" {
+		kind, initiator = cloneType, j.execution.Trigger
+	}
+	if project.Source.Type != kind {
+		return fmt.Errorf("project %s has a source of type %q: only %s is run here", project.Name, project.Source.Type, kind)
 	}
 	var slot int
 	select {
@@ -48,9 +54,9 @@ func (j *job) build(ctx context.Context, s *Stage, a *Action, state *ActionState
 	case slot = <-j.slots:
 	}
 	defer func() { j.slots <- slot }()
-	dir := filepath.Join(j.root, "builds", fmt.Sprint(slot))
+	dir := filepath.Join(j.Root, "builds", fmt.Sprint(slot))
 	b := &build{
-		job: j, project: project, action: a, dir: dir, src: filepath.Join(dir, "src"), began: time.Now(),
+		job: j, project: project, action: a, initiator: initiator, dir: dir, src: filepath.Join(dir, "src"), began: time.Now(),
 		id: project.Name + ":" + executionID(j.execution.ID, s.Name, a.Name, fmt.Sprint(j.execution.Interruptions)),
 	}
 	log, err := os.OpenFile(j.logFile(s.Name, a.Name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -246,7 +252,7 @@ func (b *build) codebuild() map[string]string {
 		"CODEBUILD_BUILD_IMAGE":      b.project.Environment.Image,
 		"CODEBUILD_BUILD_SUCCEEDING": "1",
 		"CODEBUILD_BUILD_URL":        "file://" + b.out.to.Name(),
-		"CODEBUILD_INITIATOR":        "codepipeline/" + b.pipeline.Name,
+		"CODEBUILD_INITIATOR":        b.initiator,
 		"CODEBUILD_LOG_PATH":         uuid,
 		"CODEBUILD_SRC_DIR":          b.src,
 		"CODEBUILD_START_TIME":       fmt.Sprint(b.began.UnixMilli()),
@@ -267,7 +273,7 @@ func (b *build) codebuild() map[string]string {
 // environ is the environment of the first command.
 func (b *build) environ() []string {
 	var out []string
-	path := filepath.Join(b.root, "bin")
+	path := filepath.Join(b.Root, "bin")
 	for _, e := range b.Environ {
 		name, value, _ := strings.Cut(e, "=")
 		if name == "PATH" {

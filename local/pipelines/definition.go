@@ -102,7 +102,8 @@ type Project struct {
 	Name             string
 	TimeoutInMinutes int
 	Source           struct{ Type, BuildSpec string }
-	ServiceRole      any // a reference, resolved by the stack
+	SourceVersion    string // the branch of a source that is the project's own
+	ServiceRole      any    // a reference, resolved by the stack
 	Environment      struct {
 		Image                string
 		EnvironmentVariables []Variable
@@ -112,10 +113,11 @@ type Project struct {
 // Variable is a variable of a project or of an action.
 type Variable struct{ Name, Type, Value string }
 
-// Definitions are the pipelines and projects of stacks.
+// Definitions are the pipelines, projects and rules of stacks.
 type Definitions struct {
 	Pipelines map[string]*Pipeline
 	Projects  map[string]*Project
+	Rules     map[string]*EventRule
 	// Busy is set while a stack is updated, which may be rolled back.
 	Busy bool
 }
@@ -136,7 +138,7 @@ func (d *Definitions) deploys(branch string) bool {
 // does not return in full.
 func Load(ctx context.Context, c aws.Config, suffix string) (*Definitions, error) {
 	client := cloudformation.NewFromConfig(c)
-	all := &Definitions{Pipelines: map[string]*Pipeline{}, Projects: map[string]*Project{}}
+	all := &Definitions{Pipelines: map[string]*Pipeline{}, Projects: map[string]*Project{}, Rules: map[string]*EventRule{}}
 	stacks := cloudformation.NewDescribeStacksPaginator(client, &cloudformation.DescribeStacksInput{})
 	for stacks.HasMorePages() {
 		page, err := stacks.NextPage(ctx)
@@ -158,6 +160,7 @@ func Load(ctx context.Context, c aws.Config, suffix string) (*Definitions, error
 			}
 			maps.Copy(all.Pipelines, d.Pipelines)
 			maps.Copy(all.Projects, d.Projects)
+			maps.Copy(all.Rules, d.Rules)
 		}
 	}
 	return all, nil
@@ -203,7 +206,7 @@ func loadStack(ctx context.Context, client *cloudformation.Client, region, stack
 	return d, nil
 }
 
-// parse finds the pipelines and projects of a template; ids are what Ref
+// parse finds the pipelines, projects and rules of a template; ids are what Ref
 // gives.
 func parse(template []byte, ids map[string]string) (*Definitions, error) {
 	var t struct {
@@ -215,7 +218,7 @@ func parse(template []byte, ids map[string]string) (*Definitions, error) {
 	if err := json.Unmarshal(template, &t); err != nil {
 		return nil, fmt.Errorf("template: %w", err)
 	}
-	d := &Definitions{Pipelines: map[string]*Pipeline{}, Projects: map[string]*Project{}}
+	d := &Definitions{Pipelines: map[string]*Pipeline{}, Projects: map[string]*Project{}, Rules: map[string]*EventRule{}}
 	for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
 		r := t.Resources[id]
 		var err error
@@ -233,6 +236,13 @@ func parse(template []byte, ids map[string]string) (*Definitions, error) {
 				p.Name = ids[id]
 			}
 			d.Projects[p.Name] = p
+		case "AWS::Events::Rule":
+			p := &EventRule{}
+			if _, err = resolved(r.Properties, ids, p); p.Name == "" {
+				p.Name = ids[id]
+			}
+			p.named(ids)
+			d.Rules[p.Name] = p
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s (%s): %w", id, r.Type, err)

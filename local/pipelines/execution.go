@@ -75,6 +75,11 @@ type Execution struct {
 	Reason string `json:"reason,omitempty"`
 	// Interruptions count how often the runner ended under it.
 	Interruptions int `json:"interruptions,omitempty"`
+	// Event is the last one of it that rules have heard of.
+	Event string `json:"event,omitempty"`
+	// About is the execution of which a rule told a build; Variables are what the rule gave to that.
+	About     string     `json:"about,omitempty"`
+	Variables []Variable `json:"variables,omitempty"`
 }
 
 // StageState is a stage of an execution.

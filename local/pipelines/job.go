@@ -37,7 +37,7 @@ type job struct {
 
 // interrupted prepares an execution that a runner before this one left
 // running: its processes are ended, its action begins anew.
-func (r *runner) interrupted(e *Execution) error {
+func interrupted(root string, e *Execution) error {
 	if e.Status != InProgress {
 		return nil
 	}
@@ -53,7 +53,7 @@ func (r *runner) interrupted(e *Execution) error {
 	if e.Interruptions += cut; e.Interruptions > maxInterruptions {
 		e.end(Failed, fmt.Sprintf("interrupted %d times", e.Interruptions))
 	}
-	return e.save(r.Root)
+	return e.save(root)
 }
 
 // execute runs an execution to its end, or until ctx ends: then it stays as it

@@ -69,6 +69,7 @@ type runner struct {
 	state      state
 	executions map[string]*Execution
 	running    map[string]bool
+	builds     map[string]*Execution // that rules started
 
 	// reconciling lets one job at a time compare definitions.
 	reconciling sync.Mutex
@@ -106,7 +107,9 @@ func (r *runner) turn(ctx context.Context) error {
 		r.looked = time.Now()
 		_, err = r.reconcile(ctx)
 	}
-	return errors.Join(err, r.schedule(ctx))
+	err = errors.Join(err, r.tell(), r.schedule(ctx))
+	r.launchBuilds(ctx)
+	return err
 }
 
 func newRunner(c Config) (*runner, error) {
@@ -123,7 +126,7 @@ func newRunner(c Config) (*runner, error) {
 	if err := os.MkdirAll(c.Root, 0o700); err != nil {
 		return nil, err
 	}
-	r := &runner{Config: c, slots: make(chan int, c.Builds), executions: map[string]*Execution{}, running: map[string]bool{}}
+	r := &runner{Config: c, slots: make(chan int, c.Builds), executions: map[string]*Execution{}, running: map[string]bool{}, builds: map[string]*Execution{}}
 	for i := range c.Builds {
 		r.slots <- i
 	}
@@ -140,13 +143,13 @@ func newRunner(c Config) (*runner, error) {
 	}
 	for _, e := range all {
 		if !e.Status.Ended() {
-			if err := r.interrupted(e); err != nil {
+			if err := interrupted(c.Root, e); err != nil {
 				return nil, err
 			}
 			r.executions[e.ID] = e
 		}
 	}
-	return r, nil
+	return r, r.restore(all)
 }
 
 // complain logs an error once, as long as it stays the same.
@@ -292,7 +295,7 @@ func (r *runner) start(ctx context.Context, d *Definitions, e Event) error {
 // add queues an execution. One without a commit runs the end of the branch
 // that its source names.
 func (r *runner) add(ctx context.Context, p *Pipeline, e *Execution, bad error) error {
-	e.Pipeline, e.Mode, e.Status, e.Queued = p.Name, p.ExecutionMode, Queued, time.Now()
+	e.Pipeline, e.Mode, e.Status, e.Queued, e.Event = p.Name, p.ExecutionMode, Queued, time.Now(), untold
 	if e.Commit == "" {
 		if s := p.source(); s != nil {
 			e.Branch = s.text("BranchName")

@@ -20,7 +20,9 @@ func (r *runner) schedule(ctx context.Context) error {
 	for _, e := range r.executions {
 		switch {
 		case e.Status.Ended():
-			delete(r.executions, e.ID)
+			if len(e.news()) == 0 {
+				delete(r.executions, e.ID)
+			}
 		case r.running[e.ID]:
 			busy[e.Pipeline] = true
 		default:

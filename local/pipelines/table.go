@@ -30,6 +30,8 @@ func Of(all []*Execution, names []string, limit int) []*Execution {
 type Shown struct {
 	*Execution
 	LogTail []string `json:"logTail,omitempty"`
+	// Told is what builds told of it; see Tell.
+	Told []Told `json:"told,omitempty"`
 }
 
 // WithTails adds the ends of logs.

@@ -134,7 +134,7 @@ func (w *world) define(name, mode, text string, stages ...Stage) {
 		Name: "Source", Namespace: "Source", ActionTypeID: ActionType{"Source", "AWS", "CodeStarSourceConnection", "1"},
 		Configuration: map[string]any{"BranchName": "main", "DetectChanges": false, "FullRepositoryId": "o/r"}, OutputArtifacts: []Artifact{{"Source"}},
 	}
-	defs := &Definitions{Pipelines: map[string]*Pipeline{}, Projects: w.defs.Projects}
+	defs := &Definitions{Pipelines: map[string]*Pipeline{}, Projects: w.defs.Projects, Rules: w.defs.Rules}
 	for n, p := range w.defs.Pipelines {
 		defs.Pipelines[n] = p
 	}
