@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -241,6 +242,18 @@ func Tell(root string, all []Shown) error {
 		}
 	}
 	return nil
+}
+
+// WriteTold writes what builds told of the last execution of which any did.
+func WriteTold(w io.Writer, all []Shown) {
+	i := slices.IndexFunc(all, func(e Shown) bool { return len(e.Told) > 0 })
+	if i < 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%s %s:\n", all[i].Pipeline, all[i].ID[:8])
+	for _, t := range all[i].Told {
+		fmt.Fprintf(w, "  %s %s: %s\n", t.Project, strings.ToLower(string(t.Status)), cmp.Or(t.Said, "-"))
+	}
 }
 
 // lastSaid is the last line of a log that is not CodeBuild's.

@@ -1,6 +1,7 @@
 package pipelines
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -126,6 +127,18 @@ func TestRules(t *testing.T) {
 		if told.Status != Failed || !strings.Contains(told.Said, "exit status 1") || !strings.Contains(text(told.Log), "no right") {
 			t.Errorf("%+v", told)
 		}
+	}
+}
+
+// A person reads it below the table.
+func TestWriteTold(t *testing.T) {
+	var b bytes.Buffer
+	WriteTold(&b, []Shown{
+		{Execution: &Execution{ID: "22222222-", Pipeline: "local-review"}},
+		{Execution: &Execution{ID: "11111111-", Pipeline: "local-deploy"}, Told: []Told{{Project: "local-report", Status: Succeeded, Said: "gitops/local is success"}, {Project: "local-report", Status: Queued}}},
+	})
+	if got, want := b.String(), "\nlocal-deploy 11111111:\n  local-report succeeded: gitops/local is success\n  local-report queued: -\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -16,7 +16,7 @@ func init() {
 	Register(&Type{
 		Name: "AWS::CodeBuild::Project",
 		Properties: []string{"Artifacts", "Cache", "Description", "EncryptionKey", "Environment", "LogsConfig", "Name",
-			"QueuedTimeoutInMinutes", "ServiceRole", "Source", "Tags", "TimeoutInMinutes", "VpcConfig"},
+			"QueuedTimeoutInMinutes", "ServiceRole", "Source", "SourceVersion", "Tags", "TimeoutInMinutes", "VpcConfig"},
 		Recorded: "the service keeps the definition and builds nothing; the type of the build machine, the cache, the VPC and the time limits have no effect",
 		Create: func(ctx context.Context, r *Request, p Properties) (Result, error) {
 			return putProject(ctx, r, r.name(p, "Name", 150, false), p)

@@ -105,4 +105,16 @@ func TestProject(t *testing.T) {
 	if aws.ToString(p.Source.Buildspec) != "buildspec.yml" || p.VpcConfig == nil || aws.ToString(p.VpcConfig.VpcId) != "vpc-1" || len(p.VpcConfig.Subnets) != 1 || len(p.Environment.EnvironmentVariables) != 1 || aws.ToString(p.Environment.EnvironmentVariables[0].Value) != "local" {
 		t.Errorf("project: %+v", p)
 	}
+	// One that a rule starts clones a branch of its own.
+	own := of("local").without("Artifacts", "Source")
+	own["Name"], own["SourceVersion"], own["Artifacts"] = "test-report", "released/test", map[string]any{"Type": "NO_ARTIFACTS"}
+	own["Source"] = map[string]any{
+		"Type": "GITHUB", "Location": "https://github.com/me/platform.git", "GitCloneDepth": 1.0, "BuildSpec": "report.yml",
+		"Auth": map[string]any{"Type": "CODECONNECTIONS", "Resource": "arn:aws:codeconnections:eu-west-1:000000000000:connection/1"},
+	}
+	name = s.create("AWS::CodeBuild::Project", "Report", own)
+	out, err = s.services.builds().BatchGetProjects(t.Context(), &codebuild.BatchGetProjectsInput{Names: []string{name}})
+	if err != nil || len(out.Projects) != 1 || aws.ToString(out.Projects[0].SourceVersion) != "released/test" || out.Projects[0].Source.Type != "GITHUB" {
+		t.Errorf("projects: %+v (%v)", out, err)
+	}
 }

@@ -49,7 +49,7 @@ var records = map[string]record{
 	"AWS::EKS::Nodegroup": {reason: "no instance is launched; the process node stands in for the node group",
 		name: "NodegroupName", id: "${ClusterName}/${NodegroupName}", arn: "eks:nodegroup/${ClusterName}/${NodegroupName}/${Unique}",
 		identifier: []string{"ClusterName", "NodegroupName"}},
-	"AWS::Events::Rule": {reason: "no event is emitted", name: "Name", id: "${Name}", arn: "events:rule/${Name}", identifier: []string{"Name"}},
+	"AWS::Events::Rule": {reason: "the pipelines' runner emits the events of executions, to rules that start builds alone", name: "Name", id: "${Name}", arn: "events:rule/${Name}", identifier: []string{"Name"}},
 	"AWS::Lambda::Function": {reason: "functions never run; the stand-in applies the custom resources behind them itself",
 		name: "FunctionName", id: "${FunctionName}", arn: "lambda:function:${FunctionName}", check: codeExists("Code")},
 	"AWS::Lambda::LayerVersion": {reason: "functions never run",

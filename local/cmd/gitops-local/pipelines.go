@@ -18,8 +18,8 @@ func newPipelines(f *localFlags) *cobra.Command {
 		Short: "List the executions of the pipelines, as the console does.",
 		Long: `List the executions of the pipelines, the newest first: their status, stage, commit,
 start, duration and the stages that they skipped. Below the table: the end of
-the log of what failed last, and what waits for an approval. Each action's log
-is in the state directory.`,
+the log of what failed last, what waits for an approval, and the status that the last
+deployment's commit got. Each action's log is in the state directory.`,
 		Example: `  gitops local pipelines
   gitops local pipelines local-deploy --output json
   gitops local pipelines --release local-deploy   # run it again`,
@@ -45,10 +45,15 @@ is in the state directory.`,
 				return err
 			}
 			all = pipelines.Of(all, names, limit)
+			shown := pipelines.WithTails(all)
+			if err := pipelines.Tell(pipelines.Folder(s.Dir), shown); err != nil {
+				return err
+			}
 			if output == "json" {
-				return cli.JSON(cmd.OutOrStdout(), pipelines.WithTails(all))
+				return cli.JSON(cmd.OutOrStdout(), shown)
 			}
 			pipelines.Write(cmd.OutOrStdout(), all, time.Now())
+			pipelines.WriteTold(cmd.OutOrStdout(), shown)
 			return nil
 		},
 	}

@@ -168,6 +168,7 @@ func TestResultsAreForgotten(t *testing.T) {
 
 func TestEnvironHidesTheUsersAccount(t *testing.T) {
 	t.Setenv("AWS_PROFILE", "production")
+	t.Setenv("GITHUB_TOKEN", "of production")
 	t.Setenv("KUBECONFIG", "/elsewhere")
 	t.Setenv("PATH", "/bin")
 	t.Setenv("TMPDIR", "/elsewhere")

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"k8s-plus-aws-gitops/internal/forge"
 	"k8s-plus-aws-gitops/local/internal/httpbody"
 	"k8s-plus-aws-gitops/local/system/layout"
 )
@@ -98,15 +99,16 @@ func Config(endpoint string) aws.Config {
 }
 
 // Environ is the environment of the CDK CLI and of the app, and of every build
-// of a pipeline: the user's without their AWS account, and with the Node.js of
-// package.json first on the PATH.
+// of a pipeline: the user's without their AWS account and without their token of
+// GitHub, which would get the statuses and comments of a local system, and with the
+// Node.js of package.json first on the PATH.
 func Environ(d *layout.Dir, endpoint string) []string {
 	vars := Variables(d, endpoint)
 	var out []string
 	for _, e := range os.Environ() {
 		name, value, _ := strings.Cut(e, "=")
 		switch {
-		case strings.HasPrefix(name, "AWS_"), strings.HasPrefix(name, "CDK_"), strings.HasPrefix(name, "GIT_"), vars[name] != "", name == "KUBECONFIG":
+		case strings.HasPrefix(name, "AWS_"), strings.HasPrefix(name, "CDK_"), strings.HasPrefix(name, "GIT_"), vars[name] != "", name == "KUBECONFIG", slices.Contains(forge.Variables, name):
 		case name == "PATH":
 			out = append(out, "PATH="+d.NodeBin()+string(os.PathListSeparator)+value)
 		case name == "TMPDIR":
