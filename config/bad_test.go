@@ -172,6 +172,18 @@ var badConfigurations = []struct {
 	{name: "notification to a channel", edits: dev("delivery", map[string]any{"connectionArn": connection("111111111111"), "notify": []string{"#platform"}})},
 	{name: "notification twice", edits: dev("delivery", map[string]any{"connectionArn": connection("111111111111"), "notify": []string{"a@example.com", "a@example.com"}})},
 	{name: "build logs for a week and a half", edits: dev("delivery", map[string]any{"logDays": 10})},
+	{name: "window without the gate", edits: dev("delivery", window("gate", false, "hours", "09:00-17:00"))},
+	{name: "window that says nothing", edits: dev("delivery", window("", nil, "timeZone", "Europe/Berlin"))},
+	{name: "window on a day in lower case, and twice on another", edits: dev("delivery", window("", nil, "days", []string{"mon", "TUE", "TUE"})), problems: 2},
+	{name: "window with minutes", edits: dev("delivery", window("", nil, "hours", "09:30-17:00"))},
+	{name: "window after the end of the day", edits: dev("delivery", window("", nil, "hours", "09:00-25:00"))},
+	{name: "window that never opens", edits: dev("delivery", window("", nil, "hours", "09:00-09:00"))},
+	{name: "window over midnight", edits: dev("delivery", window("", nil, "hours", "22:00-04:00"))},
+	{name: "window in a zone that is none", edits: dev("delivery", window("", nil, "hours", "09:00-17:00", "timeZone", "Europe/Bärlin"))},
+	{name: "window in an abbreviated zone", edits: dev("delivery", window("", nil, "hours", "09:00-17:00", "timeZone", "CET"))},
+	{name: "frozen on a day that is none", edits: dev("delivery", window("", nil, "frozen", []string{"2026-02-30", "24.12.2026"})), problems: 2},
+	{name: "frozen range reversed", edits: dev("delivery", window("", nil, "frozen", []string{"2027-01-03/2026-12-20"}))},
+	{name: "frozen twice", edits: dev("delivery", window("", nil, "frozen", []string{"2026-12-24", "2026-12-24"}))},
 	{name: "two reviews of one branch", edits: map[string]any{
 		"gitops/environments/dev/delivery":        map[string]any{"connectionArn": connection("111111111111")},
 		"gitops/environments/production/delivery": map[string]any{"connectionArn": connection("222222222222")},
@@ -234,4 +246,17 @@ func environment(cidr, domain string) map[string]any {
 	return map[string]any{
 		"account": "111111111111", "region": "eu-west-1", "domain": domain, "branch": "main", "network": map[string]any{"cidr": cidr},
 	}
+}
+
+// window is a delivery with one more key, if it has a name, and a window of the keys and values.
+func window(key string, value any, pairs ...any) map[string]any {
+	of := map[string]any{}
+	for i := 0; i < len(pairs); i += 2 {
+		of[pairs[i].(string)] = pairs[i+1]
+	}
+	delivery := map[string]any{"connectionArn": connection("111111111111"), "window": of}
+	if key != "" {
+		delivery[key] = value
+	}
+	return delivery
 }

@@ -43,3 +43,11 @@ func (c Config) CheckBranches(selected []Environment, known []string) error {
 	}
 	return r.problems.Err()
 }
+
+// ImageUpdateBranch is the branch to which Flux pushes new image tags.
+func (e Environment) ImageUpdateBranch() string {
+	if e.Delivery.ImageUpdates == ImageUpdatesPullRequest {
+		return "image-updates/" + e.Name
+	}
+	return e.Branch
+}

@@ -359,6 +359,8 @@ type Delivery struct {
 	Rollback bool `json:"rollback" default:"false"`
 	// Whether someone must approve each deployment after reading its difference.
 	Approval bool `json:"approval" default:"false"`
+	// When a commit may change the environment; [change windows](guides/releases.md#change-windows). Default: at any time.
+	Window *Window `json:"window"`
 	// Whether pull requests towards the environment's branch get a review, a comment with what would change. One environment per branch does it.
 	Review bool `json:"review" default:"true"`
 	// Targets of the Makefile that must succeed before a deployment, separated by blanks.
@@ -396,12 +398,4 @@ func (e Environment) UsesSessionManager() bool {
 // UpdatesImages reports whether Flux writes new image tags to the repository.
 func (e Environment) UpdatesImages() bool {
 	return e.Delivers() && e.Delivery.ImageUpdates != ImageUpdatesNone
-}
-
-// ImageUpdateBranch is the branch to which Flux pushes new image tags.
-func (e Environment) ImageUpdateBranch() string {
-	if e.Delivery.ImageUpdates == ImageUpdatesPullRequest {
-		return "image-updates/" + e.Name
-	}
-	return e.Branch
 }

@@ -83,6 +83,7 @@ func checkDelivery(f field, e Environment) {
 		at.key("notify").index(i).once(d.Notify, i)
 	}
 	at.key("logDays").retention(d.LogDays)
+	checkWindow(at.key("window"), d)
 }
 
 // checkConnection checks that the environment's pipelines can use the connection: CodePipeline takes one of its own account.

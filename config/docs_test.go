@@ -17,7 +17,7 @@ import (
 // docsHead is what docs/configuration.md says before its tables.
 const docsHead = `# Configuration
 
-<!-- Written by "go test ./config -update" from the comments in config/config.go. Change those. -->
+<!-- Written by "go test ./config -update" from the comments in config/config.go and config/window.go. Change those. -->
 
 Everything is in one file, ` + "`cdk.json`, under `context.gitops`" + `. Only the keys marked *required* have no default. Unknown keys,
 wrong types and impossible combinations are reported all at once, one line each with the JSON path and the remedy, before
@@ -183,11 +183,19 @@ func code(text string) string {
 // fieldComments reads the comments of types and fields from the source.
 func fieldComments(t *testing.T) map[string]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
 	comments := map[string]string{}
+	for _, name := range []string{"config.go", "window.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		addComments(comments, file)
+	}
+	return comments
+}
+
+// addComments adds the comments of the types and fields in a file.
+func addComments(comments map[string]string, file *ast.File) {
 	for _, declaration := range file.Decls {
 		general, ok := declaration.(*ast.GenDecl)
 		if !ok || general.Tok != token.TYPE {
@@ -207,7 +215,6 @@ func fieldComments(t *testing.T) map[string]string {
 			}
 		}
 	}
-	return comments
 }
 
 // oneLine is a comment as the text of a cell. Placeholders keep their angle brackets only inside code.
