@@ -89,6 +89,10 @@ func rights(env config.Environment) map[string][]string {
 		all["verify"] = build("verify", append(inVPC(env), "eks:DescribeCluster arn:aws:eks:$:cluster/"+env.ClusterName())...)
 		deployments = append(deployments, start("release", "verify")...)
 	}
+	if env.Delivery.Window != nil {
+		all["window"] = build("window")
+		deployments = append(deployments, start("window")...)
+	}
 	if env.Delivery.Approval {
 		deployments = append(deployments, "sns:Publish TOPIC")
 	}

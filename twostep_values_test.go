@@ -67,9 +67,11 @@ var twoStepValues = map[string]second{
 	"ghost.mail.from":              {value: "blog@www.example.com", reasons: map[string]string{"production-ghost/GhostMailIdentity": mailReason}},
 	"ghost.mail.port":              {never: "it goes with the transport smtp, whose row changes it"},
 	"delivery.connectionArn":       {value: "arn:aws:codeconnections:eu-west-1:333333333333:connection/11111111-1111-1111-1111-111111111111"},
-	"delivery.gate":                {value: false},
+	"delivery.gate":                {value: false, with: map[string]any{"delivery.window": nil}, alone: true},
 	"delivery.rollback":            {value: true, alone: true}, // it needs the gate, which the others take away
 	"delivery.approval":            {value: false},
+	"delivery.window.hours":        {value: "10:00-12:00"},
+	"delivery.window.timeZone":     {value: "America/New_York"},
 	"delivery.review":              {value: false},
 	"delivery.test":                {value: "check-fast"},
 	"delivery.imageUpdates":        {value: "commit"},

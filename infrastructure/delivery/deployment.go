@@ -73,7 +73,8 @@ type Deployment struct {
 }
 
 // NewDeployment makes the pipeline that brings a commit into the environment, both halves: Source, Plan, Test, Approve where
-// delivery.approval asks for it, the stages of the stacks, and with delivery.gate Release, which verifies. Plan compares with what
+// delivery.approval asks for it, Window and Frozen where delivery.window does, the stages of the stacks, and with delivery.gate
+// Release, which verifies. Plan compares with what
 // is deployed, so that a stage without a difference is skipped. It is the only pipeline that deploys: two that run at once
 // would deploy a stack before what the same commit adds for it in another. docs/design/20261129.one-gate.md
 func NewDeployment(scope constructs.Construct, id string, props *DeploymentProps) *Deployment {
@@ -97,6 +98,9 @@ func NewDeployment(scope constructs.Construct, id string, props *DeploymentProps
 		stages = append(stages, Stage{Name: "Approve", If: releases, Actions: []Action{{Name: "Approve", Approval: &Approval{
 			Text: "Commit " + commit + ". The link leads to what it changes, in AWS and in Kubernetes.", Link: planned("PLAN_URL"),
 		}}}})
+	}
+	if env.Delivery.Window != nil {
+		stages = append(stages, windowStages(d, props, releases)...)
 	}
 	var release []Action
 	if env.Gated() {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodepipeline"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodepipelineactions"
@@ -36,6 +37,8 @@ type Stage struct {
 	// If are conditions for its entry, at most five: a variable of an earlier action and its value, for example
 	// {"#{Plan.RELEASE}": "yes"}. Where one does not hold, the stage is skipped.
 	If map[string]string
+	// Window must be open at its entry; an execution waits for it. A condition has one result, so that a stage has this or If.
+	Window *config.Window
 	// Rollback runs the stage again as the last execution in which it succeeded, where it has failed. It is for a pipeline
 	// whose executions do not run side by side.
 	Rollback bool
@@ -65,6 +68,8 @@ type Action struct {
 // Approval is what somebody reads who approves. The notifications of the pipeline ask for it.
 type Approval struct {
 	Text, Link string
+	// Days that it waits, at most 60; 7 by default.
+	Days int
 }
 
 // PipelineProps is what distinguishes the pipelines.
@@ -171,7 +176,11 @@ func newStage(s Stage, input awscodepipeline.Artifact, told *Notifications) *aws
 			actions[i] = newBuild(a, input)
 		}
 	}
-	props := &awscodepipeline.StageProps{StageName: jsii.String(s.Name), Actions: &actions, BeforeEntry: entry(s.If)}
+	conditions := entry(s.If)
+	if s.Window != nil {
+		conditions = open(s.Window)
+	}
+	props := &awscodepipeline.StageProps{StageName: jsii.String(s.Name), Actions: &actions, BeforeEntry: conditions}
 	if s.Rollback {
 		props.OnFailure = &awscodepipeline.FailureConditions{Result: awscodepipeline.Result_ROLLBACK}
 	}
@@ -226,13 +235,16 @@ func artifact(name string) awscodepipeline.Artifact {
 	return awscodepipeline.NewArtifact(jsii.String(name), nil)
 }
 
-// newApproval waits until somebody has read what the approval names, for at most seven days, CodePipeline's limit.
+// newApproval waits until somebody has read what the approval names.
 func newApproval(a Action, told *Notifications) awscodepipeline.IAction {
 	props := &awscodepipelineactions.ManualApprovalActionProps{
 		ActionName:            jsii.String(a.Name),
 		RunOrder:              jsii.Number(max(a.Order, 1)),
 		AdditionalInformation: jsii.String(a.Approval.Text),
 		ExternalEntityLink:    jsii.String(a.Approval.Link),
+	}
+	if a.Approval.Days > 0 {
+		props.Timeout = awscdk.Duration_Days(jsii.Number(a.Approval.Days))
 	}
 	if told != nil {
 		props.NotificationTopic = told.Topic

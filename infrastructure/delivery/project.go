@@ -29,6 +29,7 @@ const (
 	deployBuildspec  = "buildspec.yml"
 	testBuildspec    = "infrastructure/delivery/buildspecs/test.yml"
 	planBuildspec    = "infrastructure/delivery/buildspecs/plan.yml"
+	windowBuildspec  = "infrastructure/delivery/buildspecs/window.yml"
 	releaseBuildspec = "infrastructure/delivery/buildspecs/release.yml"
 	verifyBuildspec  = "infrastructure/delivery/buildspecs/verify.yml"
 	reviewBuildspec  = "infrastructure/delivery/buildspecs/review.yml"
@@ -45,7 +46,7 @@ func Check(root string, environments []config.Environment) error {
 		return nil
 	}
 	var problems []error
-	for _, name := range []string{deployBuildspec, testBuildspec, planBuildspec, releaseBuildspec, verifyBuildspec, reviewBuildspec, reportBuildspec, imageBuildspec, publishBuildspec, serviceBuildspec} {
+	for _, name := range []string{deployBuildspec, testBuildspec, planBuildspec, windowBuildspec, releaseBuildspec, verifyBuildspec, reviewBuildspec, reportBuildspec, imageBuildspec, publishBuildspec, serviceBuildspec} {
 		if _, err := buildspec.Load(root, name); err != nil {
 			problems = append(problems, err)
 		}
