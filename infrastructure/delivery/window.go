@@ -25,7 +25,7 @@ func windowStages(d *Deployment, props *DeploymentProps, releases map[string]str
 		variables["FROZEN_DATES"] = strings.Join(w.Frozen, ",")
 	}
 	build := NewProject(d, "Window", &ProjectProps{
-		Env: env, Store: props.Store, Name: "window", Description: "Says whether the date is frozen", Buildspec: windowBuildspec, Minutes: 10,
+		Env: env, Store: props.Store, Name: "window", Description: "Looks for frozen dates", Buildspec: windowBuildspec, Minutes: 10,
 		Variables: variables,
 	})
 	at := Stage{Name: "Window", If: releases, Actions: []Action{{Name: "Window", Project: build, Input: planNamespace, Namespace: windowNamespace}}}

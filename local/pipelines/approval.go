@@ -3,10 +3,7 @@ package pipelines
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -26,7 +23,7 @@ const (
 	maxSummary      = 512
 )
 
-// Decision is the answer to an approval.
+// Decision is the answer to an approval, or to a condition.
 type Decision struct {
 	Approved bool      `json:"approved"`
 	By       string    `json:"by"`
@@ -34,48 +31,54 @@ type Decision struct {
 	Time     time.Time `json:"time"`
 }
 
-// Pending are the executions that wait for an approval, of one pipeline or of
-// all.
-func Pending(root, pipeline string) ([]*Execution, error) {
-	all, err := List(root)
-	var waiting []*Execution
-	for _, e := range all {
-		if e.Status == InProgress && e.waits() != nil && (pipeline == "" || e.Pipeline == pipeline) {
-			waiting = append(waiting, e)
-		}
-	}
-	return waiting, err
-}
-
 // Decide answers the approval that waits. With more than one a pipeline must
 // be named.
 func Decide(root, pipeline string, d Decision) (*Execution, *ActionState, error) {
-	if n := utf8.RuneCountInString(d.Summary); n > maxSummary {
-		return nil, nil, fmt.Errorf("the summary of an approval must have at most %d characters, got %d", maxSummary, n)
-	}
-	waiting, err := Pending(root, pipeline)
+	e, err := choose(root, pipeline, "an approval", d, func(e *Execution) bool { return e.waits() != nil })
 	if err != nil {
 		return nil, nil, err
 	}
+	a := e.waits()
+	return e, a, d.save(decisionFile(root, e, a))
+}
+
+// choose finds the execution that a decision is about: the oldest of the pipeline, or of the only one in which any waits.
+func choose(root, pipeline, what string, d Decision, waits func(*Execution) bool) (*Execution, error) {
+	if n := utf8.RuneCountInString(d.Summary); n > maxSummary {
+		return nil, fmt.Errorf("the summary of a decision must have at most %d characters, got %d", maxSummary, n)
+	}
+	all, err := List(root)
+	if err != nil {
+		return nil, err
+	}
+	var waiting []*Execution
+	for _, e := range all {
+		if e.Status == InProgress && waits(e) && (pipeline == "" || e.Pipeline == pipeline) {
+			waiting = append(waiting, e)
+		}
+	}
 	switch {
 	case len(waiting) == 0 && pipeline != "":
-		return nil, nil, fmt.Errorf("no execution of %s waits for an approval: `gitops local pipelines` lists them", pipeline)
+		return nil, fmt.Errorf("no execution of %s waits for %s: `gitops local pipelines` lists them", pipeline, what)
 	case len(waiting) == 0:
-		return nil, nil, errors.New("nothing waits for an approval: `gitops local pipelines` lists the executions")
+		return nil, fmt.Errorf("nothing waits for %s: `gitops local pipelines` lists the executions", what)
 	case len(waiting) > 1 && pipeline == "":
 		names := make([]string, len(waiting))
 		for i, e := range waiting {
 			names[i] = e.Pipeline
 		}
-		return nil, nil, fmt.Errorf("%d executions wait for an approval: name one of %s", len(waiting), strings.Join(names, ", "))
+		return nil, fmt.Errorf("%d executions wait for %s: name one of %s", len(waiting), what, strings.Join(names, ", "))
 	}
-	e := waiting[len(waiting)-1] // the oldest first
-	a := e.waits()
+	return waiting[len(waiting)-1], nil
+}
+
+// save leaves the decision where the runner looks.
+func (d Decision) save(file string) error {
 	raw, err := json.Marshal(d)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	return e, a, atomicfile.Write(decisionFile(root, e, a), append(raw, '\n'), 0o600)
+	return atomicfile.Write(file, append(raw, '\n'), 0o600)
 }
 
 func decisionFile(root string, e *Execution, a *ActionState) string {
@@ -101,16 +104,15 @@ func (j *job) approve(ctx context.Context, a *Action, s *ActionState) error {
 	}
 	j.log.Info("waits for an approval", "action", s.Name)
 	for {
-		var d Decision
-		raw, err := os.ReadFile(decisionFile(j.root, j.execution, s))
+		d, err := readDecision(decisionFile(j.root, j.execution, s))
 		switch {
-		case err == nil && json.Unmarshal(raw, &d) == nil:
+		case err != nil:
+			return err
+		case d != nil:
 			if !d.Approved {
 				return fmt.Errorf("rejected by %s%s", d.By, after(": ", d.Summary))
 			}
 			return j.update(func() { s.Reason = "approved by " + d.By + after(": ", d.Summary) })
-		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			return err
 		case time.Since(s.Started) > limit:
 			return fmt.Errorf("nobody approved it within %s", limit)
 		}

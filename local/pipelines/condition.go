@@ -86,18 +86,18 @@ func (c *EntryConditions) unsupported() string {
 			return fmt.Sprintf("rule %s %s", r.Name, problem)
 		}
 	}
-	return ""
+	return condition.unsupportedWindow()
 }
 
 func (r *Rule) unsupported() string {
 	switch kind := r.RuleTypeID.String(); {
-	case kind == windowRule:
-		// https://docs.aws.amazon.com/codepipeline/latest/userguide/rule-reference-DeploymentWindow.html
-		return unknown("is of type %s, and CodePipeline does not document how long a stage waits for its window", kind)
-	case kind != variableRule || r.RuleTypeID.Version != "1":
-		return unknown("is of type %s, version %s", kind, r.RuleTypeID.Version)
 	case len(r.Commands)+len(r.InputArtifacts) > 0:
 		return unknown("has commands or artifacts")
+	case kind == windowRule && r.RuleTypeID.Version == "1":
+		_, problem := readWindow(r.Configuration)
+		return problem
+	case kind != variableRule || r.RuleTypeID.Version != "1":
+		return unknown("is of type %s, version %s", kind, r.RuleTypeID.Version)
 	}
 	for _, key := range []string{"Variable", "Value", "Operator"} {
 		if textOf(r.Configuration, key) == "" {
@@ -118,7 +118,7 @@ func (r *Rule) unsupported() string {
 }
 
 // refusal says which rules of a stage's entry condition fail, and what follows.
-// No result: the execution enters the stage.
+// No result: the execution enters the stage, once its window is open.
 func (j *job) refusal(s *Stage) (result, reason string, err error) {
 	if s.BeforeEntry == nil {
 		return "", "", nil
@@ -126,6 +126,9 @@ func (j *job) refusal(s *Stage) (result, reason string, err error) {
 	condition := s.BeforeEntry.Conditions[0]
 	var failed []string
 	for _, r := range condition.Rules {
+		if r.RuleTypeID.String() == windowRule {
+			continue // it is waited for
+		}
 		wrong, err := j.check(&r)
 		if err != nil {
 			return "", "", fmt.Errorf("rule %s: %w", r.Name, err)

@@ -22,12 +22,14 @@ import (
 type Status string
 
 // The values of Status. Queued and Waiting are what the console shows for an
-// execution before its first stage and for an approval that nobody gave yet;
+// execution before its first stage and for an approval that nobody gave yet, Held
+// is of a stage whose window is not open, for which CodePipeline has no name;
 // Skipped is of a stage whose entry condition is not met and says so.
 const (
 	Queued     Status = "Queued"
 	InProgress Status = "InProgress"
 	Waiting    Status = "WaitingForApproval"
+	Held       Status = "WaitingForWindow"
 	Succeeded  Status = "Succeeded"
 	Failed     Status = "Failed"
 	Cancelled  Status = "Cancelled"
@@ -39,7 +41,9 @@ const (
 )
 
 // Ended reports whether the status is a last one.
-func (s Status) Ended() bool { return s != Queued && s != InProgress && s != Waiting && s != "" }
+func (s Status) Ended() bool {
+	return s != Queued && s != InProgress && s != Waiting && s != Held && s != ""
+}
 
 // Execution is a run of a pipeline.
 type Execution struct {
@@ -86,8 +90,10 @@ type Execution struct {
 type StageState struct {
 	Name   string `json:"name"`
 	Status Status `json:"status"`
-	// Reason is why it was skipped, or did not succeed.
+	// Reason is why it was skipped, waits, or did not succeed.
 	Reason string `json:"reason,omitempty"`
+	// Override is who let the execution enter before the window was open.
+	Override *Decision `json:"override,omitempty"`
 }
 
 // ActionState is an action of an execution.
@@ -119,12 +125,39 @@ func (e *Execution) Duration(now time.Time) time.Duration {
 	return now.Sub(e.Started)
 }
 
-// Shown is the status for people: that of an approval when one waits.
+// Shown is the status for people: that of an approval or a window when it waits for one.
 func (e *Execution) Shown() Status {
-	if e.Status == InProgress && e.waits() != nil {
+	switch {
+	case e.Status == InProgress && e.waits() != nil:
 		return Waiting
+	case e.Status == InProgress && e.held() != nil:
+		return Held
 	}
 	return e.Status
+}
+
+// Rests reports whether nothing happens until somebody or the clock says so.
+func (e *Execution) Rests() bool {
+	s := e.Shown()
+	return s.Ended() || s == Waiting || s == Held
+}
+
+// held is the stage whose window the execution waits for.
+func (e *Execution) held() *StageState {
+	for _, s := range e.Stages {
+		if s.Status == Held {
+			return s
+		}
+	}
+	return nil
+}
+
+// Opens says when the window opens that the execution waits for.
+func (e *Execution) Opens() string {
+	if s := e.held(); s != nil {
+		return s.Reason
+	}
+	return ""
 }
 
 // waits is the approval that the execution waits for.

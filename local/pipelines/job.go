@@ -156,7 +156,7 @@ func (j *job) stage(ctx context.Context, s *Stage) error {
 	if err := j.update(func() { j.execution.Stage, state = s.Name, j.execution.stage(s.Name) }); err != nil || state.Status.Ended() {
 		return err // an earlier runner ran it
 	}
-	if state.Status == Queued {
+	if state.Status == Queued || state.Status == Held {
 		if err := j.enter(ctx, s); err != nil {
 			return err
 		}
@@ -168,6 +168,9 @@ func (j *job) stage(ctx context.Context, s *Stage) error {
 			return j.update(func() { state.Status, state.Reason = Skipped, reason })
 		case result != "":
 			return fmt.Errorf("stage %s is not entered: %s", s.Name, reason)
+		}
+		if err := j.await(ctx, s, state); err != nil {
+			return err
 		}
 		if err := j.update(func() { state.Status = InProgress }); err != nil {
 			return err

@@ -57,6 +57,8 @@ type Config struct {
 	load func(context.Context) (*Definitions, error)
 	// minute is the unit of the projects' time limits; shorter in tests.
 	minute time.Duration
+	// now is what the clock says; set in tests.
+	now func() time.Time
 }
 
 // runner is a running Config.
@@ -114,6 +116,9 @@ func (r *runner) turn(ctx context.Context) error {
 
 func newRunner(c Config) (*runner, error) {
 	c.Builds, c.minute = cmp.Or(c.Builds, 2), cmp.Or(c.minute, time.Minute)
+	if c.now == nil {
+		c.now = time.Now
+	}
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}

@@ -100,9 +100,9 @@ func (j *job) ahead(s *Stage) bool {
 	return false
 }
 
-// in reports whether an execution runs a stage.
+// in reports whether an execution runs a stage, or waits for its window.
 func (e *Execution) in(stage string) bool {
-	return slices.ContainsFunc(e.Stages, func(s *StageState) bool { return s.Name == stage && s.Status == InProgress })
+	return slices.ContainsFunc(e.Stages, func(s *StageState) bool { return s.Name == stage && (s.Status == InProgress || s.Status == Held) })
 }
 
 // before reports whether an execution goes first: what heals a stage, then what was queued earlier.

@@ -94,6 +94,14 @@ func Write(w io.Writer, all []*Execution, now time.Time) {
 				}
 			}
 		}
+		if e.Shown() == Held {
+			fmt.Fprintf(w, "\n%s %s waits for its window, which %s; `gitops local override %[1]s` lets it in\n", e.Pipeline, e.ID[:8], e.Opens())
+		}
+		for _, s := range e.Stages {
+			if s.Override != nil {
+				fmt.Fprintf(w, "\n%s %s: %s was %s\n", e.Pipeline, e.ID[:8], s.Name, s.Reason)
+			}
+		}
 	}
 	for _, e := range all {
 		if e.Type == typeRollback {

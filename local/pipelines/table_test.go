@@ -23,7 +23,11 @@ func TestWrite(t *testing.T) {
 			Actions: []*ActionState{{Name: "Test", Status: Failed, Log: log}}},
 		{ID: "44444444-", Pipeline: "local-deploy", Status: Succeeded, Commit: "abcdef", Stage: "Applications", Started: now.Add(-2 * time.Minute), Ended: now.Add(-time.Minute),
 			Stages: []*StageState{{Name: "Plan", Status: Succeeded}, {Name: "Network", Status: Skipped}, {Name: "Applications", Status: Succeeded}, {Name: "Cluster", Status: Skipped}}},
-		{ID: "55555555-", Pipeline: "local-deploy", Type: typeRollback, RollbackTarget: "66666666-", Failed: "77777777-", Status: Queued, Commit: "abcdef", Stage: "Release"},
+		{ID: "77777777-", Pipeline: "local-deploy", Type: typeRollback, RollbackTarget: "99999999-", Failed: "88888888-", Status: Queued, Commit: "abcdef", Stage: "Release"},
+		{ID: "55555555-", Pipeline: "production-deploy", Status: InProgress, Commit: "abcdef", Stage: "Window", Started: now.Add(-time.Minute),
+			Stages: []*StageState{{Name: "Window", Status: Held, Reason: "opens Mon 2026-01-05 09:00 CET"}}},
+		{ID: "66666666-", Pipeline: "production-deploy", Status: Succeeded, Commit: "abcdef", Stage: "Window", Started: now.Add(-time.Minute), Ended: now,
+			Stages: []*StageState{{Name: "Window", Status: Succeeded, Reason: "overridden by me: the shop is down", Override: &Decision{By: "me"}}}},
 	}
 	var b bytes.Buffer
 	Write(&b, all, now)
@@ -34,7 +38,10 @@ func TestWrite(t *testing.T) {
 		"local-dockerbuild      33333333  Failed              Test          abcdef    15:02:05        1m0s\n",
 		"local-deploy           44444444  Succeeded           Applications  abcdef    15:02:05        1m0s      Network, Cluster\n",
 		"\nlocal-deploy 11111111 waits for `gitops local approve local-deploy` [--reject]\n  Commit 0123456789\n  file:///diff.log\n",
-		"\nlocal-deploy 55555555 is a rollback of stage Release to 66666666: 77777777 failed\n",
+		"\nlocal-deploy 77777777 is a rollback of stage Release to 99999999: 88888888 failed\n",
+		"production-deploy      55555555  WaitingForWindow    Window        abcdef    15:03:05        1m0s\n",
+		"\nproduction-deploy 55555555 waits for its window, which opens Mon 2026-01-05 09:00 CET; `gitops local override production-deploy` lets it in\n",
+		"\nproduction-deploy 66666666: Window was overridden by me: the shop is down\n",
 		"\nlocal-dockerbuild 33333333 failed: Test: phase build\n" + log + ":\n  before\n",
 		"\n  it is wrong\n",
 	} {

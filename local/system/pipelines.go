@@ -62,7 +62,7 @@ func (s *System) record(push git.Push, log *slog.Logger) {
 }
 
 // waitExecutions waits until the executions that a commit started ended, or
-// wait for an approval. An execution that was cancelled because its pipeline
+// wait for an approval or a window. An execution that was cancelled because its pipeline
 // changed is followed by another one, which counts in its place.
 func (s *System) waitExecutions(ctx context.Context, commit string, out *progress.Output) ([]*pipelines.Execution, error) {
 	root := pipelines.Folder(s.Dir)
@@ -73,7 +73,7 @@ func (s *System) waitExecutions(ctx context.Context, commit string, out *progres
 			return nil, err
 		}
 		if mine != nil && !slices.ContainsFunc(mine, func(e *pipelines.Execution) bool {
-			return !e.Status.Ended() && e.Shown() != pipelines.Waiting
+			return !e.Rests()
 		}) {
 			return mine, verdict(mine, out)
 		}
@@ -144,6 +144,8 @@ func verdict(all []*pipelines.Execution, out *progress.Output) error {
 			problems = append(problems, fmt.Errorf("%s: %s%s", e.Pipeline, e.Reason, log))
 		case pipelines.Waiting:
 			said = append(said, e.Pipeline+" waits for `gitops local approve`")
+		case pipelines.Held:
+			said = append(said, e.Pipeline+" waits for its window, which "+e.Opens())
 		case pipelines.Succeeded:
 			skipped := ""
 			if names := e.Skipped(); len(names) > 0 {
@@ -166,11 +168,24 @@ func (s *System) Approve(pipeline string, approved bool, summary string) (*pipel
 	if _, err := s.running(); err != nil {
 		return nil, nil, err
 	}
+	return pipelines.Decide(pipelines.Folder(s.Dir), pipeline, decision(approved, summary))
+}
+
+// Override lets an execution enter the stage whose window it waits for.
+func (s *System) Override(pipeline, summary string) (*pipelines.Execution, *pipelines.StageState, error) {
+	if _, err := s.running(); err != nil {
+		return nil, nil, err
+	}
+	return pipelines.Override(pipelines.Folder(s.Dir), pipeline, decision(true, summary))
+}
+
+// decision is one of whoever runs this.
+func decision(approved bool, summary string) pipelines.Decision {
 	by := "somebody"
 	if u, err := user.Current(); err == nil {
 		by = u.Username
 	}
-	return pipelines.Decide(pipelines.Folder(s.Dir), pipeline, pipelines.Decision{Approved: approved, By: by, Summary: summary, Time: time.Now()})
+	return pipelines.Decision{Approved: approved, By: by, Summary: summary, Time: time.Now()}
 }
 
 // Release starts a pipeline for the end of its branch.

@@ -40,6 +40,11 @@ func TestVerdict(t *testing.T) {
 	if err := run(skipping); err != nil || !strings.Contains(result, "(Network, Cluster skipped)") {
 		t.Errorf("%v, %s", err, result)
 	}
+	held := e("c", pipelines.InProgress)
+	held.Stages = []*pipelines.StageState{{Name: "Window", Status: pipelines.Held, Reason: "opens Mon 2026-01-05 09:00 CET"}}
+	if err := run(held); err != nil || !strings.Contains(result, "c waits for its window, which opens Mon 2026-01-05 09:00 CET") {
+		t.Errorf("%v, %s", err, result)
+	}
 	err := run(e("b", pipelines.Failed, &pipelines.ActionState{Status: pipelines.Failed, Log: "/x.log"}), e("a", pipelines.InProgress, &pipelines.ActionState{Status: pipelines.Waiting}))
 	if err == nil || err.Error() != "b: it broke (/x.log)" || !strings.Contains(result, "a waits for `gitops local approve`") {
 		t.Errorf("%v, %s", err, result)
@@ -53,5 +58,8 @@ func TestReleaseAndApproveNeedARunningSystem(t *testing.T) {
 	}
 	if _, _, err := s.Approve("", true, ""); !errors.Is(err, errStopped) {
 		t.Errorf("approve: %v", err)
+	}
+	if _, _, err := s.Override("", ""); !errors.Is(err, errStopped) {
+		t.Errorf("override: %v", err)
 	}
 }

@@ -20,8 +20,8 @@ func newPush(f *localFlags) *cobra.Command {
 		Short: "Commit the working tree to the local repository, as a merge would.",
 		Long: `Commit the working tree - tracked and untracked files that are not ignored - on top
 of the local repository's main, push it, and wait: until Flux applied the commit,
-and until the pipelines whose triggers match its changes ended or wait for an
-approval. The triggers are those of the deployed stack local-delivery.
+and until the pipelines whose triggers match its changes ended, or wait for an
+approval or a window. The triggers are those of the deployed stack local-delivery.
 
 The checkout's own index, branches and commits are not touched. Exit code 1 and the
 cause when a Kustomization, a rollout or a pipeline failed.`,
@@ -44,8 +44,10 @@ cause when a Kustomization, a rollout or a pipeline failed.`,
 				fmt.Fprintf(cmd.ErrOrStderr(), "Nothing changed since main@%.8s.\n", p.ID)
 			case o.NoWait:
 				fmt.Fprintf(cmd.ErrOrStderr(), "Follow it with '%s local status'.\n", command(s))
-			case slices.ContainsFunc(p.Executions, func(e *pipelines.Execution) bool { return e.Shown() == pipelines.Waiting }):
-				fmt.Fprintf(cmd.ErrOrStderr(), "Flux has applied main@%.8s; its deployment waits for '%s local approve'.\n", p.ID, command(s))
+			case waits(p, pipelines.Waiting) != nil:
+				fmt.Fprintf(cmd.ErrOrStderr(), "The deployment of main@%.8s waits for '%s local approve'.\n", p.ID, command(s))
+			case waits(p, pipelines.Held) != nil:
+				fmt.Fprintf(cmd.ErrOrStderr(), "The deployment of main@%.8s waits for its window, which %s; if it cannot wait, '%s local override'.\n", p.ID, waits(p, pipelines.Held).Opens(), command(s))
 			default:
 				fmt.Fprintf(cmd.ErrOrStderr(), "main@%.8s is live, applied %s after the push. To undo it, revert the files and push again.\n", p.ID, progress.Seconds(p.Applied))
 			}
@@ -56,4 +58,12 @@ cause when a Kustomization, a rollout or a pipeline failed.`,
 	cmd.Flags().BoolVar(&o.NoWait, "no-wait", false, "return as soon as it is pushed")
 	cmd.Flags().DurationVar(&o.Timeout, "timeout", 15*time.Minute, "how long to wait")
 	return cmd
+}
+
+// waits is an execution that the push started and that shows a status, or nil.
+func waits(p system.Pushed, status pipelines.Status) *pipelines.Execution {
+	if i := slices.IndexFunc(p.Executions, func(e *pipelines.Execution) bool { return e.Shown() == status }); i >= 0 {
+		return p.Executions[i]
+	}
+	return nil
 }

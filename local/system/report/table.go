@@ -116,7 +116,7 @@ func execution(e *pipelines.Execution, now time.Time) row {
 		r.state = "ready"
 	case pipelines.Failed:
 		r.state = "failed"
-	case pipelines.Waiting, pipelines.Queued:
+	case pipelines.Waiting, pipelines.Held, pipelines.Queued:
 		r.state = "waiting"
 	case pipelines.Cancelled, pipelines.Superseded:
 		r.state = "stopped"
