@@ -93,7 +93,7 @@ func rights(env config.Environment) map[string][]string {
 		all["window"] = build("window")
 		deployments = append(deployments, start("window")...)
 	}
-	if env.Delivery.Approval {
+	if w := env.Delivery.Window; env.Delivery.Approval || w != nil && len(w.Frozen) > 0 {
 		deployments = append(deployments, "sns:Publish TOPIC")
 	}
 	all["pipeline-deploy"] = pipeline(deployments...)

@@ -22,7 +22,8 @@ func newWindow(now func() time.Time) *cobra.Command {
 last. It is a stage of the environment's pipeline, which hands it the dates that are
 deployed, and reads nothing else.
 
---variables writes what the pipeline's conditions read: FROZEN, yes or no, and UNTIL.`,
+--variables writes what the pipeline's conditions read: FROZEN, yes or no, and
+UNTIL, the last date.`,
 		Example: `  gitops window --frozen 2026-12-24,2026-12-20/2027-01-03
   gitops window --time-zone Europe/Berlin --frozen 2026-12-24 --variables window.env`,
 		Args: cli.Args(cobra.NoArgs),
