@@ -254,6 +254,12 @@ func stagesOf(pipeline string, env config.Environment) []string {
 	if env.Delivery.Approval {
 		stages = append(stages, "Approve/Approve 1")
 	}
+	if w := env.Delivery.Window; w != nil {
+		stages = append(stages, "Window/Window 1")
+		if len(w.Frozen) > 0 {
+			stages = append(stages, "Frozen/Frozen 1")
+		}
+	}
 	if env.Gated() {
 		stages = append(stages, "KubernetesFirst/Release 1", "KubernetesFirst/Verify 2")
 	}

@@ -38,6 +38,9 @@ func deliverySuppressions(env config.Environment) []Suppression {
 			"A build in a VPC: EC2's descriptions have no resource level, and the id of the network interface is known once it is made; it is held to the private subnets and to CodeBuild.",
 			"Resource::*", "Resource::"+env.ARN("ec2", "network-interface/*"), "Resource::"+env.ARN("ec2", "security-group/*")))
 	}
+	if env.Delivery.Window != nil {
+		builds = append(builds, build{"window", "Deployment/Window"})
+	}
 	if env.Delivery.Review {
 		builds, pipelines = append(builds, build{"review", "Review/Build"}), append(pipelines, "Review")
 	}
