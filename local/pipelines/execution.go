@@ -37,7 +37,7 @@ const (
 	Stopped    Status = "Stopped"
 	// Abandoned is of an action whose execution was stopped.
 	Abandoned Status = "Abandoned"
-	Skipped    Status = "Skipped"
+	Skipped   Status = "Skipped"
 )
 
 // Ended reports whether the status is a last one.
