@@ -18,6 +18,8 @@ type inputs struct {
 	kubectlLayer string
 	// secretsController are the manifests of external-secrets by environment.
 	secretsController map[string]string
+	// publicKeys are those of repository.verify, by the names of their files.
+	publicKeys map[string]string
 }
 
 // newApp builds the construct tree: a stage per environment, and in it the stacks network → ghost → cluster →
@@ -105,6 +107,7 @@ func addCluster(stage awscdk.Stage, env config.Environment, network *infrastruct
 			{Namespace: appresources.GhostNamespace, ServiceAccount: appresources.GhostServiceAccount, RoleARN: ghost.RoleARN},
 		},
 		SecretsController: files.secretsController[env.Name],
+		PublicKeys:        files.publicKeys,
 		PodsNeed:          append(cluster.ManifestsNeed, nodes.Group, dns),
 		ApplicationsNeed: []constructs.IConstruct{
 			infrastructure.NewWebhookToken(stack, "WebhookToken", &infrastructure.WebhookTokenProps{Env: env, Key: network.Key}),

@@ -18,6 +18,7 @@ import (
 	"k8s-plus-aws-gitops/infrastructure"
 	"k8s-plus-aws-gitops/infrastructure/delivery"
 	"k8s-plus-aws-gitops/internal/nag"
+	"k8s-plus-aws-gitops/internal/signature"
 )
 
 // kubectlLayer is the zip with kubectl and helm that npm brings.
@@ -103,6 +104,11 @@ func load() (map[string]any, []config.Environment, inputs, error) {
 			return nil, nil, files, err
 		}
 	}
+	keys, err := signature.Read(".", c.Repository)
+	if err != nil {
+		return nil, nil, files, err
+	}
+	files.publicKeys = signature.Secret(keys)
 	if err := delivery.Check(".", environments); err != nil {
 		return nil, nil, files, err
 	}

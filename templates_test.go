@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"sync"
@@ -138,7 +139,12 @@ func synthesize(t testing.TB, context map[string]any, selected []config.Environm
 	if err != nil {
 		t.Fatal(err)
 	}
-	app, stages := newApp(awscdk.AppProps{Context: &context, Outdir: jsii.String(dir)}, selected, inputs{kubectlLayer: layer, secretsController: manifests})
+	keys := map[string]string{}
+	for _, file := range selected[0].Repository.Verify {
+		keys[path.Base(file)] = "the key " + file
+	}
+	files := inputs{kubectlLayer: layer, secretsController: manifests, publicKeys: keys}
+	app, stages := newApp(awscdk.AppProps{Context: &context, Outdir: jsii.String(dir)}, selected, files)
 	if check {
 		for i, stage := range stages {
 			nag.Check(stage, selected[i])

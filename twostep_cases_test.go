@@ -25,6 +25,7 @@ type list struct {
 
 // twoStepLists are all lists of the configuration by path, below an environment or "repository".
 var twoStepLists = map[string]list{
+	"repository.verify":            {elements: []any{"keys/alice.asc", "keys/bob.asc"}, fresh: "keys/carol.asc"},
 	"repository.paths.deploy":      {elements: []any{"infrastructure/**", "config/**", "cdk.json"}, fresh: "internal/**"},
 	"repository.paths.dockerbuild": {elements: []any{"dockerbuild/**", "images/**"}, fresh: "docker/**"},
 	"network.zones":                {elements: []any{"a", "b", "c"}, fresh: "d", rotate: true},

@@ -43,14 +43,21 @@ type Repository struct {
 	// All but `none` need the secret `/<environment>/flux/git-read` in Secrets Manager before the first deployment
 	// ([private repositories](guides/private.md)); no template ever holds it.
 	Credentials Credentials `json:"credentials" default:"none" example:"\"githubApp\""`
+	// Files of OpenPGP public keys, of which one must have signed the commit that is deployed: Plan and Flux refuse every other
+	// ([signed commits](guides/signed.md)). Armored, in this repository, in a folder of `paths.deploy` such as `keys`; no two have one name.
+	// Empty: no signature is asked for.
+	Verify []string `json:"verify" default:"[]" example:"[\"keys/alice.asc\", \"keys/github.asc\"]"`
 	// Which files start which pipeline.
 	Paths Paths `json:"paths"`
 }
 
+// Verifies reports whether commits must be signed.
+func (r Repository) Verifies() bool { return len(r.Verify) > 0 }
+
 // Paths are the files whose change starts a pipeline: patterns of CodePipeline, in which `*` stays inside a folder and `**` does not. At most 8 each.
 type Paths struct {
-	// Starts the deployment of all stacks: what the app is made of. A test holds the default to the packages that the app imports. With `delivery.gate` `k8s/**` starts it too, which leaves 7.
-	Deploy []string `json:"deploy" default:"[\"{app-resources,config,infrastructure}/**\",\"internal/{buildspec,construct,logicalid,nag,pathfilter,podidentity,policy,retention}/**\",\"{app,kernel,main}.go\",\"go.*\",\"cdk.json\",\"package*.json\",\"buildspec.yml\"]"`
+	// Starts the deployment of all stacks: what the app is made of, and the keys of `verify`. A test holds the default to the packages that the app imports. With `delivery.gate` `k8s/**` starts it too, which leaves 7.
+	Deploy []string `json:"deploy" default:"[\"{app-resources,config,infrastructure,keys}/**\",\"internal/{buildspec,construct,logicalid,nag,pathfilter,podidentity,policy,retention,signature}/**\",\"{app,kernel,main}.go\",\"go.*\",\"cdk.json\",\"package*.json\",\"buildspec.yml\"]"`
 	// Starts the build of the image.
 	Dockerbuild []string `json:"dockerbuild" default:"[\"dockerbuild/**\"]"`
 }

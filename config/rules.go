@@ -3,6 +3,7 @@ package config
 import (
 	"net/netip"
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ var (
 	zoneID          = regexp.MustCompile(`^Z[A-Z0-9]{1,31}$`)
 	principalARN    = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::[0-9]{12}:(role|user)/[A-Za-z0-9+=,.@_/-]{1,512}$`)
 	factName        = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,62}$`)
+	keyFile         = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*\.asc$`)
 	tagText         = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 )
 
@@ -40,6 +42,24 @@ func checkRepository(f field, c Repository) {
 		f.key("connectionArn").connection(c.ConnectionARN)
 	}
 	f.key("credentials").oneOf(string(c.Credentials), credentialKinds...)
+	checkKeys(f.key("verify"), c.Verify)
+}
+
+// checkKeys checks the names of key files; what is in them, and that they are there, says whoever reads them.
+func checkKeys(f field, files []string) {
+	names := map[string]int{}
+	for i, file := range files {
+		at := f.index(i)
+		first, twice := names[path.Base(file)]
+		switch {
+		case !keyFile.MatchString(file):
+			at.add("give the path of an armored key from the root of the repository, for example \"keys/alice.asc\"", "must be the path of a file .asc, got %q", file)
+		case twice:
+			at.add("rename it: Flux knows a key by the name of its file", "must have a name of its own, got %q, which is also that of verify[%d]", file, first)
+		default:
+			names[path.Base(file)] = i
+		}
+	}
 }
 
 // checkEnvironments checks each environment, and that no two get in each other's way.

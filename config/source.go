@@ -97,8 +97,14 @@ func LoadDir(root string) (Config, error) {
 // LoadOld reads the cdk.json of any commit. An older one was deployed with the rules of its time, so that today's are not
 // held against it: what they refuse is left as far as it can be read.
 func LoadOld(root string) (Config, error) {
+	return loadOld(fromFile(filepath.Join(root, file)))
+}
+
+// ParseOld reads the content of the cdk.json of any commit, as LoadOld does.
+func ParseOld(content []byte) (Config, error) { return loadOld(ParseContext(content)) }
+
+func loadOld(context map[string]any, err error) (Config, error) {
 	var problems Problems
-	context, err := fromFile(filepath.Join(root, file))
 	if err != nil && !errors.As(err, &problems) {
 		return Config{}, err
 	}

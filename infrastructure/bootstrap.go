@@ -52,6 +52,8 @@ type BootstrapProps struct {
 	Identities []Identity
 	// SecretsController is what ReadSecretsController returns for the environment; it is used where the Git repository is private.
 	SecretsController string
+	// PublicKeys are the keys of repository.verify by the names of their files; none: Flux asks for no signature.
+	PublicKeys map[string]string
 	// PodsNeed is what must exist before the first pod can run: nodes, DNS.
 	PodsNeed []constructs.IConstruct
 	// ApplicationsNeed is what must exist before the applications, and as long as they do: the certificate of their load
@@ -104,7 +106,10 @@ func NewBootstrap(scope constructs.Construct, id string, props *BootstrapProps) 
 		})
 		before = append(before, credentials.Tried)
 	}
-	source := k.apply("FluxSource", before, gitRepository(env))
+	if len(props.PublicKeys) > 0 {
+		before = append(before, k.apply("FluxKeys", after(namespace), publicKeys(props.PublicKeys)))
+	}
+	source := k.apply("FluxSource", before, gitRepository(env, props.PublicKeys))
 	read := k.reported(env, source)
 	k.apply("FluxKustomization", slices.Concat(after(read, applied), associations, props.ApplicationsNeed), kustomization(env))
 	b.Revision = running.Value()

@@ -1,6 +1,11 @@
 package infrastructure
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -85,8 +90,9 @@ func argument(controller, value string) map[string]any {
 }
 
 // gitRepository is the source of everything that Flux applies. The webhook announces pushes; the interval is the net
-// under it.
-func gitRepository(env config.Environment) map[string]any {
+// under it. With keys Flux applies the head of its branch only if it is signed by one of them; until the branch gets
+// there, it stays with what it has applied.
+func gitRepository(env config.Environment, keys map[string]string) map[string]any {
 	spec := map[string]any{
 		"interval": "5m",
 		"timeout":  "1m",
@@ -100,7 +106,37 @@ func gitRepository(env config.Environment) map[string]any {
 	if env.GitCredentials == config.CredentialsGitHubApp {
 		spec["provider"] = env.GitProvider()
 	}
-	return object("source.toolkit.fluxcd.io/v1", "GitRepository", fluxNamespace, fluxNamespace, spec)
+	o := object("source.toolkit.fluxcd.io/v1", "GitRepository", fluxNamespace, fluxNamespace, spec)
+	if len(keys) > 0 {
+		spec["verify"] = map[string]any{"mode": "HEAD", "secretRef": map[string]any{"name": keysSecret}}
+		// Flux does not watch the Secret: other keys make it look again at a commit that it has refused.
+		o["metadata"].(map[string]any)["annotations"] = map[string]any{"reconcile.fluxcd.io/requestedAt": "keys " + keysDigest(keys)}
+	}
+	return o
+}
+
+// keysSecret is the Secret in flux-system with the public keys of repository.verify.
+const keysSecret = "flux-keys"
+
+// publicKeys is the Secret by which Flux verifies; what is in it may be read by everybody. Its values are encoded here: an
+// entry of stringData that goes would stay in the Secret, and with it a key that nobody trusts any more.
+func publicKeys(keys map[string]string) map[string]any {
+	data := map[string]any{}
+	for name, key := range keys {
+		data[name] = base64.StdEncoding.EncodeToString([]byte(key))
+	}
+	o := object("v1", "Secret", fluxNamespace, keysSecret, nil)
+	o["data"] = data
+	return o
+}
+
+// keysDigest is another one for other keys.
+func keysDigest(keys map[string]string) string {
+	hash := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		fmt.Fprintf(hash, "%s\n%s\n", name, keys[name])
+	}
+	return fmt.Sprintf("%x", hash.Sum(nil)[:8])
 }
 
 // ignored leaves what is applied in this environment: each Kustomization unpacks all of the artifact, and in a large fleet

@@ -22,7 +22,8 @@ const (
 	sourceAnnotation = "bootstrap/source"
 )
 
-// sourceName names what Flux follows, and how it signs in there.
+// sourceName names what Flux follows, and how it signs in there. Keys are not of it: when they are new, Flux refuses the
+// commit before, until the one that brings them is released, which is after the stacks.
 func sourceName(env config.Environment) string {
 	return strings.Join([]string{env.RepositoryURL, env.FluxBranch(), string(env.GitCredentials)}, " ")
 }
@@ -79,6 +80,9 @@ func remedy(env config.Environment) string {
 	branch := "make the branch if it is missing"
 	if env.Gated() {
 		branch += ": bin/gitops release " + env.Name
+	}
+	if env.Repository.Verifies() {
+		branch = "have its last commit signed by a key of repository.verify: docs/guides/signed.md; " + branch
 	}
 	if env.GitCredentials == config.CredentialsNone {
 		return branch + "; for a private repository set repository.credentials in cdk.json: docs/guides/private.md"

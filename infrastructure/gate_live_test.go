@@ -41,7 +41,7 @@ func TestLiveGate(t *testing.T) {
 	gate := gateObjects(env)
 	l.apply(livePolicies, gate[0])
 	l.apply(liveBindings, gate[1])
-	l.apply(liveSources, gitRepository(env))
+	l.apply(liveSources, gitRepository(env, nil))
 
 	// A failed source refuses the root, with Flux's reason and the remedy. Until the server knows the policy it refuses nothing.
 	l.status("False", `secrets "flux-git" not found`)
