@@ -10,6 +10,7 @@ import (
 
 	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/plan"
+	"k8s-plus-aws-gitops/internal/signtest"
 )
 
 // A plan prints what is done and why not, and writes the variables of the pipeline in both cases.
@@ -78,5 +79,17 @@ func TestPlanOfAnEarlierCommit(t *testing.T) {
 				t.Errorf("says %q, want %q; variables %q, %v, want %q", said, c.says, got, err, c.variables)
 			}
 		})
+	}
+}
+
+// A commit that nobody signed is refused where keys are listed, before anything is synthesized.
+func TestPlanOfAnUnsignedCommit(t *testing.T) {
+	dir, _ := gatedCheckout(t)
+	bucketOf(t, "any") // an account, which is not asked
+	put(t, dir, "keys/alice.asc", signtest.New(t, "alice").Public())
+	put(t, dir, "cdk.json", strings.Replace(strings.Replace(gated, `"name": "platform"`, `"name": "platform", "verify": ["keys/alice.asc"]`, 1), `"delivery": {`, `"delivery": {"imageUpdates": "none", `, 1))
+	commit := commitIn(t, dir)
+	if said := gitops(t, plan.ExitRefused, "plan", "dev", "--stage", "Network=network"); !strings.Contains(said, "Refused: commit "+commit[:12]+" is not signed; ") {
+		t.Errorf("says %q", said)
 	}
 }

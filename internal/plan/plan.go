@@ -119,6 +119,9 @@ func compare(ctx context.Context, o Options) (*Plan, error) {
 			return p, nil
 		}
 	}
+	if err := p.signed(ctx, o); err != nil || len(p.Refusals) > 0 {
+		return p, err
+	}
 	base := p.Release.Before
 	if !o.Env.Gated() {
 		base = "HEAD^" // Flux has what came before; a first commit has nothing before it
