@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -34,10 +35,21 @@ func (c *Cluster) HelmReleases(ctx context.Context) ([]Item, error) {
 	})
 }
 
-// GitRepositories lists the platform's Git sources.
+// refused is the commit that source-controller could not verify.
+var refused = regexp.MustCompile(`^signature verification of commit '([0-9a-f]+)' failed`)
+
+// GitRepositories lists the platform's Git sources. One whose last commit is not signed by a key that it knows says so, and
+// Attempted is that commit.
 func (c *Cluster) GitRepositories(ctx context.Context) ([]Item, error) {
 	all, err := c.Items(ctx, gitRepos, func(o *unstructured.Unstructured, i *Item) {
 		i.Revision, _, _ = unstructured.NestedString(o.Object, "status", "artifact", "revision")
+		// Ready is Unknown while the fetch is tried again.
+		if reason, message, failed := Condition(o, "SourceVerified", "False"); failed {
+			i.Ready, i.Reason, i.Message = "False", reason, message
+			if commit := refused.FindStringSubmatch(message); commit != nil {
+				i.Attempted = "sha1:" + commit[1]
+			}
+		}
 	})
 	return slices.DeleteFunc(all, func(i Item) bool { return i.Namespace == ServicesNamespace }), err
 }
@@ -138,7 +150,8 @@ func (l *Look) Failure(t *Target, excused func(Item) bool) error {
 		}
 	}
 	for _, g := range l.GitRepositories {
-		if g.Failed() && g.Name == Root { // others may wait for credentials of their own
+		// Others may wait for credentials of their own. With new keys the commit before is refused until this one comes.
+		if g.Failed() && g.Name == Root && (g.Attempted == "" || t.In(g.Attempted)) {
 			return errors.New(g.Describe("GitRepository"))
 		}
 	}

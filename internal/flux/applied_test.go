@@ -2,6 +2,7 @@ package flux
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,9 +38,22 @@ func gitRepository(name, ready, reason string) *unstructured.Unstructured {
 	return object("GitRepository", "source.toolkit.fluxcd.io/v1", name, 1, 1, map[string]any{"type": "Ready", "status": ready, "reason": reason, "message": "because"}, nil)
 }
 
+// unverified is a source whose commit has no signature that counts; Flux tries again.
+func unverified(commit string) *unstructured.Unstructured {
+	o := gitRepository(Root, "Unknown", "ProgressingWithRetry")
+	conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
+	_ = unstructured.SetNestedSlice(o.Object, append(conditions, map[string]any{
+		"type": "SourceVerified", "status": "False", "reason": "InvalidCommitSignature",
+		"message": "signature verification of commit '" + commit + "' failed: unable to verify Git commit: no matching key",
+	}), "status", "conditions") // of our own object
+	return o
+}
+
 // newer is the commit "new" of a repository that has "newest" after it.
 func newer() *Target {
-	return &Target{Commit: "new", Contains: func(head, commit string) bool { return head == "newest" && commit == "new" }}
+	return &Target{Commit: "new", Contains: func(head, commit string) bool {
+		return slices.Contains([]string{"newest", "fade"}, head) && commit == "new"
+	}}
 }
 
 // look is at a cluster that has objects.
@@ -92,6 +106,14 @@ func TestAppliedAndFailure(t *testing.T) {
 		"a source that cannot be read": {
 			objects: []runtime.Object{kustomization("a", "old", "old", "True", "Ok"), kustomization("b", "old", "old", "True", "Ok"), gitRepository(Root, "False", "GitOperationFailed")},
 			missing: "Kustomization a; Kustomization b", failure: "GitRepository flux-system: GitOperationFailed: because",
+		},
+		"a commit that is not signed": {
+			objects: []runtime.Object{kustomization("a", "old", "old", "True", "Ok"), kustomization("b", "old", "old", "True", "Ok"), unverified("fade")},
+			missing: "Kustomization a", failure: "GitRepository flux-system: InvalidCommitSignature: signature verification of commit 'fade' failed",
+		},
+		"the commit before is not signed, and keys are new": {
+			objects: []runtime.Object{kustomization("a", "old", "old", "True", "Ok"), kustomization("b", "old", "old", "True", "Ok"), unverified("0bad")},
+			missing: "Kustomization a",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
