@@ -84,7 +84,27 @@ func (b Builder) Build(ctx context.Context, message string) (Commit, error) {
 }
 
 func (b Builder) commitTree(ctx context.Context, message, tree, parent string) (string, error) {
-	return git(ctx, b.Scratch, b.identity(ctx), "commit-tree", "-p", parent, "-m", message, tree)
+	args, env := []string{"commit-tree", "-p", parent, "-m", message}, b.identity(ctx)
+	if signing, signs := b.signing(ctx); signs {
+		args, env = append(args, "-S"), append(env, signing...)
+	}
+	return git(ctx, b.Scratch, env, append(args, tree)...)
+}
+
+// signing reports whether the user signs commits, as commit.gpgSign says, and how: commit-tree signs only if it is told,
+// and in a repository of its own it does not know the checkout's settings.
+func (b Builder) signing(ctx context.Context) (env []string, signs bool) {
+	if on, err := git(ctx, b.Repo, nil, "config", "--type=bool", "--get", "commit.gpgSign"); err != nil || on != "true" {
+		return nil, false
+	}
+	n := 0
+	for _, key := range []string{"user.signingKey", "gpg.format", "gpg.program", "gpg.openpgp.program", "gpg.ssh.program", "gpg.x509.program"} {
+		if value, err := git(ctx, b.Repo, nil, "config", "--get", key); err == nil {
+			env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", n, key), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", n, value))
+			n++
+		}
+	}
+	return append(env, fmt.Sprintf("GIT_CONFIG_COUNT=%d", n)), true
 }
 
 // Push sends a commit to the branch of the repository at url.

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -133,6 +134,33 @@ func TestBuildLeavesTheCheckoutAlone(t *testing.T) {
 	}
 	if again, err := b.Build(t.Context(), "again"); err != nil || !again.Unchanged() {
 		t.Errorf("second build: %+v, %v", again, err)
+	}
+}
+
+// Who signs commits signs those of a push, with the settings of the checkout.
+func TestBuildSigns(t *testing.T) {
+	repo, bare := checkout(t)
+	if _, err := Seed(t.Context(), repo, bare); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "gpg")
+	text := "#!/bin/sh\ncat >/dev/null\necho \"[GNUPG:] BEGIN_SIGNING\n[GNUPG:] SIG_CREATED D\" >&2\necho \"-----BEGIN PGP SIGNATURE-----\nby $3\n-----END PGP SIGNATURE-----\"\n"
+	if err := os.WriteFile(program, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	run(t, repo, "git", "config", "user.signingKey", "alice")
+	run(t, repo, "git", "config", "gpg.program", program)
+	b := Builder{Repo: repo, Bare: bare, Scratch: filepath.Join(t.TempDir(), "push.git")}
+	for i, want := range []bool{false, true} {
+		run(t, repo, "git", "config", "commit.gpgSign", strconv.FormatBool(want))
+		write(t, repo, "k8s/app.yaml", strings.Repeat("a", i+5)+": 2\n")
+		c, err := b.Build(t.Context(), "change")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := run(t, b.Scratch, "git", "cat-file", "commit", c.ID); strings.Contains(got, "gpgsig -----BEGIN PGP SIGNATURE-----\n by alice\n") != want {
+			t.Errorf("signed: %t, want %t:\n%s", !want, want, got)
+		}
 	}
 }
 

@@ -31,6 +31,7 @@ func (s *system) delivery() {
 	s.step("5 a database and its pod come by one commit", s.databaseComes)
 	s.step("5 both go by one commit, once the guard lets it pass", s.databaseGoes)
 	s.images()
+	s.step("5 a commit that nobody signed is refused where keys are listed", s.signed)
 	s.step("5 a branch gets its review", s.reviewOfBranch)
 	s.step("5 a promotion to production waits for its approval", s.promotion)
 	s.step("5 a freeze holds both halves until somebody lets them through", s.freeze)

@@ -142,6 +142,7 @@ const skipped = "skipped"
 var failures []string
 
 func TestMain(m *testing.M) {
+	signInstead()
 	code := m.Run()
 	for _, f := range failures {
 		fmt.Println("the scenario failed at step", f)
