@@ -74,7 +74,7 @@ var twoStepValues = map[string]second{
 	"delivery.window.timeZone":     {value: "America/New_York"},
 	"delivery.review":              {value: false},
 	"delivery.test":                {value: "check-fast"},
-	"delivery.imageUpdates":        {value: "commit", with: map[string]any{"repository.verify": nil}}, // Flux does not sign
+	"delivery.imageUpdates":        {value: "commit"},
 	"delivery.logDays":             {value: 180},
 	"tags":                         {value: map[string]any{"team": "platform"}},
 	"repository.owner":             {value: "another-company"},

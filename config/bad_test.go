@@ -29,8 +29,6 @@ var badConfigurations = []struct {
 	{name: "key by its text", edits: set("gitops/repository/verify", []string{"-----BEGIN PGP PUBLIC KEY BLOCK-----"})},
 	{name: "two keys of one name", edits: set("gitops/repository/verify", []string{"keys/alice.asc", "keys/old/alice.asc"})},
 	{name: "keys as text", edits: set("gitops/repository/verify", "keys/alice.asc")},
-	{name: "unsigned image tags where commits are signed", edits: map[string]any{
-		"gitops/repository/verify": []string{"keys/alice.asc"}, "gitops/environments/dev/delivery": map[string]any{"connectionArn": connection("111111111111")}}},
 	{name: "no environments", edits: set("gitops/environments", map[string]any{})},
 	{name: "environments as a list", edits: set("gitops/environments", []string{"dev"})},
 	{name: "environment of the wrong type", edits: set("gitops/environments/dev", true)},

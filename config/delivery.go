@@ -73,9 +73,6 @@ func checkDelivery(f field, e Environment) {
 	if d.Rollback && !d.Gate {
 		at.key("rollback").add("set gate to true, or leave rollback out", "must be false without the gate, which has no release to take back")
 	}
-	if e.Repository.Verifies() && e.UpdatesImages() && d.ImageUpdates == ImageUpdatesCommit {
-		at.key("imageUpdates").add("set it to \"pullRequest\", whose merge is signed, or to \"none\"", "must not be \"commit\" with repository.verify: Flux does not sign what it commits, and would refuse its own commits")
-	}
 	if !makeTargets.MatchString(d.Test) {
 		at.key("test").add("name them separated by blanks, for example \"check-product test-product\"", "must be targets of the Makefile, got %q", d.Test)
 	}

@@ -53,8 +53,9 @@ func (e Environment) bootstrapFacts(d Deployed) map[string]string {
 		"FLUX_BRANCH":    e.FluxBranch(),
 		"IMAGE_REGISTRY": e.Registry(),
 		// Where and how Flux writes image tags.
-		"IMAGE_UPDATE_BRANCH": e.ImageUpdateBranch(),
-		"GIT_PROVIDER":        e.GitProvider(),
+		"IMAGE_UPDATE_BRANCH":  e.ImageUpdateBranch(),
+		"IMAGE_UPDATE_COMMITS": e.imageUpdateCommits(),
+		"GIT_PROVIDER":         e.GitProvider(),
 		// How Ghost sends mail: the component in k8s/apps/ghost/mail, and what is in it.
 		"GHOST_MAIL":      string(e.Ghost.Mail.Transport),
 		"GHOST_MAIL_FROM": e.Ghost.Mail.From,
@@ -66,6 +67,15 @@ func (e Environment) bootstrapFacts(d Deployed) map[string]string {
 func isClusterFact(name string) bool {
 	_, set := Environment{}.bootstrapFacts(Deployed{})[name]
 	return set
+}
+
+// imageUpdateCommits names the component in k8s/platform/image-automation/commits: Flux signs what nobody merges, where a
+// signature is asked for.
+func (e Environment) imageUpdateCommits() string {
+	if e.Repository.Verifies() && e.Delivery.ImageUpdates == ImageUpdatesCommit {
+		return "signed"
+	}
+	return "unsigned"
 }
 
 // GitProvider is how Flux treats the credentials of Git: those of a GitHub App are exchanged for a token.

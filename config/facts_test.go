@@ -20,8 +20,15 @@ func TestClusterFacts(t *testing.T) {
 		"China": {map[string]any{
 			"gitops/environments/dev/region": "cn-north-1", "gitops/environments/dev/ghost/mail/transport": "none", "gitops/environments/dev/cluster/admins": []string{},
 		}, map[string]string{"AWS_PARTITION": "aws-cn", "IMAGE_REGISTRY": "111111111111.dkr.ecr.cn-north-1.amazonaws.com.cn", "GHOST_MAIL": "none"}},
-		"its own":       {dev("facts", map[string]string{"CHARTS_URL": "https://charts.example.com/"}), map[string]string{"CHARTS_URL": "https://charts.example.com/", "DOMAIN": "dev.example.com"}},
-		"pull requests": {dev("delivery", map[string]any{"connectionArn": connection("111111111111"), "imageUpdates": "pullRequest"}), map[string]string{"IMAGE_UPDATE_BRANCH": "image-updates/dev", "GIT_BRANCH": "main"}},
+		"its own":                    {dev("facts", map[string]string{"CHARTS_URL": "https://charts.example.com/"}), map[string]string{"CHARTS_URL": "https://charts.example.com/", "DOMAIN": "dev.example.com"}},
+		"pull requests":              {dev("delivery", map[string]any{"connectionArn": connection("111111111111"), "imageUpdates": "pullRequest"}), map[string]string{"IMAGE_UPDATE_BRANCH": "image-updates/dev", "GIT_BRANCH": "main"}},
+		"nobody asks for signatures": {nil, map[string]string{"IMAGE_UPDATE_COMMITS": "unsigned"}},
+		"Flux signs what it commits": {map[string]any{
+			"gitops/repository/verify": []string{"keys/alice.asc"}, "gitops/environments/dev/delivery": map[string]any{"connectionArn": connection("111111111111")},
+		}, map[string]string{"IMAGE_UPDATE_COMMITS": "signed"}},
+		"who merges signs": {map[string]any{
+			"gitops/repository/verify": []string{"keys/alice.asc"}, "gitops/environments/dev/delivery": map[string]any{"connectionArn": connection("111111111111"), "imageUpdates": "pullRequest"},
+		}, map[string]string{"IMAGE_UPDATE_COMMITS": "unsigned"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			loaded, err := Load(context(t, c.edits))

@@ -60,6 +60,8 @@ var elsewhere = map[string]string{
 	"gh":      "needs a repository on GitHub",
 	"jq":      "works on what aws printed",
 	"openssl": "makes what jq works on",
+	"gpg":     "has keys of a person",
+	"curl":    "asks GitHub",
 	// Of a deploy key.
 	"ssh-keygen":  "its public half goes to GitHub",
 	"ssh-keyscan": "asks GitHub",
@@ -279,7 +281,7 @@ func programs(t *testing.T, dir, tool string) {
 	}
 	put(t, dir, "bin/gitops", "#!/bin/sh\n"+skip+"exec "+tool+` "$@"`+"\n")
 	put(t, dir, ".gitignore", "/bin/\n/node_modules/\n")
-	for _, name := range []string{"bash", "sh", "git", "sed", "rm", "date", "cat", "head", "tr"} {
+	for _, name := range []string{"bash", "sh", "git", "sed", "rm", "date", "cat", "head", "tr", "mkdir"} {
 		real, err := exec.LookPath(name)
 		if err != nil {
 			t.Fatal(err)

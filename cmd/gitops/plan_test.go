@@ -87,7 +87,7 @@ func TestPlanOfAnUnsignedCommit(t *testing.T) {
 	dir, _ := gatedCheckout(t)
 	bucketOf(t, "any") // an account, which is not asked
 	put(t, dir, "keys/alice.asc", signtest.New(t, "alice").Public())
-	put(t, dir, "cdk.json", strings.Replace(strings.Replace(gated, `"name": "platform"`, `"name": "platform", "verify": ["keys/alice.asc"]`, 1), `"delivery": {`, `"delivery": {"imageUpdates": "none", `, 1))
+	put(t, dir, "cdk.json", strings.Replace(gated, `"name": "platform"`, `"name": "platform", "verify": ["keys/alice.asc"]`, 1))
 	commit := commitIn(t, dir)
 	if said := gitops(t, plan.ExitRefused, "plan", "dev", "--stage", "Network=network"); !strings.Contains(said, "Refused: commit "+commit[:12]+" is not signed; ") {
 		t.Errorf("says %q", said)

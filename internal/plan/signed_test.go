@@ -108,7 +108,7 @@ func TestSigned(t *testing.T) {
 		"switched on":                      {released: none, now: alices, signer: alice},
 		"switched on, not signed":          {released: none, now: alices, want: []string{"is not signed", byItself}},
 		"signed":                           {released: alices, now: alices, signer: alice},
-		"not signed":                       {released: alices, now: alices, want: []string{"is not signed; sign it: ", byReleased, "docs/guides/signed.md"}},
+		"not signed":                       {released: alices, now: alices, want: []string{"is not signed; put a signed commit on top of it: ", byReleased, "docs/guides/signed.md"}},
 		"signed by somebody else":          {released: alices, now: alices, signer: mallory, want: []string{"is signed by key " + mallory.Entity.PrimaryKey.KeyIdString(), "keys/alice.asc", byReleased}},
 		"signed by who adds their own key": {released: alices, now: mallorys, signer: mallory, want: []string{mallory.Entity.PrimaryKey.KeyIdString(), byReleased}},
 		"another's key replaced":           {released: alices, now: map[string]string{"keys/alice.asc": mallory.Public()}, signer: mallory, want: []string{byReleased}},

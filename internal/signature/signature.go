@@ -26,7 +26,7 @@ func Verify(commit string, keys []Key) error {
 	}
 	switch text := strings.TrimSpace(signature); {
 	case text == "":
-		return errors.New("is not signed; sign it: git commit --amend --no-edit -S, or merge on GitHub, which signs")
+		return errors.New("is not signed; put a signed commit on top of it: git commit -S, or a merge on GitHub, which signs")
 	case strings.HasPrefix(text, "-----BEGIN SSH SIGNATURE-----"):
 		return otherKind("SSH")
 	case strings.HasPrefix(text, "-----BEGIN SIGNED MESSAGE-----"):
