@@ -93,7 +93,7 @@ func rights(env config.Environment) map[string][]string {
 		all["window"] = build("window")
 		deployments = append(deployments, start("window")...)
 	}
-	if w := env.Delivery.Window; env.Delivery.Approval || w != nil && len(w.Frozen) > 0 {
+	if env.Delivery.Approval || env.Delivery.Window != nil {
 		deployments = append(deployments, "sns:Publish TOPIC")
 	}
 	all["pipeline-deploy"] = pipeline(deployments...)
@@ -254,11 +254,8 @@ func stagesOf(pipeline string, env config.Environment) []string {
 	if env.Delivery.Approval {
 		stages = append(stages, "Approve/Approve 1")
 	}
-	if w := env.Delivery.Window; w != nil {
-		stages = append(stages, "Window/Window 1")
-		if len(w.Frozen) > 0 {
-			stages = append(stages, "Frozen/Frozen 1")
-		}
+	if env.Delivery.Window != nil { // with frozen dates
+		stages = append(stages, "Window/Window 1", "Frozen/Frozen 1")
 	}
 	if env.Gated() {
 		stages = append(stages, "KubernetesFirst/Release 1", "KubernetesFirst/Verify 2")
