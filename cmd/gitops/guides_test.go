@@ -73,6 +73,7 @@ var system = map[string]string{
 	"gitops local":                    "is a plug-in, and needs a running system",
 	"gitops repository setup":         "needs a repository on GitHub",
 	"gitops commit-status":            "needs a repository on GitHub",
+	"gitops report":                   "needs an account",
 	"gitops release":                  "needs a repository on GitHub",
 	"gitops status":                   "needs a cluster",
 	"gitops service publish":          "needs the manifests repository",

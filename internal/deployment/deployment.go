@@ -4,6 +4,7 @@ package deployment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	"github.com/aws/smithy-go"
 )
 
 // API is what is asked of CodePipeline.
@@ -72,7 +74,7 @@ func missing(id string, there bool) error {
 	case there:
 		return fmt.Errorf("execution %s has read no source yet; look at its action Source", id)
 	case id == "":
-		return fmt.Errorf("has no execution; push, or start it")
+		return errors.New("has no execution; push, or start it")
 	}
 	return fmt.Errorf("has no execution %s; take one of the last year", id)
 }
@@ -84,7 +86,7 @@ func (s Source) executions(ctx context.Context, id string) ([]Execution, error) 
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("pipeline %s: %w; grant codepipeline:ListPipelineExecutions on it", s.Pipeline, err)
+			return nil, s.explain(err, "codepipeline:ListPipelineExecutions")
 		}
 		for _, x := range page.PipelineExecutionSummaries {
 			e := Execution{ID: aws.ToString(x.PipelineExecutionId), Status: x.Status, Why: aws.ToString(x.StatusSummary), started: aws.ToTime(x.StartTime)}
@@ -102,6 +104,20 @@ func (s Source) executions(ctx context.Context, id string) ([]Execution, error) 
 	}
 	slices.SortStableFunc(all, func(a, b Execution) int { return b.started.Compare(a.started) })
 	return all, nil
+}
+
+// explain adds the remedy of what somebody can mend.
+func (s Source) explain(err error, action string) error {
+	remedy := ""
+	var none *types.PipelineNotFoundException
+	var said smithy.APIError
+	switch {
+	case errors.As(err, &none):
+		remedy = "; deploy the stack with the environment's pipelines"
+	case errors.As(err, &said) && said.ErrorCode() == "AccessDeniedException":
+		remedy = "; grant " + action + " on the pipeline"
+	}
+	return fmt.Errorf("pipeline %s: %w%s", s.Pipeline, err, remedy)
 }
 
 func (s Source) pause(ctx context.Context) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	"github.com/aws/smithy-go"
 
 	"k8s-plus-aws-gitops/internal/forge"
 )
@@ -102,7 +103,15 @@ func TestFindWaitsForTheSource(t *testing.T) {
 	if _, err := s.Find(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "push, or start it") {
 		t.Errorf("none: %v", err)
 	}
-	r.fails = errors.New("AccessDeniedException")
+	r.fails = &types.PipelineNotFoundException{}
+	if _, err := s.Find(t.Context(), "a"); err == nil || !strings.Contains(err.Error(), "deploy the stack") {
+		t.Errorf("no pipeline: %v", err)
+	}
+	r.fails = errors.New("no such host")
+	if _, err := s.Find(t.Context(), "a"); err == nil || err.Error() != "pipeline dev-deploy: no such host" {
+		t.Errorf("no network: %v", err)
+	}
+	r.fails = &smithy.GenericAPIError{Code: "AccessDeniedException"}
 	if _, err := s.Find(t.Context(), "a"); err == nil || !strings.Contains(err.Error(), "grant codepipeline:ListPipelineExecutions") {
 		t.Errorf("no right: %v", err)
 	}

@@ -51,7 +51,7 @@ func (s Source) actions(ctx context.Context, id string) ([]types.ActionExecution
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("actions of execution %s: %w; grant codepipeline:ListActionExecutions on pipeline %s", id, err, s.Pipeline)
+			return nil, s.explain(err, "codepipeline:ListActionExecutions")
 		}
 		all = append(all, page.ActionExecutionDetails...)
 	}

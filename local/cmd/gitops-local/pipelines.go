@@ -18,8 +18,8 @@ func newPipelines(f *localFlags) *cobra.Command {
 		Short: "List the executions of the pipelines, as the console does.",
 		Long: `List the executions of the pipelines, the newest first: their status, stage, commit,
 start, duration and the stages that they skipped. Below the table: the end of
-the log of what failed last, what waits for an approval, and the status that the last
-deployment's commit got. Each action's log is in the state directory.`,
+the log of what failed last, what waits for an approval, and what the last
+deployment told its commit. Each action's log is in the state directory.`,
 		Example: `  gitops local pipelines
   gitops local pipelines local-deploy --output json
   gitops local pipelines --release local-deploy   # run it again`,

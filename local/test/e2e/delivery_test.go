@@ -26,6 +26,7 @@ func (s *system) delivery() {
 	s.step("5 a change of what Ghost needs: only the deployment runs", s.onlyDeploys)
 	s.step("5 a stack uses what the same commit adds in another", s.newNeighbour)
 	s.step("5 a failing test stops before the deployment, and before Flux", s.failingTest)
+	s.step("5 both commits have the status of their deployment", s.statuses)
 	s.step("5 git revert of both halves, by a plain git push", s.gitRevert)
 	s.step("5 a revert right behind its commit waits for it", s.twoMerges)
 	s.step("5 a database and its pod come by one commit", s.databaseComes)
