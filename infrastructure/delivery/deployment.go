@@ -151,7 +151,7 @@ func planStage(d *Deployment, props *DeploymentProps, ordered []deployStage) Sta
 		Rights: []policy.Statement{
 			cloneRight(env),
 			policy.Allow("WaitForOtherExecutionsOrTakeTheirPlace", policy.List{env.ARN("codepipeline", env.StackName(deployPipeline))},
-				"codepipeline:ListPipelineExecutions", "codepipeline:ListActionExecutions", "codepipeline:StopPipelineExecution"),
+				"codepipeline:ListPipelineExecutions", "codepipeline:ListActionExecutions", "codepipeline:ListRuleExecutions", "codepipeline:StopPipelineExecution"),
 			policy.Allow("ReadTheDeployedTemplates", policy.List{env.ARN("cloudformation", "stack/"+env.Name+"-*/*")}, "cloudformation:DescribeStacks", "cloudformation:GetTemplate"),
 			policy.Allow("LeaveTheToolForOthers", policy.List{*props.Store.Artifacts.BucketArn() + "/*"}, "s3:PutObject"),
 			policy.Allow("EncryptIt", policy.List{*props.Store.Key.KeyArn()}, "kms:GenerateDataKey"),

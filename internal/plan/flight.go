@@ -18,6 +18,7 @@ import (
 type Executions interface {
 	codepipeline.ListPipelineExecutionsAPIClient
 	codepipeline.ListActionExecutionsAPIClient
+	codepipeline.ListRuleExecutionsAPIClient
 	StopPipelineExecution(ctx context.Context, in *codepipeline.StopPipelineExecutionInput, options ...func(*codepipeline.Options)) (*codepipeline.StopPipelineExecutionOutput, error)
 }
 
@@ -34,8 +35,8 @@ type Flight struct {
 	Pause time.Duration
 }
 
-// Clear waits until no other execution with a plan deploys. One that waits for its approval does not: nothing changes
-// before somebody answers.
+// Clear waits until no other execution with a plan deploys. One that waits for its approval or its window does not: nothing
+// has changed before that, and it may take days.
 func (f Flight) Clear(ctx context.Context) error {
 	for said := ""; ; {
 		others, err := f.others(ctx)
@@ -59,8 +60,8 @@ func (f Flight) Clear(ctx context.Context) error {
 	}
 }
 
-// Supersede stops the executions that wait for their approval, because this one contains their commits, and its plan would
-// be wrong once one of them was approved. It returns false where one was approved meanwhile: then the plan is to be made again.
+// Supersede stops the executions that wait for their approval or their window, because this one contains their commits, and
+// its plan would be wrong once one of them went on. It returns false where one did meanwhile: then the plan is to be made again.
 func (f Flight) Supersede(ctx context.Context) (bool, error) {
 	others, err := f.others(ctx)
 	if err != nil {
@@ -70,19 +71,19 @@ func (f Flight) Supersede(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	for _, o := range others {
-		f.Display.Say("takes the place of execution %s, which waits for its approval", o.id)
+		f.Display.Say("takes the place of execution %s, which waits", o.id)
 		// Abandon, because an approval that nobody gives would never finish.
 		if _, err := f.API.StopPipelineExecution(ctx, &codepipeline.StopPipelineExecutionInput{
 			PipelineName: &f.Pipeline, PipelineExecutionId: &o.id, Abandon: true, Reason: aws.String("execution " + f.Execution + " takes its place"),
 		}); err != nil {
-			return false, fmt.Errorf("execution %s waits for an approval and cannot be stopped: %w", o.id, err)
+			return false, fmt.Errorf("execution %s waits and cannot be stopped: %w", o.id, err)
 		}
 		// From here on nothing of it begins. What had begun goes on in its build.
 		switch now, _, err := f.look(ctx, o.id, ""); {
 		case err != nil:
 			return false, err
 		case now.stage != o.stage:
-			return false, fmt.Errorf("execution %s was approved at the moment in which it was stopped, and is in stage %s: wait until its build has ended, then retry", o.id, now.stage)
+			return false, fmt.Errorf("execution %s went on at the moment in which it was stopped, and is in stage %s: wait until its build has ended, then retry", o.id, now.stage)
 		}
 	}
 	return true, nil
@@ -91,7 +92,7 @@ func (f Flight) Supersede(ctx context.Context) (bool, error) {
 // other is an execution that is past its plan.
 type other struct {
 	id, stage string
-	// waits is set where it waits for its approval.
+	// waits is set where it waits for its approval or its window.
 	waits bool
 }
 
@@ -146,7 +147,26 @@ func (f Flight) look(ctx context.Context, id, plan string) (o other, passed bool
 		passed = passed || aws.ToString(a.StageName) == plan && a.Status == types.ActionExecutionStatusSucceeded
 		o.waits = o.waits || a.Status == types.ActionExecutionStatusInProgress && approval(a)
 	}
+	if err == nil && !o.waits {
+		o.waits, err = f.held(ctx, id)
+	}
 	return o, passed, err
+}
+
+// held reports whether an execution waits for its window, before a stage.
+func (f Flight) held(ctx context.Context, id string) (bool, error) {
+	for pages := codepipeline.NewListRuleExecutionsPaginator(f.API, &codepipeline.ListRuleExecutionsInput{
+		PipelineName: &f.Pipeline, Filter: &types.RuleExecutionFilter{PipelineExecutionId: &id},
+	}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return false, fmt.Errorf("the rules of execution %s of %s cannot be read: %w", id, f.Pipeline, err)
+		}
+		if slices.ContainsFunc(page.RuleExecutionDetails, func(r types.RuleExecutionDetail) bool { return r.Status == types.RuleExecutionStatusInProgress }) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func approval(a types.ActionExecutionDetail) bool {

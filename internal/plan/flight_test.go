@@ -30,6 +30,7 @@ type execution struct {
 	kind   types.ExecutionType
 	// actions are STAGE STATUS, the newest first.
 	actions []string
+	rules   []types.RuleExecutionStatus
 }
 
 func page(token *string, size int) (i int, next *string) {
@@ -73,6 +74,18 @@ func (p *pipeline) ListActionExecutions(_ context.Context, in *codepipeline.List
 	return out, nil
 }
 
+func (p *pipeline) ListRuleExecutions(_ context.Context, in *codepipeline.ListRuleExecutionsInput, _ ...func(*codepipeline.Options)) (*codepipeline.ListRuleExecutionsOutput, error) {
+	out := &codepipeline.ListRuleExecutionsOutput{}
+	for _, e := range p.executions {
+		if e.id != aws.ToString(in.Filter.PipelineExecutionId) || len(e.rules) == 0 {
+			continue
+		}
+		i, next := page(in.NextToken, len(e.rules))
+		out.NextToken, out.RuleExecutionDetails = next, []types.RuleExecutionDetail{{Status: e.rules[i]}}
+	}
+	return out, nil
+}
+
 func (p *pipeline) StopPipelineExecution(_ context.Context, in *codepipeline.StopPipelineExecutionInput, _ ...func(*codepipeline.Options)) (*codepipeline.StopPipelineExecutionOutput, error) {
 	if p.approved != nil {
 		p.approved()
@@ -89,6 +102,7 @@ var (
 	ended     = execution{id: "ended", status: types.PipelineExecutionStatusSucceeded, actions: []string{"Verify Succeeded", "Plan Succeeded"}}
 	waiting   = execution{id: "waiting", status: running, actions: []string{"Approve InProgress", "Test Succeeded", "Plan Succeeded", "Source Succeeded"}}
 	deploying = execution{id: "deploying", status: running, actions: []string{"Network InProgress", "Plan Succeeded", "Source Succeeded"}}
+	held      = execution{id: "held", status: running, actions: []string{"Test Succeeded", "Plan Succeeded"}, rules: []types.RuleExecutionStatus{"Succeeded", "InProgress"}}
 	rollback  = execution{id: "rollback", status: running, kind: types.ExecutionTypeRollback, actions: []string{"Release InProgress"}}
 )
 
@@ -103,6 +117,7 @@ func TestFlight(t *testing.T) {
 		"the one before deploys":         {others: []execution{deploying, ended}, waits: true},
 		"a rollback":                     {others: []execution{rollback, ended}, waits: true},
 		"one waits for approval":         {others: []execution{waiting, ended}, stopped: []string{"waiting"}},
+		"one waits for its window":       {others: []execution{held, ended}, stopped: []string{"held"}},
 		"one deploys, another one waits": {others: []execution{waiting, deploying, ended}, waits: true, stopped: []string{"waiting"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -135,7 +150,7 @@ func TestFlightMeetsAnApproval(t *testing.T) {
 		p.executions[1].actions = []string{"Network InProgress", "Approve Succeeded", "Plan Succeeded"}
 	}
 	p.approved = approved
-	if _, err := f.Supersede(t.Context()); err == nil || !strings.Contains(err.Error(), "was approved at the moment in which it was stopped, and is in stage Network") {
+	if _, err := f.Supersede(t.Context()); err == nil || !strings.Contains(err.Error(), "went on at the moment in which it was stopped, and is in stage Network") {
 		t.Errorf("approved while it is stopped: %v", err)
 	}
 	p.stopped, p.approved = nil, nil

@@ -45,7 +45,7 @@ type answer func(q question, p *Pipeline, all []*Execution) (object, error)
 
 var answers = map[string]answer{
 	"GetPipelineExecution": getExecution, "ListPipelineExecutions": listExecutions,
-	"ListActionExecutions": listActions, "GetPipelineState": getState, "StopPipelineExecution": stopExecution,
+	"ListActionExecutions": listActions, "GetPipelineState": getState, "ListRuleExecutions": listRules, "StopPipelineExecution": stopExecution,
 }
 
 // target is what the header X-Amz-Target begins with.

@@ -139,7 +139,8 @@ func (e *Execution) ran() []ran {
 	return all
 }
 
-func listActions(q question, p *Pipeline, all []*Execution) (object, error) {
+// chosen are the executions that the filter names, by default all.
+func (q question) chosen(p *Pipeline, all []*Execution) ([]*Execution, error) {
 	for _, id := range []string{q.Filter.PipelineExecutionID, q.Filter.LatestInPipelineExecution.PipelineExecutionID} {
 		if id == "" {
 			continue
@@ -149,6 +150,14 @@ func listActions(q question, p *Pipeline, all []*Execution) (object, error) {
 			return nil, err
 		}
 		all = []*Execution{e}
+	}
+	return all, nil
+}
+
+func listActions(q question, p *Pipeline, all []*Execution) (object, error) {
+	all, err := q.chosen(p, all)
+	if err != nil {
+		return nil, err
 	}
 	var actions []ran
 	for _, e := range all {

@@ -90,22 +90,66 @@ func (s *Stage) entryState(e *Execution, state *StageState) object {
 	if s.BeforeEntry == nil || len(s.BeforeEntry.Conditions) == 0 {
 		return nil
 	}
-	entered := slices.ContainsFunc(e.Actions, func(a *ActionState) bool { return a.Stage == s.Name })
-	status, said := Succeeded, ""
-	switch {
-	case state.Status == Skipped || state.Status == Failed && !entered:
-		status, said = Failed, state.Reason
-	}
+	status, said := s.entered(e, state)
 	rules := []object{}
 	for _, r := range s.BeforeEntry.Conditions[0].Rules {
-		one := status
-		if status == Failed && !strings.Contains(said, "rule "+r.Name+": ") {
-			one = Succeeded
-		}
-		rules = append(rules, object{"ruleName": r.Name, "latestExecution": object{"status": one}})
+		rules = append(rules, object{"ruleName": r.Name, "latestExecution": object{"status": r.status(status, said)}})
 	}
 	return object{
 		"latestExecution": object{"status": status}.with("summary", said),
 		"conditionStates": []object{{"latestExecution": object{"status": status}.with("summary", said), "ruleStates": rules}},
 	}
+}
+
+// entered is the status of a stage's entry condition, with what was said of it.
+func (s *Stage) entered(e *Execution, state *StageState) (Status, string) {
+	began := slices.ContainsFunc(e.Actions, func(a *ActionState) bool { return a.Stage == s.Name })
+	switch {
+	case state.Status == Held:
+		return InProgress, state.Reason
+	case state.Status == Skipped || state.Status == Failed && !began:
+		return Failed, state.Reason
+	case state.Status == Stopped && !began:
+		return Abandoned, state.Reason
+	}
+	return Succeeded, ""
+}
+
+// status of a rule of a condition: of several that must be met one may have decided alone.
+func (r *Rule) status(condition Status, said string) Status {
+	waits := r.RuleTypeID.String() == windowRule
+	if condition == Failed && !strings.Contains(said, "rule "+r.Name+": ") || (condition == InProgress || condition == Abandoned) && !waits {
+		return Succeeded
+	}
+	return condition
+}
+
+// listRules lists the rules of entry conditions that were looked at, the newest execution first.
+func listRules(q question, p *Pipeline, all []*Execution) (object, error) {
+	all, err := q.chosen(p, all)
+	if err != nil {
+		return nil, err
+	}
+	rules := []object{}
+	for _, e := range all {
+		for _, state := range slices.Backward(e.Stages) {
+			i := slices.IndexFunc(p.Stages, func(s Stage) bool { return s.Name == state.Name })
+			if i < 0 || state.Status == Queued || p.Stages[i].BeforeEntry == nil {
+				continue
+			}
+			status, said := p.Stages[i].entered(e, state)
+			for _, r := range p.Stages[i].BeforeEntry.Conditions[0].Rules {
+				kind := object{"category": r.RuleTypeID.Category, "owner": r.RuleTypeID.Owner, "provider": r.RuleTypeID.Provider, "version": r.RuleTypeID.Version}
+				rules = append(rules, object{
+					"pipelineExecutionId": e.ID, "ruleExecutionId": executionID(e.ID, state.Name, r.Name), "ruleName": r.Name, "stageName": state.Name,
+					"status": r.status(status, said), "input": object{"ruleTypeId": kind},
+				})
+			}
+		}
+	}
+	part, token, err := page(q, rules, func(o object) string { return o["ruleExecutionId"].(string) })
+	if err != nil {
+		return nil, err
+	}
+	return object{"ruleExecutionDetails": part}.with("nextToken", token), nil
 }

@@ -3,10 +3,15 @@ package pipelines
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 )
 
 // clock is one that stands still until somebody sets it.
@@ -79,7 +84,23 @@ func TestWaitsForTheWindow(t *testing.T) {
 		t.Errorf("opens %s, rests %t, in %s", e.Opens(), e.Rests(), e.Stage)
 	}
 	second := w.push(map[string]string{"p/1": "second "})
-	w.wait("p", second, Queued)
+	w.waitStage("p", second, "Window")
+	waits := func(commit string, status Status) []types.RuleExecutionStatus {
+		out, err := w.api().ListRuleExecutions(t.Context(), &codepipeline.ListRuleExecutionsInput{
+			PipelineName: aws.String("p"), Filter: &types.RuleExecutionFilter{PipelineExecutionId: &w.wait("p", commit, status).ID},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []types.RuleExecutionStatus
+		for _, r := range out.RuleExecutionDetails {
+			all = append(all, r.Status)
+		}
+		return all
+	}
+	if one, two := waits(first, Held), waits(second, InProgress); !slices.Equal(one, []types.RuleExecutionStatus{"InProgress"}) || len(two) > 0 {
+		t.Errorf("rules of the first: %q, of the second, which is before the stage: %q", one, two)
+	}
 	w.stop()
 	opens := time.Date(2026, 11, 30, 8, 0, 0, 0, time.UTC)
 	c.set(opens.Add(-time.Second))
@@ -91,6 +112,9 @@ func TestWaitsForTheWindow(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	w.wait("p", second, Succeeded) // the window is still open
+	if one := waits(first, Succeeded); !slices.Equal(one, []types.RuleExecutionStatus{"Succeeded"}) {
+		t.Errorf("rules of the first: %q", one)
+	}
 	if got, err := os.ReadFile(filepath.Join(w.dir, "deployed")); err != nil || string(got) != "first second " {
 		t.Errorf("deployed %q, %v", got, err)
 	}
