@@ -51,9 +51,6 @@ type Repository struct {
 	Paths Paths `json:"paths"`
 }
 
-// Verifies reports whether commits must be signed.
-func (r Repository) Verifies() bool { return len(r.Verify) > 0 }
-
 // Paths are the files whose change starts a pipeline: patterns of CodePipeline, in which `*` stays inside a folder and `**` does not. At most 8 each.
 type Paths struct {
 	// Starts the deployment of all stacks: what the app is made of, and the keys of `verify`. A test holds the default to the packages that the app imports. With `delivery.gate` `k8s/**` starts it too, which leaves 7.
@@ -61,23 +58,6 @@ type Paths struct {
 	// Starts the build of the image.
 	Dockerbuild []string `json:"dockerbuild" default:"[\"dockerbuild/**\"]"`
 }
-
-// URL is the repository's HTTPS address on GitHub, which an environment uses unless it names its own.
-func (r Repository) URL() string {
-	return "https://github.com/" + r.Owner + "/" + r.Name + ".git"
-}
-
-// Credentials says how Flux signs in to Git.
-type Credentials string
-
-// The values of Repository.Credentials; Flux documents the Secret of each at
-// https://fluxcd.io/flux/components/source/gitrepositories/#secret-reference.
-const (
-	CredentialsNone      Credentials = "none"
-	CredentialsBasic     Credentials = "basic"
-	CredentialsGitHubApp Credentials = "githubApp"
-	CredentialsSSH       Credentials = "ssh"
-)
 
 // Environment is one copy of the platform: a network, a cluster, and the applications' AWS resources.
 type Environment struct {

@@ -43,7 +43,7 @@ func (p *Plan) signed(ctx context.Context, o Options) error {
 
 // keysAt reads the keys that a commit lists, from the commit and not from the working tree.
 func keysAt(ctx context.Context, root, commit string) ([]signature.Key, error) {
-	read := func(file string) (string, error) { return git.Run(ctx, root, nil, "show", commit+":"+file) }
+	read := func(file string) (string, error) { return git.Run(ctx, root, nil, "show", commit+":./"+file) }
 	text, err := read("cdk.json")
 	if err != nil {
 		return nil, err
