@@ -120,7 +120,7 @@ func TestRules(t *testing.T) {
 	w.reports("echo no right >&2; exit 1")
 	w.start()
 	c = w.push(map[string]string{"p/4": "", "red": ""})
-	e = w.wait("p", c, Waiting)
+	w.wait("p", c, Waiting)
 	decide(true)
 	e = w.wait("p", c, Failed)
 	for _, told := range w.told(e, 2) {
