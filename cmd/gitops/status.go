@@ -163,7 +163,7 @@ func pipelineOf(c aws.Config, env config.Environment) func(context.Context, stri
 		if !env.Delivers() {
 			return &status.Pipeline{Note: fmt.Sprintf("%s has no pipelines: it has no connection in cdk.json", env.Name)}
 		}
-		return status.ReadPipeline(ctx, codepipeline.NewFromConfig(c), env.Name+"-deploy", commit, holds)
+		return status.ReadPipeline(ctx, codepipeline.NewFromConfig(c), env.StackName(config.DeployPipeline), commit, holds)
 	}
 }
 
