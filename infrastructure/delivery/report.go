@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -43,7 +44,8 @@ func NewReport(scope constructs.Construct, id string, props *ReportProps) *Repor
 	construct.Init(r, scope, id)
 	project := NewProject(r, "Build", &ProjectProps{
 		Env: env, Store: props.Store, Name: "report", Description: "Gives commits the status of their deployment", Buildspec: reportBuildspec,
-		Branch: env.FluxBranch(), Minutes: 20, Variables: map[string]string{"REVIEW_TOKEN_SECRET": env.SecretName("gitops", reviewToken)},
+		Branch: env.FluxBranch(), Size: awscodebuild.ComputeType_MEDIUM, Minutes: 20,
+		Variables: map[string]string{"REVIEW_TOKEN_SECRET": env.SecretName("gitops", reviewToken)},
 		Rights: []policy.Statement{
 			policy.Allow("ReadItsExecutions", policy.List{env.ARN("codepipeline", env.StackName(props.Pipeline))}, "codepipeline:ListActionExecutions", "codepipeline:ListPipelineExecutions"),
 			tokenRight(env, "ReadTheTokenForStatuses", reviewToken),
