@@ -34,7 +34,7 @@ var commands = []command{
 		[]string{assume("deploy"), assume("file-publishing"), assume("lookup")}},
 	{regexp.MustCompile(`\bartifacts: files:`), "CodeBuild keeps them in the pipelines' bucket", []string{"kms:GenerateDataKey", "s3:PutObject"}},
 	{regexp.MustCompile(`\bbin/gitops plan\b`), "it reads deployed templates", []string{"cloudformation:DescribeStacks", "cloudformation:GetTemplate"}},
-	{regexp.MustCompile(`--execution\b`), "its plan waits for other executions", []string{"codepipeline:ListPipelineExecutions", "codepipeline:ListActionExecutions", "codepipeline:ListRuleExecutions", "codepipeline:StopPipelineExecution"}},
+	{regexp.MustCompile(`--pipeline\b.*--execution\b`), "its plan waits for other executions", []string{"codepipeline:ListPipelineExecutions", "codepipeline:ListActionExecutions", "codepipeline:ListRuleExecutions", "codepipeline:StopPipelineExecution"}},
 	{regexp.MustCompile(`\bbin/gitops window\b`), "it looks at the clock", nil},
 	{regexp.MustCompile(`\bbin/gitops" release\b`), "it reads the token for the push", []string{"secretsmanager:GetSecretValue"}},
 	{regexp.MustCompile(`\bbin/gitops status\b.*--only kubernetes`), "it finds the cluster; what it may ask there is an access entry", []string{"eks:DescribeCluster"}},

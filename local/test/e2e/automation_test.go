@@ -7,17 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"testing"
 	"time"
 
 	"k8s-plus-aws-gitops/local/system/observe"
 )
-
-// TestWithoutGitWrite is the scenario's step alone, on a running system.
-func TestWithoutGitWrite(t *testing.T) {
-	s := running(t)
-	s.step("the root is ready while image automation has no credentials", s.withoutGitWrite)
-}
 
 // withoutGitWrite names a Secret that nobody makes, as where /<environment>/flux/git-write was not stored. Image automation
 // must fail, and the release and the root must not.

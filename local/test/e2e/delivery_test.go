@@ -35,7 +35,6 @@ func (s *system) delivery() {
 	s.step("5 a commit that nobody signed is refused where keys are listed", s.signed)
 	s.step("5 a branch gets its review", s.reviewOfBranch)
 	s.step("5 a promotion to production waits for its approval", s.promotion)
-	s.step("5 a freeze holds both halves until somebody lets them through", s.freeze)
 	s.step("5 a pipeline updates itself, an approval waits", s.approval)
 	s.step("5 a rejected approval leaves both halves", s.rejected)
 	s.step("5 a newer commit takes the place of one that waits", s.overtaken)

@@ -14,8 +14,9 @@ import (
 )
 
 // TestScenario is one story: each step builds on the one before.
-func TestScenario(t *testing.T) {
-	s := newSystem(t)
+func TestScenario(t *testing.T) { newSystem(t).scenario() }
+
+func (s *system) scenario() {
 	s.step("1 up from an empty state", s.up)
 	s.step("1 Ghost through the load balancer, an unknown host, its tables", s.serves)
 	s.step("1 a second up changes nothing", s.upAgain)

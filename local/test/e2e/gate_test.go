@@ -210,7 +210,7 @@ func (s *system) databaseGoes(ctx context.Context) (string, error) {
 	if all, err = s.ran(ctx, "deploy Succeeded"); err != nil {
 		return "", err
 	}
-	if err := skipsStages(all[0], "Network", "Cluster", "Delivery", "Release", "Verify"); err != nil {
+	if err := skipsStages(all[0], "Network", "Cluster", "Delivery", "Release"); err != nil {
 		return "", err
 	}
 	if _, err := s.multiAZ(ctx); err != nil {
@@ -219,16 +219,16 @@ func (s *system) databaseGoes(ctx context.Context) (string, error) {
 	return took(all), s.configure("local", func(e map[string]any) { delete(e, "allowReplacement") })
 }
 
-// history sets how many ReplicaSets of Ghost are kept, and for how many days an upload may take.
-func (s *system) history(fromSets, toSets, fromDays, toDays int) error {
+// setHistory sets how many ReplicaSets of Ghost are kept, and for how many days an upload may take.
+func (s *system) setHistory(fromSets, toSets, fromDays, toDays int) error {
 	return errors.Join(
 		s.edit("k8s/apps/ghost/deployment.yaml", fmt.Sprintf("revisionHistoryLimit: %d", fromSets), fmt.Sprintf("revisionHistoryLimit: %d", toSets)),
 		s.edit("app-resources/bucket.go", fmt.Sprintf("jsii.Number(%d)", fromDays), fmt.Sprintf("jsii.Number(%d)", toDays)),
 	)
 }
 
-// hasHistory fails unless both halves are so.
-func (s *system) hasHistory(ctx context.Context, sets, days int) error {
+// hasBoth fails unless both halves are so.
+func (s *system) hasBoth(ctx context.Context, sets, days int) error {
 	d, err := s.ghostDeployment(ctx)
 	if err != nil {
 		return err
@@ -249,7 +249,7 @@ func (s *system) hasHistory(ctx context.Context, sets, days int) error {
 
 // rejected rejects a commit of both halves: it leaves both as they are.
 func (s *system) rejected(ctx context.Context) (string, error) {
-	if err := s.history(3, 5, 6, 5); err != nil {
+	if err := s.setHistory(3, 5, 6, 5); err != nil {
 		return "", err
 	}
 	if err := s.push(ctx, "To be rejected"); err != nil {
@@ -258,7 +258,7 @@ func (s *system) rejected(ctx context.Context) (string, error) {
 	if _, err := s.ran(ctx, "deploy WaitingForApproval"); err != nil {
 		return "", err
 	}
-	if err := s.hasHistory(ctx, 3, 6); err != nil {
+	if err := s.hasBoth(ctx, 3, 6); err != nil {
 		return "", fmt.Errorf("before the answer: %w", err)
 	}
 	if _, err := s.gitops(ctx, "local", "approve", "local-deploy", "--reject", "--message", "scenario"); err != nil {
@@ -271,7 +271,7 @@ func (s *system) rejected(ctx context.Context) (string, error) {
 	}); err != nil {
 		return "", err
 	}
-	if err := s.hasHistory(ctx, 3, 6); err != nil {
+	if err := s.hasBoth(ctx, 3, 6); err != nil {
 		return "", fmt.Errorf("after the rejection: %w", err)
 	}
 	return all[0].Reason, nil
@@ -279,7 +279,7 @@ func (s *system) rejected(ctx context.Context) (string, error) {
 
 // overtaken leaves a commit without an answer. The next one contains it, and takes its place.
 func (s *system) overtaken(ctx context.Context) (string, error) {
-	if err := s.history(5, 4, 5, 4); err != nil {
+	if err := s.setHistory(5, 4, 5, 4); err != nil {
 		return "", err
 	}
 	if err := s.push(ctx, "Nobody answers"); err != nil {
@@ -289,7 +289,7 @@ func (s *system) overtaken(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := s.history(4, 5, 4, 5); err != nil {
+	if err := s.setHistory(4, 5, 4, 5); err != nil {
 		return "", err
 	}
 	if err := s.push(ctx, "The next one"); err != nil {
@@ -315,7 +315,7 @@ func (s *system) overtaken(ctx context.Context) (string, error) {
 	if _, err := s.settled(ctx); err != nil {
 		return "", err
 	}
-	return took(all), s.hasHistory(ctx, 5, 5)
+	return took(all), s.hasBoth(ctx, 5, 5)
 }
 
 // ungated lets Flux follow the branch itself, and measures how long a pushed manifest takes then.

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,12 +23,6 @@ import (
 
 	"k8s-plus-aws-gitops/local/system/observe"
 )
-
-// TestKilledDeployment is the scenario's step alone, on a running system.
-func TestKilledDeployment(t *testing.T) {
-	s := running(t)
-	s.step("kill -9 endpoint in the middle of a deployment", s.killedDeployment)
-}
 
 // killedDeployment kills the AWS endpoint while CloudFormation updates a stack. The supervisor starts it again,
 // CloudFormation takes the update up, and nothing is there twice. The deployment that was cut off may fail, as the CDK CLI

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,9 +24,6 @@ import (
 	"k8s-plus-aws-gitops/local/system/layout"
 	"k8s-plus-aws-gitops/local/system/observe"
 )
-
-// TestPrivate is the scenario's part alone, on a running system.
-func TestPrivate(t *testing.T) { running(t).private() }
 
 // private proves a private repository and the way into a private cluster.
 func (s *system) private() {

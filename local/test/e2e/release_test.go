@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,15 +18,6 @@ import (
 	"k8s-plus-aws-gitops/local/system/deploy"
 	"k8s-plus-aws-gitops/local/system/layout"
 )
-
-// TestReleases runs the steps of releases alone, on a system that is up: TEST_CHECKOUT is its checkout, which
-// stays as it is, and TEST_STATE its state directory.
-func TestReleases(t *testing.T) {
-	s := running(t)
-	s.releases()
-	// The scenario leaves it out: it costs a build of the tool, and the tool's own tests have it.
-	s.step("5 a tag that is no version fails", s.badTag)
-}
 
 // releases are the steps that prove releases by tag, on the scenario's system.
 func (s *system) releases() {

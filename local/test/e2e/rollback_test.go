@@ -7,17 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"testing"
 	"time"
 
 	"k8s-plus-aws-gitops/local/pipelines"
 )
-
-// TestRollback is the scenario's part alone, on a running system.
-func TestRollback(t *testing.T) {
-	s := running(t)
-	s.step("4 with delivery.rollback an image that does not exist heals alone", s.rollsBack)
-}
 
 // rollsBack switches rollbacks on, pushes a commit that does not become healthy, and touches nothing until what was verified is
 // back. The fix goes forward from there, and switches rollbacks off.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"testing"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -19,13 +18,6 @@ import (
 	"k8s-plus-aws-gitops/local/system/layout"
 	"k8s-plus-aws-gitops/local/system/observe"
 )
-
-// TestServices runs the services' steps alone, on a system that is up: TEST_CHECKOUT is its checkout, a clone that may
-// be changed, and TEST_STATE its state directory.
-func TestServices(t *testing.T) {
-	s := running(t)
-	s.services()
-}
 
 // services are the steps that prove the fleet, on the scenario's system.
 func (s *system) services() {

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
@@ -21,12 +20,6 @@ import (
 	"k8s-plus-aws-gitops/internal/signtest"
 	"k8s-plus-aws-gitops/local/system/observe"
 )
-
-// TestSigned is the scenario's step alone, on a running system.
-func TestSigned(t *testing.T) {
-	s := running(t)
-	s.step("commits must be signed", s.signed)
-}
 
 // signWith, in the environment, is a file with the private key with which this program signs, as gpg would for git: a
 // machine need not have gpg.

@@ -6,17 +6,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"testing"
 	"time"
 
 	commitstatus "k8s-plus-aws-gitops/internal/status"
 )
-
-// TestStages is the scenario's part alone, on a running system whose last deployment changed no stack.
-func TestStages(t *testing.T) {
-	s := running(t)
-	s.step("3 gitops status shows the stages that brought the commit", s.stages)
-}
 
 // stages waits until the last release is all there: Flux may have committed an image's tag, and that is on its way.
 func (s *system) stages(ctx context.Context) (said string, err error) {

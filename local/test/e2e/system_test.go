@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -29,6 +30,7 @@ type system struct {
 	root   string          // the repository under test
 	repo   string          // its clone
 	dir    *layout.Dir
+	only   *regexp.Regexp // names of the steps that run; nil for all
 	failed bool
 	steps  []step
 	cookie string // of the signed-in author
@@ -63,25 +65,6 @@ func newSystem(t *testing.T) *system {
 
 // temp is the TMPDIR of all commands: what is in it at the end was left behind.
 func (s *system) temp() string { return filepath.Join(filepath.Dir(s.repo), "t") }
-
-// running is a system that is up already, for a part of the scenario by itself: TEST_CHECKOUT is its checkout and
-// TEST_STATE its state directory.
-func running(t *testing.T) *system {
-	t.Helper()
-	checkout, state := os.Getenv("TEST_CHECKOUT"), os.Getenv("TEST_STATE")
-	if checkout == "" || state == "" {
-		t.Skip("TEST_CHECKOUT and TEST_STATE are not set; TestScenario has these steps")
-	}
-	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &system{t: t, root: root, ctx: interruptible(t), repo: checkout, dir: &layout.Dir{Root: state, Repo: checkout}}
-	if err := os.MkdirAll(s.temp(), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 // clone makes the checkout that the scenario edits: HEAD and what is not
 // committed yet, so that a change can be proven before it is committed.
@@ -153,6 +136,9 @@ func TestMain(m *testing.M) {
 // step runs one step; after a failure the rest is skipped, because each builds
 // on the one before.
 func (s *system) step(name string, run func(context.Context) (string, error)) {
+	if s.only != nil && !s.only.MatchString(name) {
+		return
+	}
 	if s.failed || s.ctx.Err() != nil {
 		s.failed = true
 		s.steps = append(s.steps, step{Name: name, Detail: skipped})

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,9 +18,6 @@ import (
 
 	"k8s-plus-aws-gitops/local/system/observe"
 )
-
-// TestWebhook is the scenario's part alone, on a running system.
-func TestWebhook(t *testing.T) { running(t).webhook() }
 
 // webhook proves that Flux learns of a release by the webhook, and that the proof fails without one.
 func (s *system) webhook() {

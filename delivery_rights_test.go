@@ -1,0 +1,191 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"k8s-plus-aws-gitops/config"
+)
+
+// rights is what each role of a delivery stack may do, as "action resource", with $ for the environment's account and
+// region. Anything more, and any role that is not here, fails the test.
+func rights(env config.Environment) map[string][]string {
+	build := func(name string, more ...string) []string {
+		return append([]string{
+			"logs:CreateLogStream arn:aws:logs:$:log-group:/" + env.Name + "/delivery/" + name + ":*", "logs:PutLogEvents arn:aws:logs:$:log-group:/" + env.Name + "/delivery/" + name + ":*",
+			"s3:GetObject BUCKET/*", "s3:GetObjectVersion BUCKET/*", "kms:Decrypt KEY",
+		}, more...)
+	}
+	assume := func(kind string) string {
+		return "sts:AssumeRole arn:aws:iam::" + env.Account + ":role/cdk-hnb659fds-" + kind + "-role-" + env.Account + "-" + env.Region
+	}
+	on := func(resource string, actions ...string) []string {
+		for i, action := range actions {
+			actions[i] = strings.Split(resource, ":")[2] + ":" + action + " " + resource
+		}
+		return actions
+	}
+	images := func(actions ...string) []string { return on("arn:aws:ecr:$:repository/"+env.Name+"/ghost", actions...) }
+	executions := func(actions ...string) []string { return on("arn:aws:codepipeline:$:"+env.Name+"-deploy", actions...) }
+	push := append(images("BatchCheckLayerAvailability", "BatchGetImage", "CompleteLayerUpload", "DescribeImages", "InitiateLayerUpload", "PutImage", "UploadLayerPart"), "ecr:GetAuthorizationToken *")
+	connection := []string{"codeconnections:UseConnection " + env.Delivery.ConnectionARN, "codestar-connections:UseConnection " + env.Delivery.ConnectionARN}
+	var token []string
+	for _, service := range []string{"codeconnections", "codestar-connections"} {
+		token = append(token, service+":GetConnection "+env.Delivery.ConnectionARN, service+":GetConnectionToken "+env.Delivery.ConnectionARN)
+	}
+	pipeline := func(more ...string) []string {
+		return append(slices.Concat(connection, []string{
+			"s3:GetObject BUCKET/*", "s3:GetObjectVersion BUCKET/*", "s3:PutObject BUCKET/*", "s3:PutObjectAcl BUCKET/*",
+			"s3:GetBucketAcl BUCKET", "s3:GetBucketLocation BUCKET", "s3:GetBucketVersioning BUCKET",
+			"kms:Decrypt KEY", "kms:DescribeKey KEY", "kms:Encrypt KEY", "kms:GenerateDataKey KEY",
+		}), more...)
+	}
+	start := func(projects ...string) []string {
+		var all []string
+		for _, p := range projects {
+			for _, action := range []string{"BatchGetBuilds", "StartBuild", "StopBuild"} {
+				all = append(all, "codebuild:"+action+" arn:aws:codebuild:$:project/"+env.Name+"-"+p)
+			}
+		}
+		return all
+	}
+	deployments := start("plan", "test", "deploy")
+	all := map[string][]string{
+		"plan": build("plan", append([]string{
+			"cloudformation:DescribeStacks arn:aws:cloudformation:$:stack/" + env.Name + "-*/*", "cloudformation:GetTemplate arn:aws:cloudformation:$:stack/" + env.Name + "-*/*",
+			"s3:PutObject BUCKET/*", "kms:GenerateDataKey KEY",
+		}, append(executions("ListActionExecutions", "ListPipelineExecutions", "ListRuleExecutions", "StopPipelineExecution"), connection...)...)...),
+		"test":          build("test", connection...),
+		"deploy":        build("deploy", append([]string{assume("deploy"), assume("file-publishing"), assume("lookup")}, connection...)...),
+		"image-arm64":   build("image-arm64", push...),
+		"image-amd64":   build("image-amd64", push...),
+		"image-publish": build("image-publish", images("BatchGetImage", "DescribeImageScanFindings", "PutImage")...),
+		"report": slices.Concat([]string{
+			"logs:CreateLogStream arn:aws:logs:$:log-group:/" + env.Name + "/delivery/report:*", "logs:PutLogEvents arn:aws:logs:$:log-group:/" + env.Name + "/delivery/report:*",
+			"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/review-token-??????",
+		}, executions("ListActionExecutions", "ListPipelineExecutions"), token),
+		"start-report": {"codebuild:StartBuild arn:aws:codebuild:$:project/" + env.Name + "-report"},
+		"review":       build("review", append([]string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/review-token-??????"}, connection...)...),
+		"services": build("services", append([]string{
+			"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/manifests-token-??????",
+			"s3:ListBucket arn:aws:s3:::" + env.AssetsBucket() + " if s3:prefix services/*",
+			"s3:PutObject arn:aws:s3:::" + env.AssetsBucket() + "/services/*", "s3:DeleteObject arn:aws:s3:::" + env.AssetsBucket() + "/services/*",
+		}, connection...)...),
+		"pipeline-services":    pipeline(start("services")...),
+		"pipeline-dockerbuild": pipeline(start("image-arm64", "image-amd64", "image-publish")...),
+		"pipeline-review":      pipeline(start("review")...),
+	}
+	if env.Gated() {
+		all["release"] = build("release", append([]string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/release-token-??????"}, connection...)...)
+		if env.RollsBack() {
+			all["release"] = append(all["release"], executions("GetPipelineExecution")...)
+		}
+		all["verify"] = build("verify", append(inVPC(env), "eks:DescribeCluster arn:aws:eks:$:cluster/"+env.ClusterName())...)
+		deployments = append(deployments, start("release", "verify")...)
+	}
+	if env.Delivery.Window != nil {
+		all["window"] = build("window")
+		deployments = append(deployments, start("window")...)
+	}
+	if env.Delivery.Approval || env.Delivery.Window != nil {
+		deployments = append(deployments, "sns:Publish TOPIC")
+	}
+	all["pipeline-deploy"] = pipeline(deployments...)
+	for name := range all {
+		for i := range all[name] {
+			all[name][i] = strings.ReplaceAll(all[name][i], "$", env.Region+":"+env.Account)
+		}
+		slices.Sort(all[name])
+	}
+	return all
+}
+
+// ownResources are the stack's own resources in the statements of its roles, by logical id without hash, and a word for each.
+var ownResources = map[string]string{"DeliveryStoreArtifacts.Arn": "BUCKET", "DeliveryStoreKey.Arn": "KEY"}
+
+// privateSubnet is the id of a private subnet, from the network's stack.
+var privateSubnet = regexp.MustCompile(`import [a-z]+-network:ExportsOutputRefNetworkVPCprivateSubnet\d\w+`)
+
+// resourceName returns a resource of a statement, with the stack's own by a word.
+func resourceName(resource any) string {
+	if ref, ok := get(resource, "Ref").(string); ok && idHash.ReplaceAllString(ref, "") == "DeliveryNotificationsTopic" {
+		return "TOPIC"
+	}
+	name := privateSubnet.ReplaceAllString(plain(resource), "PRIVATE")
+	own, rest, _ := strings.Cut(name, "/")
+	if word, ok := ownResources[own]; ok {
+		return strings.TrimSuffix(word+"/"+rest, "/")
+	}
+	return name
+}
+
+// Every role of every delivery stack may do exactly what it needs.
+func TestDeliveryRoles(t *testing.T) {
+	for _, env := range environments(t, sample(t), "") {
+		stack := sampleApp(t)[env.StackName("delivery")]
+		got := map[string][]string{}
+		for id, r := range stack.Resources {
+			switch r.Type {
+			case "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::User", "AWS::IAM::Group":
+				t.Errorf("%s %s: only roles with their policy inside", env.Name, id)
+			case "AWS::IAM::Role":
+				name, _ := get(r.Properties, "Policies", 0, "PolicyName").(string)
+				if r.Properties["ManagedPolicyArns"] != nil || len(asList(r.Properties["Policies"])) != 1 {
+					t.Errorf("%s %s: more than one policy", env.Name, id)
+				}
+				got[name] = rightsOf(t, get(r.Properties, "Policies", 0, "PolicyDocument", "Statement"))
+				trust := get(r.Properties, "AssumeRolePolicyDocument", "Statement", 0)
+				service := "codebuild.amazonaws.com"
+				switch {
+				case strings.HasPrefix(name, "pipeline-"):
+					service = "codepipeline.amazonaws.com"
+				case strings.HasPrefix(name, "start-"):
+					service = "events.amazonaws.com"
+				}
+				if get(trust, "Principal", "Service") != service || get(trust, "Condition", "StringEquals", "aws:SourceAccount") != env.Account || len(asList(get(r.Properties, "AssumeRolePolicyDocument", "Statement"))) != 1 {
+					t.Errorf("%s %s trusts %s", env.Name, id, text(trust))
+				}
+			}
+		}
+		if diff := gocmp.Diff(rights(env), got); diff != "" {
+			t.Errorf("%s: rights (-wanted +template):\n%s", env.Name, diff)
+		}
+	}
+}
+
+// rightsOf flattens statements into "action resource".
+func rightsOf(t *testing.T, statements any) []string {
+	t.Helper()
+	var lines []string
+	for _, s := range asList(statements) {
+		if get(s, "Effect") != "Allow" || get(s, "NotAction") != nil || get(s, "NotResource") != nil {
+			t.Errorf("an unusual statement: %s", text(s))
+		}
+		condition := ""
+		if prefix := get(s, "Condition", "StringLike", "s3:prefix"); prefix != nil {
+			condition = fmt.Sprint(" if s3:prefix ", prefix)
+		} else if equal := get(s, "Condition", "StringEquals"); get(equal, "ec2:AuthorizedService") != nil {
+			subnets := asList(get(equal, "ec2:Subnet"))
+			for _, subnet := range subnets {
+				if !strings.HasSuffix(resourceName(subnet), ":subnet/PRIVATE") {
+					t.Errorf("a build beside the private subnets: %s", text(subnet))
+				}
+			}
+			condition = fmt.Sprintf(" if of %v in %d subnets", get(equal, "ec2:AuthorizedService"), len(subnets))
+		} else if get(s, "Condition") != nil {
+			t.Errorf("an unusual condition: %s", text(s))
+		}
+		for _, action := range asList(get(s, "Action")) {
+			for _, resource := range asList(get(s, "Resource")) {
+				lines = append(lines, fmt.Sprint(action, " ", resourceName(resource), condition))
+			}
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}

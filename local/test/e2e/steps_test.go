@@ -1,0 +1,45 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"k8s-plus-aws-gitops/local/system/layout"
+)
+
+// TestSteps runs the steps whose names TEST_STEPS matches, on a running system.
+func TestSteps(t *testing.T) {
+	s := running(t)
+	s.scenario()
+	// The scenario leaves these out: they take minutes, and the tests of their packages have most of it.
+	s.step("5 a tag that is no version fails", s.badTag)
+	s.step("5 a freeze holds both halves until somebody lets them through", s.freeze)
+}
+
+// running is a system that is up already, for some steps by themselves: TEST_CHECKOUT is its checkout, a clone that may be
+// changed, TEST_STATE its state directory, and TEST_STEPS an expression for the names of the steps.
+func running(t *testing.T) *system {
+	t.Helper()
+	checkout, state := os.Getenv("TEST_CHECKOUT"), os.Getenv("TEST_STATE")
+	steps := os.Getenv("TEST_STEPS")
+	if checkout == "" || state == "" || steps == "" {
+		t.Skip("TEST_CHECKOUT, TEST_STATE and TEST_STEPS are not set; TestScenario has these steps")
+	}
+	only, err := regexp.Compile(steps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &system{t: t, root: root, ctx: interruptible(t), only: only, repo: checkout, dir: &layout.Dir{Root: state, Repo: checkout}}
+	if err := os.MkdirAll(s.temp(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
