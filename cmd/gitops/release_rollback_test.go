@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// pipelineOf serves CodePipeline with executions by their ids, and points this process at it.
-func pipelineOf(t *testing.T, executions map[string]string) {
+// pipelineAnswering serves CodePipeline with executions by their ids, and points this process at it.
+func pipelineAnswering(t *testing.T, executions map[string]string) {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var in struct{ PipelineName, PipelineExecutionID string }
@@ -43,7 +43,7 @@ func TestReleaseRollsBack(t *testing.T) {
 	standard := func(commit string) string {
 		return fmt.Sprintf(`{"executionType": "STANDARD", "artifactRevisions": [{"name": "Source", "revisionId": %q}]}`, commit)
 	}
-	pipelineOf(t, map[string]string{
+	pipelineAnswering(t, map[string]string{
 		"one": standard(one), "two": standard(two),
 		"back": `{"executionType": "ROLLBACK", "rollbackMetadata": {"rollbackTargetPipelineExecutionId": "one"},
 			"trigger": {"triggerType": "AutomatedRollback", "triggerDetail": "{\"FailedPipelineExecutionId\":\"two\"}"}}`,
