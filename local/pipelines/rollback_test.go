@@ -174,7 +174,11 @@ func TestARollbackGoesFirst(t *testing.T) {
 			bad := w.push(map[string]string{"p/health": "bad"})
 			w.wait("p", bad, InProgress)
 			fixed := w.push(map[string]string{"p/health": "fixed"})
-			w.wait("p", fixed, Queued)
+			if mode == "QUEUED" {
+				w.waitStage("p", fixed, "Release")
+			} else {
+				w.wait("p", fixed, Queued)
+			}
 			w.touch("go")
 			w.wait("p", fixed, Succeeded)
 			var got []string
