@@ -134,7 +134,8 @@ func (s *system) databaseComes(ctx context.Context) (string, error) {
 	if err := s.startedAfterSecret(ctx, "second-database"); err != nil {
 		return "", err
 	}
-	return took(all), s.hasPost(ctx)
+	_, err = s.serves(ctx)
+	return took(all), err
 }
 
 // startedAfterSecret fails unless each of Ghost's containers began after the Secret was there, and at its first attempt.
