@@ -88,7 +88,7 @@ func (f *commitStatusFlags) run(cmd *cobra.Command) error {
 	token, why := platformToken(cmd.Context(), f.tokenSecret, nil)
 	if token == "" {
 		fmt.Fprintln(cmd.OutOrStdout(), strings.TrimSuffix(said+": "+f.status.Description, ": "))
-		fmt.Fprintf(cmd.ErrOrStderr(), "No commit status was written: %s.\n", why)
+		fmt.Fprintf(cmd.ErrOrStderr(), "No commit status is written: %s.\n", why)
 		return nil
 	}
 	client := forge.Client{API: f.api, Token: token}

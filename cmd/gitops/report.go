@@ -78,13 +78,10 @@ func (f *reportFlags) run(cmd *cobra.Command, name string) error {
 			return err
 		}
 	}
-	if err := f.report(ctx, cmd, env, from, write); err != nil {
-		return err
+	if token == "" { // first, because the last line of the log is what people are shown
+		fmt.Fprintf(cmd.ErrOrStderr(), "No commit status is written: %s.\n", why)
 	}
-	if token == "" {
-		fmt.Fprintf(cmd.ErrOrStderr(), "No commit status was written: %s.\n", why)
-	}
-	return nil
+	return f.report(ctx, cmd, env, from, write)
 }
 
 // report writes until what it wrote is how the execution stands: another report may have written the end while this one was

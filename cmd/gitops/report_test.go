@@ -75,7 +75,7 @@ func TestReport(t *testing.T) {
 	// Whoever has no token reads it in the log, and the build is well.
 	t.Setenv("GITHUB_TOKEN", "")
 	t.Setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", httpStub(t, http.StatusBadRequest, `{"__type": "ResourceNotFoundException", "message": "none"}`))
-	if says := report(0); !strings.Contains(says, "gitops/dev is failure at aaaaaaaaaaaa") || !strings.Contains(says, "No commit status was written: there is no secret /dev/gitops/review-token") {
+	if says := report(0); !strings.Contains(says, "gitops/dev is failure at aaaaaaaaaaaa") || !strings.Contains(says, "No commit status is written: there is no secret /dev/gitops/review-token") {
 		t.Error(says)
 	}
 }

@@ -132,7 +132,7 @@ func TestCommitStatus(t *testing.T) {
 		})
 	}
 	t.Setenv("GITHUB_TOKEN", "")
-	if says := status(0, pending...); !strings.Contains(says, "gitops/dev is pending at aaaaaaaaaaaa: Deploys the network") || !strings.Contains(says, "No commit status was written: there is no token") || len(s.Statuses) != 3 {
+	if says := status(0, pending...); !strings.Contains(says, "gitops/dev is pending at aaaaaaaaaaaa: Deploys the network") || !strings.Contains(says, "No commit status is written: there is no token") || len(s.Statuses) != 3 {
 		t.Error(says)
 	}
 	t.Setenv("GITHUB_TOKEN", forgetest.Token)

@@ -188,7 +188,7 @@ func (f *reviewFlags) post(ctx context.Context, errs io.Writer, markdown string,
 // status gives the commit the review's verdict. A token that may only comment is enough for a review: then it says so.
 func (f *reviewFlags) status(ctx context.Context, errs io.Writer, client forge.Client, r forge.Repository, result *review.Review, address string) error {
 	if result.Head.Commit == "" {
-		fmt.Fprintln(errs, "No commit status was written: the working tree has changes of its own.")
+		fmt.Fprintln(errs, "No commit status is written: the working tree has changes of its own.")
 		return nil
 	}
 	s := forge.Status{Context: forge.ReviewContext, State: forge.Success, Description: "Nothing that the guard forbids", URL: address}
@@ -198,7 +198,7 @@ func (f *reviewFlags) status(ctx context.Context, errs io.Writer, client forge.C
 	_, err := client.SetStatus(ctx, r, result.Head.Commit, s)
 	var refused *forge.Error
 	if errors.As(err, &refused) && refused.Denied() {
-		fmt.Fprintf(errs, "No commit status was written: %v.\n", err)
+		fmt.Fprintf(errs, "No commit status is written: %v.\n", err)
 		return nil
 	}
 	return err

@@ -79,8 +79,8 @@ func TestReportComments(t *testing.T) {
 	}{
 		"nothing forbidden":  {commit, 0, nil, "success", ""},
 		"forbidden":          {commit, 2, nil, "failure", ""},
-		"uncommitted":        {"", 0, nil, nil, "No commit status was written: the working tree has changes of its own"},
-		"a token to comment": {commit, 0, []string{"Commit statuses: write"}, nil, "No commit status was written: GitHub POST /repos/me/platform/statuses/" + commit + ": 403"},
+		"uncommitted":        {"", 0, nil, nil, "No commit status is written: the working tree has changes of its own"},
+		"a token to comment": {commit, 0, []string{"Commit statuses: write"}, nil, "No commit status is written: GitHub POST /repos/me/platform/statuses/" + commit + ": 403"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := forgetest.New(t)
