@@ -110,9 +110,9 @@ func (j *job) approve(ctx context.Context, a *Action, s *ActionState) error {
 			return err
 		case d != nil:
 			if !d.Approved {
-				return fmt.Errorf("rejected by %s%s", d.By, after(": ", d.Summary))
+				return fmt.Errorf("rejected by %s%s", d.By, colon(d.Summary))
 			}
-			return j.update(func() { s.Reason = "approved by " + d.By + after(": ", d.Summary) })
+			return j.update(func() { s.Reason = "approved by " + d.By + colon(d.Summary) })
 		case time.Since(s.Started) > limit:
 			return fmt.Errorf("nobody approved it within %s", limit)
 		}
@@ -134,11 +134,12 @@ func (j *job) shown(a *Action, key string) (string, error) {
 	return value, nil
 }
 
-func after(separator, text string) string {
+// colon puts a text behind what it explains, if there is one.
+func colon(text string) string {
 	if text == "" {
 		return ""
 	}
-	return separator + text
+	return ": " + text
 }
 
 // pause waits for the next look at a file.

@@ -16,7 +16,7 @@ type stopError struct {
 	Reason string `json:"reason"`
 }
 
-func (e *stopError) Error() string { return "stopped" + after(": ", e.Reason) }
+func (e *stopError) Error() string { return "stopped" + colon(e.Reason) }
 
 // ErrEnded is returned by Stop for an execution that has ended.
 var ErrEnded = errors.New("the execution has ended")

@@ -115,7 +115,7 @@ func (j *job) await(ctx context.Context, s *Stage, state *StageState) error {
 			return err
 		case d != nil:
 			j.log.Info("the entry condition is overridden", "stage", s.Name, "by", d.By)
-			return j.update(func() { state.Override, state.Reason = d, "overridden by "+d.By+after(": ", d.Summary) })
+			return j.update(func() { state.Override, state.Reason = d, "overridden by "+d.By+colon(d.Summary) })
 		case w.open(now):
 			return j.update(func() { state.Reason = "" })
 		case state.Status != Held:
