@@ -25,7 +25,7 @@ func (s *system) scenario() {
 	s.step("2 one commit changes both halves", s.bothHalves)
 	s.step("3 a new environment rolls out, no request fails", s.rollingUpdate)
 	s.step("3 gitops status shows the stages that brought the commit", s.stages)
-	s.webhook()
+	s.step("3 a release wakes Flux by the webhook: it polls once an hour", s.wokenByWebhook)
 	s.step("4 a manifest that does not validate", s.badManifest)
 	s.step("4 an image that does not exist", s.badImage)
 	s.step("4 with delivery.rollback an image that does not exist heals alone", s.rollsBack)

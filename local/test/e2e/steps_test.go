@@ -16,6 +16,7 @@ func TestSteps(t *testing.T) {
 	s := running(t)
 	s.scenario()
 	// The scenario leaves these out: they take minutes, and the tests of their packages have most of it.
+	s.step("3 without the webhook a release does not wake Flux", s.withoutWebhook)
 	s.step("5 a tag that is no version fails", s.badTag)
 	s.step("5 a freeze holds both halves until somebody lets them through", s.freeze)
 }

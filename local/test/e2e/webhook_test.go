@@ -19,12 +19,6 @@ import (
 	"k8s-plus-aws-gitops/local/system/observe"
 )
 
-// webhook proves that Flux learns of a release by the webhook, and that the proof fails without one.
-func (s *system) webhook() {
-	s.step("3 a release wakes Flux by the webhook: it polls once an hour", s.wokenByWebhook)
-	s.step("3 without the webhook a release does not wake Flux", s.withoutWebhook)
-}
-
 var receivers = schema.GroupVersionResource{Group: "notification.toolkit.fluxcd.io", Version: "v1", Resource: "receivers"}
 
 // gitSource is what tells how Flux learned of a commit.
