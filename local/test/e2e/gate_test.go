@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"k8s-plus-aws-gitops/local/pipelines"
@@ -138,7 +139,8 @@ func (s *system) databaseComes(ctx context.Context) (string, error) {
 	return took(all), err
 }
 
-// startedAfterSecret fails unless each of Ghost's containers began after the Secret was there, and at its first attempt.
+// startedAfterSecret fails unless each of Ghost's containers that needs the Secret began after it was there, and at its first
+// attempt.
 func (s *system) startedAfterSecret(ctx context.Context, name string) error {
 	c, err := observe.Open(s.dir.Kubeconfig())
 	if err != nil {
@@ -152,15 +154,18 @@ func (s *system) startedAfterSecret(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range pods.Items {
+	needing := slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool { // those of the ReplicaSet before may still end
+		return !slices.ContainsFunc(p.Spec.Containers[0].Env, func(e corev1.EnvVar) bool { return e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil && e.ValueFrom.SecretKeyRef.Name == name })
+	})
+	for _, p := range needing {
 		for _, state := range p.Status.ContainerStatuses {
 			if state.State.Running == nil || state.RestartCount > 0 || state.State.Running.StartedAt.Before(&secret.CreationTimestamp) {
 				return fmt.Errorf("%s: %+v; the Secret is of %s", p.Name, state, secret.CreationTimestamp)
 			}
 		}
 	}
-	if len(pods.Items) == 0 || len(secret.Data["host"]) == 0 {
-		return fmt.Errorf("%d pods, and %s has the keys %v", len(pods.Items), name, slices.Collect(maps.Keys(secret.Data)))
+	if len(needing) == 0 || len(secret.Data["host"]) == 0 {
+		return fmt.Errorf("%d pods need %s, which has the keys %v", len(needing), name, slices.Collect(maps.Keys(secret.Data)))
 	}
 	return nil
 }
