@@ -155,7 +155,9 @@ func (s *system) startedAfterSecret(ctx context.Context, name string) error {
 		return err
 	}
 	needing := slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool { // those of the ReplicaSet before may still end
-		return !slices.ContainsFunc(p.Spec.Containers[0].Env, func(e corev1.EnvVar) bool { return e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil && e.ValueFrom.SecretKeyRef.Name == name })
+		return !slices.ContainsFunc(p.Spec.Containers[0].Env, func(e corev1.EnvVar) bool {
+			return e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil && e.ValueFrom.SecretKeyRef.Name == name
+		})
 	})
 	for _, p := range needing {
 		for _, state := range p.Status.ContainerStatuses {
