@@ -335,7 +335,14 @@ func (s *system) ungated(ctx context.Context) (string, error) {
 	}); err != nil {
 		return "", err
 	}
-	if err := s.push(ctx, "No gate and no approval"); err != nil {
+	// Flux follows the release until this commit is deployed, so that a push would wait for both.
+	if _, err := s.gitops(ctx, "local", "push", "--message", "No gate and no approval", "--no-wait"); err != nil {
+		return "", err
+	}
+	if err := until(ctx, 15*time.Minute, "the commit to wait for its approval", func() error {
+		_, err := s.ran(ctx, "deploy WaitingForApproval")
+		return err
+	}); err != nil {
 		return "", err
 	}
 	if _, err := s.gitops(ctx, "local", "approve", "local-deploy", "--message", "scenario"); err != nil {
