@@ -204,8 +204,11 @@ func (s *system) post(ctx context.Context, title string) error {
 	return err
 }
 
-// hasPost looks for the post in the API that reads the database.
+// hasPost looks for the post in the API that reads the database, if one was written.
 func (s *system) hasPost(ctx context.Context) error {
+	if s.slug == "" {
+		return nil
+	}
 	code, text, err := s.get(ctx, "ghost", "/ghost/api/admin/posts/slug/"+s.slug+"/")
 	if err != nil {
 		return err
