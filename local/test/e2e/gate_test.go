@@ -257,7 +257,7 @@ func (s *system) hasBoth(ctx context.Context, sets, days int) error {
 
 // rejected rejects a commit of both halves: it leaves both as they are.
 func (s *system) rejected(ctx context.Context) (string, error) {
-	if err := s.setHistory(3, 5, 6, 5); err != nil {
+	if err := s.setHistory(4, 5, 6, 5); err != nil {
 		return "", err
 	}
 	if err := s.push(ctx, "To be rejected"); err != nil {
@@ -266,7 +266,7 @@ func (s *system) rejected(ctx context.Context) (string, error) {
 	if _, err := s.ran(ctx, "deploy WaitingForApproval"); err != nil {
 		return "", err
 	}
-	if err := s.hasBoth(ctx, 3, 6); err != nil {
+	if err := s.hasBoth(ctx, 4, 6); err != nil {
 		return "", fmt.Errorf("before the answer: %w", err)
 	}
 	if _, err := s.gitops(ctx, "local", "approve", "local-deploy", "--reject", "--message", "scenario"); err != nil {
@@ -279,7 +279,7 @@ func (s *system) rejected(ctx context.Context) (string, error) {
 	}); err != nil {
 		return "", err
 	}
-	if err := s.hasBoth(ctx, 3, 6); err != nil {
+	if err := s.hasBoth(ctx, 4, 6); err != nil {
 		return "", fmt.Errorf("after the rejection: %w", err)
 	}
 	return all[0].Reason, nil

@@ -64,7 +64,7 @@ func sign(file string) error {
 // signed asks for signatures: a push that is signed arrives in both halves, one that is not arrives in none, and a signed one
 // takes it all back. Image automation has no key meanwhile, for which nothing waits.
 func (s *system) signed(ctx context.Context) (said string, err error) {
-	const manifest, from, to = "k8s/apps/ghost/deployment.yaml", "revisionHistoryLimit: 3", "revisionHistoryLimit: 5"
+	const manifest, from, to = "k8s/apps/ghost/deployment.yaml", "revisionHistoryLimit: 4", "revisionHistoryLimit: 5"
 	before, err := os.ReadFile(filepath.Join(s.repo, "cdk.json"))
 	if err != nil {
 		return "", err
@@ -185,7 +185,7 @@ func (s *system) unsigned(ctx context.Context, manifest, from, to string) (strin
 	if now, err := s.git(ctx, s.dir.Repository(), "rev-parse", released); err != nil || now != at {
 		return "", fmt.Errorf("the commit that nobody signed was released: %s, %w", now, err)
 	}
-	if d, err := s.ghostDeployment(ctx); err != nil || *d.Spec.RevisionHistoryLimit != 3 {
+	if d, err := s.ghostDeployment(ctx); err != nil || *d.Spec.RevisionHistoryLimit != 4 {
 		return "", fmt.Errorf("Flux applied a manifest that nobody signed: %w", err)
 	}
 	_, err = s.git(ctx, s.repo, "config", "commit.gpgSign", "true")
