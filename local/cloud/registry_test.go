@@ -1,6 +1,9 @@
 package cloud
 
 import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -8,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"k8s-plus-aws-gitops/local/cloud/front"
 )
@@ -29,6 +33,9 @@ func TestRegistryShowsMotosImages(t *testing.T) {
 		body, err := io.ReadAll(res.Body)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if at := res.Header.Get("Docker-Content-Digest"); res.StatusCode == http.StatusOK && strings.Contains(path, "/manifests/") && at != fmt.Sprintf("sha256:%x", sha256.Sum256(body)) {
+			t.Errorf("%s: the registry says %s of a manifest with another digest", path, at)
 		}
 		return res.StatusCode, string(body)
 	}
@@ -56,6 +63,23 @@ func TestRegistryShowsMotosImages(t *testing.T) {
 	}
 	if code, body := get("/v2/local/ghost/manifests/20261120114500-ba9876543210"); code != http.StatusOK || body != manifest {
 		t.Errorf("the manifest: %d %s", code, body)
+	}
+	// Another index under another tag, which moto alone could give the same digest.
+	digest := func(of string) string { return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(of))) }
+	other := `{"schemaVersion":2,"mediaType":"` + kind + `","manifests":[],"annotations":{"other":"one"}}`
+	in := &ecr.PutImageInput{RepositoryName: name, ImageTag: aws.String("other"), ImageManifest: &other, ImageManifestMediaType: aws.String(kind)}
+	if out, err := client.PutImage(t.Context(), in); err != nil || aws.ToString(out.Image.ImageId.ImageDigest) != digest(other) {
+		t.Errorf("the digest that ECR answers: %v, %v", out, err)
+	}
+	in.ImageTag, in.ImageDigest = aws.String("lie"), aws.String(digest(manifest))
+	var mismatch *types.ImageDigestDoesNotMatchException
+	if _, err := client.PutImage(t.Context(), in); !errors.As(err, &mismatch) {
+		t.Errorf("a digest of another manifest: %v", err)
+	}
+	for _, of := range []string{manifest, other} {
+		if code, body := get("/v2/local/ghost/manifests/" + digest(of)); code != http.StatusOK || body != of {
+			t.Errorf("the manifest by its digest: %d %s", code, body)
+		}
 	}
 	if code, body := get("/v2/local/ghost/manifests/never"); code != http.StatusNotFound || !strings.Contains(body, "MANIFEST_UNKNOWN") {
 		t.Errorf("no such tag: %d %s", code, body)

@@ -114,11 +114,16 @@ func (im Image) validateTemplates(at string) error {
 	return errors.Join(errs...)
 }
 
-// unknownTag says that the repository is in the table, but the tag is neither there nor in the repository's registry.
+// unknownTag says that the repository is in the table, but the tag, or the digest, is neither there nor in the
+// repository's registry.
 type unknownTag struct{ reference, tag string }
 
 func (e *unknownTag) Error() string {
-	return fmt.Sprintf("failed to pull image %q: tag %s: not found", e.reference, e.tag)
+	kind := "tag"
+	if strings.Contains(e.tag, ":") {
+		kind = "digest"
+	}
+	return fmt.Sprintf("failed to pull image %q: %s %s: not found", e.reference, kind, e.tag)
 }
 
 // Lookup returns the entry for an image reference, nil when there is none, and an error when the repository is known but the

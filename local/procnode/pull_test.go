@@ -38,6 +38,7 @@ func TestPull(t *testing.T) {
 		{reference: "registry.localhost/local/ghost:never", asks: head + "never", err: "tag never: not found", unknownTag: true},
 		{reference: "registry.localhost/local/ghost:never", asks: head + "never", err: "tag never: not found", unknownTag: true},
 		{reference: "registry.localhost/local/ghost:never@sha256:0123", asks: head + "sha256:0123"},
+		{reference: "registry.localhost/local/ghost:pushed@sha256:4567", asks: head + "sha256:4567", err: "digest sha256:4567: not found", unknownTag: true},
 		{reference: "registry.localhost/local/ghost", asks: head + "latest", err: "latest", unknownTag: true},
 		{reference: "registry.localhost/local/ghost:broken", asks: head + "broken", err: "503"},
 		{reference: "registry.localhost/local/away:pushed", err: "refused"},

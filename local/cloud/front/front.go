@@ -133,6 +133,8 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.opt.CloudFormation.ServeHTTP(w, r)
 	case name == "eks" && f.eks.serve(w, r):
 	case name == "ec2" && f.ec2(w, r):
+	case name == "ecr" && strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".PutImage"):
+		f.putImage(w, r)
 	case name == "codepipeline" && f.opt.Pipelines != nil && f.opt.Pipelines(w, r):
 	case name == "ses" && r.Method == http.MethodPost && r.URL.Path == "/v2/email/outbound-emails":
 		f.mail(w, r)

@@ -23,7 +23,10 @@ import (
 const ghostImages = "registry.localhost/local/ghost:"
 
 // built is an image of the dockerbuild pipeline.
-type built struct{ commit, tag string }
+type built struct{ commit, tag, digest string }
+
+// reference is the image as Flux writes it.
+func (b built) reference() string { return ghostImages + b.tag + "@" + b.digest }
 
 // images are the steps that prove the way of an image from its recipe to the
 // pods, on the scenario's system.
@@ -34,8 +37,8 @@ func (s *system) images() {
 		b, detail, err = s.imageTag(ctx)
 		return detail, err
 	})
-	s.step("5 Flux commits the tag, and Ghost rolls out", func(ctx context.Context) (string, error) { return s.imageRollsOut(ctx, b) })
-	s.step("5 a push keeps the tag, which passed the gate as any commit", func(ctx context.Context) (string, error) { return s.imageStays(ctx, b) })
+	s.step("5 Flux commits tag and digest, and Ghost rolls out", func(ctx context.Context) (string, error) { return s.imageRollsOut(ctx, b) })
+	s.step("5 a push keeps the image, which passed the gate as any commit", func(ctx context.Context) (string, error) { return s.imageStays(ctx, b) })
 	s.step("5 a tag that nobody pushed", s.imageUnknown)
 }
 
@@ -74,7 +77,7 @@ func (s *system) imageTag(ctx context.Context) (built, string, error) {
 	for _, i := range out.ImageDetails {
 		for _, tag := range i.ImageTags {
 			if strings.HasSuffix(tag, "-"+commit[:12]) {
-				return built{commit, tag}, tag + ", " + took(all), nil
+				return built{commit, tag, aws.ToString(i.ImageDigest)}, tag + ", " + took(all), nil
 			}
 		}
 	}
@@ -125,7 +128,7 @@ func (s *system) ghostRuns(ctx context.Context, image string) error {
 func (s *system) imageRollsOut(ctx context.Context, b built) (string, error) {
 	began := time.Now()
 	load := s.startLoad(ctx)
-	err := until(ctx, 15*time.Minute, "Ghost to run the new image", func() error { return s.ghostRuns(ctx, ghostImages+b.tag) })
+	err := until(ctx, 15*time.Minute, "Ghost to run the new image", func() error { return s.ghostRuns(ctx, b.reference()) })
 	total, failed := load()
 	switch {
 	case err != nil:
@@ -163,7 +166,7 @@ func (s *system) imageStays(ctx context.Context, b built) (string, error) {
 	if err := s.push(ctx, "Keep one revision more"); err != nil {
 		return "", err
 	}
-	if err := s.ghostRuns(ctx, ghostImages+b.tag); err != nil {
+	if err := s.ghostRuns(ctx, b.reference()); err != nil {
 		return "", err
 	}
 	all, err := s.executions(ctx, flux)
