@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -173,6 +174,14 @@ var badConfigurations = []struct {
 	{name: "approval as text", edits: dev("delivery", map[string]any{"approval": "yes"})},
 	{name: "no targets to test", edits: dev("delivery", map[string]any{"test": "check; rm -rf /"})},
 	{name: "unknown image updates", edits: dev("delivery", map[string]any{"imageUpdates": "pullrequest"})},
+	{name: "images from nowhere", edits: imagesFrom("stage", nil)},
+	{name: "images from itself", edits: imagesFrom("production", nil)},
+	{name: "images from an environment without pipelines", edits: imagesFrom("dev", map[string]any{"gitops/environments/dev/delivery": absent{}})},
+	{name: "images from one that copies them, too", edits: imagesFrom("dev", map[string]any{"gitops/environments/dev/delivery/imagesFrom": "production"}), problems: 2},
+	{name: "images from another repository", edits: imagesFrom("dev", map[string]any{"gitops/environments/dev/repositoryUrl": "https://git.example.com/platform.git"})},
+	{name: "images from another partition", edits: imagesFrom("dev", map[string]any{"gitops/environments/dev/region": "us-gov-west-1"}), problems: 2},
+	{name: "images from there and from Flux", edits: imagesFrom("dev", map[string]any{"gitops/environments/production/delivery/imageUpdates": "commit"})},
+	{name: "images without a connection", edits: imagesFrom("dev", map[string]any{"gitops/environments/production/delivery/connectionArn": absent{}})},
 	{name: "notification to a channel", edits: dev("delivery", map[string]any{"connectionArn": connection("111111111111"), "notify": []string{"#platform"}})},
 	{name: "notification twice", edits: dev("delivery", map[string]any{"connectionArn": connection("111111111111"), "notify": []string{"a@example.com", "a@example.com"}})},
 	{name: "build logs for a week and a half", edits: dev("delivery", map[string]any{"logDays": 10})},
@@ -228,6 +237,16 @@ func set(path string, value any) map[string]any { return map[string]any{path: va
 
 // dev is one edit of environment dev.
 func dev(path string, value any) map[string]any { return set("gitops/environments/dev/"+path, value) }
+
+// imagesFrom lets production run the images of an environment, after which come more edits.
+func imagesFrom(source string, more map[string]any) map[string]any {
+	edits := map[string]any{
+		"gitops/environments/dev/delivery":        map[string]any{"connectionArn": connection("111111111111")},
+		"gitops/environments/production/delivery": map[string]any{"connectionArn": connection("222222222222"), "imagesFrom": source},
+	}
+	maps.Copy(edits, more)
+	return edits
+}
 
 // connection is a connection of an account.
 func connection(account string) string {

@@ -65,6 +65,10 @@ type Environment struct {
 	Name string `json:"-"`
 	// Repository is what the pipelines build: the one of the configuration.
 	Repository Repository `json:"-"`
+	// ImageSource is the environment of delivery.imagesFrom, nil where images are built; ImageCopies are those that name this one.
+	// They do not name others in turn.
+	ImageSource *Environment  `json:"-"`
+	ImageCopies []Environment `json:"-"`
 	// AWS account: 12 digits, in quotes. Required.
 	Account string `json:"account" required:"give the 12 digits of the AWS account in quotes, for example \"111111111111\"" example:"\"111111111111\""`
 	// AWS region. Required.
@@ -151,6 +155,9 @@ func (e Environment) Gated() bool { return e.Delivers() && e.Delivery.Gate }
 
 // RollsBack reports whether a release that does not become healthy is taken back by itself.
 func (e Environment) RollsBack() bool { return e.Gated() && e.Delivery.Rollback }
+
+// ReadsManifests reports whether the deployment reads what Flux applies, so that a change of it starts one.
+func (e Environment) ReadsManifests() bool { return e.Gated() || e.CopiesImages() }
 
 // ManifestPaths are the files that Flux applies, as a trigger names them.
 const ManifestPaths = "k8s/**"
@@ -352,9 +359,12 @@ type Delivery struct {
 	Review bool `json:"review" default:"true"`
 	// Targets of the Makefile that must succeed before a deployment, separated by blanks.
 	Test string `json:"test" default:"check-product test-product" example:"\"check-fast\""`
-	// What Flux does with a new image tag: `commit` it to the environment's branch, `pullRequest` (push it to the branch
-	// `image-updates/<environment>`, from which somebody opens a pull request), or `none`.
-	ImageUpdates ImageUpdates `json:"imageUpdates" default:"commit"`
+	// Environment whose images this one runs: it builds none, and its pipeline copies those that `k8s/clusters/<environment>/images.yaml`
+	// names from that environment's registry, by their digests ([promotion](guides/environments.md#promotion)). The other one builds its own.
+	ImagesFrom string `json:"imagesFrom" example:"\"integration\""`
+	// What Flux does with a new image: `commit` it to the environment's branch, `pullRequest` (push it to the branch
+	// `image-updates/<environment>`, from which somebody opens a pull request), or `none`. Default: `commit`, or `none` with `imagesFrom`.
+	ImageUpdates ImageUpdates `json:"imageUpdates" example:"\"pullRequest\""`
 	// E-mail addresses that hear of a failed pipeline, of its recovery, and of an approval that waits. AWS asks each to confirm.
 	Notify []string `json:"notify" default:"[]" example:"[\"platform@example.com\"]"`
 	// Days that the logs of builds and the pipelines' events are kept.
@@ -381,6 +391,15 @@ func (e Environment) UsesSessionManager() bool {
 	}
 	return e.PrivateEndpoint()
 }
+
+// BuildsImages reports whether the environment's pipelines build the images that it runs.
+func (e Environment) BuildsImages() bool { return e.Delivers() && e.Delivery.ImagesFrom == "" }
+
+// CopiesImages reports whether its pipeline copies them from another environment's registry.
+func (e Environment) CopiesImages() bool { return e.Delivers() && e.ImageSource != nil }
+
+// ImagesRole is the agreed name of the role that copies them: the other account admits it before it is there.
+func (e Environment) ImagesRole() string { return e.RoleName("images") }
 
 // UpdatesImages reports whether Flux writes new image tags to the repository.
 func (e Environment) UpdatesImages() bool {

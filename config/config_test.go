@@ -290,6 +290,21 @@ func TestDelivery(t *testing.T) {
 	}
 }
 
+// An environment that runs another's images builds none, and both know of each other.
+func TestImagesFrom(t *testing.T) {
+	c, err := Load(context(t, imagesFrom("dev", nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev, production := c.Environments["dev"], c.Environments["production"]
+	if !dev.BuildsImages() || !dev.UpdatesImages() || dev.CopiesImages() || len(dev.ImageCopies) != 1 || dev.ImageCopies[0].ImagesRole() != "production-images" {
+		t.Errorf("dev: %+v", dev)
+	}
+	if production.BuildsImages() || production.UpdatesImages() || !production.CopiesImages() || production.ImageSource.Registry() != dev.Registry() || len(production.ImageCopies) != 0 {
+		t.Errorf("production: %+v", production)
+	}
+}
+
 // An environment that is deployed follows a branch that exists.
 func TestCheckBranches(t *testing.T) {
 	c, err := Load(context(t, nil))

@@ -26,7 +26,7 @@ func (f field) patterns(patterns []string, own ...string) {
 	case len(patterns) == 0:
 		f.add("give for example \"infrastructure/**\": without a pattern every push would start the pipeline", "must have at least one pattern")
 	case len(patterns)+len(own) > maxPatterns && len(own) > 0:
-		f.add("merge some with *, ** or a common folder", "must have at most %d patterns, got %d: CodePipeline takes %d, and delivery.gate adds %s", maxPatterns-len(own), len(patterns), maxPatterns, strings.Join(own, ", "))
+		f.add("merge some with *, ** or a common folder", "must have at most %d patterns, got %d: CodePipeline takes %d, and delivery.gate or imagesFrom adds %s", maxPatterns-len(own), len(patterns), maxPatterns, strings.Join(own, ", "))
 	case len(patterns) > maxPatterns:
 		f.add("merge some with *, ** or a common folder", "must have at most %d patterns, got %d", maxPatterns, len(patterns))
 	}
@@ -49,7 +49,7 @@ func (f field) patterns(patterns []string, own ...string) {
 // checkPaths checks the patterns of the pipelines' triggers.
 func checkPaths(f field, c Config) {
 	var own []string
-	if slices.ContainsFunc(slices.Collect(maps.Values(c.Environments)), Environment.Gated) {
+	if slices.ContainsFunc(slices.Collect(maps.Values(c.Environments)), Environment.ReadsManifests) {
 		own = append(own, ManifestPaths)
 	}
 	f.key("deploy").patterns(c.Repository.Paths.Deploy, own...)
@@ -68,6 +68,9 @@ func checkDelivery(f field, e Environment) {
 	d, at := e.Delivery, f.key("delivery")
 	if d.ConnectionARN != "" { // else see checkConnected
 		checkConnection(at.key("connectionArn"), f.key("account"), e)
+	}
+	if d.ImagesFrom != "" && d.ImageUpdates != ImageUpdatesNone {
+		at.key("imageUpdates").add("leave it out: images come by promotion, not as Flux finds them", "must not be set beside imagesFrom, got %q", d.ImageUpdates)
 	}
 	at.key("imageUpdates").oneOf(string(d.ImageUpdates), string(ImageUpdatesCommit), string(ImageUpdatesPullRequest), string(ImageUpdatesNone))
 	if d.Rollback && !d.Gate {
@@ -120,5 +123,28 @@ func checkConnected(f field, c Config, in map[string]any) {
 func checkReviewers(f field, a, b Environment) {
 	if a.Delivers() && b.Delivers() && a.Delivery.Review && b.Delivery.Review && a.Branch == b.Branch && a.RepositoryURL == b.RepositoryURL {
 		f.add("set it to false here or there: one review covers all environments", "must be false, because %s reviews pull requests towards %q", a.Name, a.Branch)
+	}
+}
+
+// checkImagesFrom checks where the environments get their images from.
+func checkImagesFrom(f field, c Config) {
+	for _, name := range c.Names() {
+		e := c.Environments[name]
+		at, from := f.key(name).key("delivery").key("imagesFrom"), e.Delivery.ImagesFrom
+		source, known := c.Environments[from]
+		builders := slices.DeleteFunc(c.Names(), func(n string) bool { return n == name || !c.Environments[n].BuildsImages() })
+		switch {
+		case from == "":
+		case !known || from == name:
+			at.add(Suggest(from, builders), "must name another environment, got %q", from)
+		case !source.Delivers():
+			at.add("give "+from+" a connection (delivery.connectionArn), or name an environment with one", "must name an environment with pipelines, got %q", from)
+		case source.Delivery.ImagesFrom != "":
+			at.add("name "+source.Delivery.ImagesFrom+", whose images "+from+" runs", "must name an environment that builds its images, got %q", from)
+		case source.RepositoryURL != e.RepositoryURL:
+			at.add("name an environment that follows the same repository, or leave it out", "must name an environment of the same repository, got %q, which follows %s", from, source.RepositoryURL)
+		case source.Partition() != e.Partition():
+			at.add("leave it out, and build the images here", "must name an environment of the same partition of AWS, got %q of %s: no role reaches the other", from, source.Partition())
+		}
 	}
 }

@@ -32,6 +32,7 @@ func Load(context map[string]any) (Config, error) {
 	checkRepository(root.key("repository"), c.Repository)
 	checkPaths(root.key("repository").key("paths"), c)
 	checkEnvironments(root.key("environments"), c)
+	checkImagesFrom(root.key("environments"), c)
 	checkConnected(root.key("environments"), c, object)
 	return c, r.problems.Err()
 }
@@ -86,6 +87,31 @@ func (c *Config) complete() {
 		if e.Ghost.Mail.From == "" {
 			e.Ghost.Mail.From = defaultSender(e.Domain)
 		}
+		if e.Delivery.ImageUpdates == "" {
+			e.Delivery.ImageUpdates = ImageUpdatesCommit
+			if e.Delivery.ImagesFrom != "" {
+				e.Delivery.ImageUpdates = ImageUpdatesNone
+			}
+		}
 		c.Environments[name] = e
+	}
+	c.connectImages()
+}
+
+// connectImages lets each environment know where its images come from, and where they go to.
+func (c *Config) connectImages() {
+	plain := maps.Clone(c.Environments)
+	for _, name := range c.Names() {
+		copies := plain[name]
+		source, known := plain[copies.Delivery.ImagesFrom]
+		if !known || !copies.Delivers() {
+			continue
+		}
+		e := c.Environments[name]
+		e.ImageSource = &source
+		c.Environments[name] = e
+		s := c.Environments[source.Name]
+		s.ImageCopies = append(s.ImageCopies, copies)
+		c.Environments[source.Name] = s
 	}
 }

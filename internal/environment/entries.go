@@ -18,6 +18,9 @@ const clusters = "k8s/clusters"
 // automation is what an entry point lists when Flux writes image tags there.
 const automation = "../base/image-automation"
 
+// imagesFile is the patch with the images of an environment, in its folder.
+const imagesFile = "images.yaml"
+
 // Entries compares k8s/clusters with cdk.json. It returns the files to write and the paths to remove, both relative to the
 // repository: an environment without a folder gets one, a folder without an environment goes. Only what this package
 // generates is touched; of the rest the error tells what to change by hand.
@@ -65,26 +68,31 @@ func entryOf(root string, e config.Environment) (write map[string]string, remove
 		write, err = clusterFiles(root, e)
 		return write, nil, err
 	}
-	if err != nil || strings.Contains(string(content), automation) == e.UpdatesImages() {
+	lists := func(part string) bool { return strings.Contains(string(content), part) }
+	if err != nil || lists(automation) == e.UpdatesImages() && (lists(imagesFile) || !e.CopiesImages()) {
 		return nil, nil, err
 	}
 	if !generated(filepath.Join(root, folder), e.Name) {
-		if e.UpdatesImages() {
+		switch {
+		case e.UpdatesImages():
 			return nil, nil, fmt.Errorf("%s: must list %s, because Flux writes the image tags of %s (its delivery in cdk.json says so); "+
 				"add that line, and images.yaml as in an environment that \"gitops environment add\" makes", file, automation, e.Name)
+		case !lists(automation):
+			return nil, nil, fmt.Errorf("%s: must patch with %s, in which a promotion names the images of %s (its delivery.imagesFrom in cdk.json says so); "+
+				"make both as in an environment that \"gitops environment add\" makes", file, imagesFile, e.Name)
 		}
 		return nil, nil, fmt.Errorf("%s: must not list %s, because Flux does not write the image tags of %s (its delivery in cdk.json says so); "+
-			"remove that line, and the patches that go with it", file, automation, e.Name)
+			"remove that line, and without delivery.imagesFrom the patch with "+imagesFile, file, automation, e.Name)
 	}
-	if !e.UpdatesImages() {
-		remove = []string{folder + "/images.yaml"}
+	if !e.UpdatesImages() && !e.CopiesImages() {
+		remove = []string{folder + "/" + imagesFile}
 	}
 	write, err = clusterFiles(root, e)
 	return write, remove, err
 }
 
-// image is the one value in images.yaml that changes: Flux writes it.
-var image = regexp.MustCompile(`GHOST_IMAGE: \S+`)
+// image is the one value in images.yaml that changes: Flux or a promotion writes it.
+var image = regexp.MustCompile(`GHOST_IMAGE: (\S+)`)
 
 // generated reports whether a folder holds nothing but what this package wrote there for an environment of that name.
 func generated(dir, name string) bool {
@@ -100,11 +108,12 @@ func generated(dir, name string) bool {
 		text := string(content)
 		switch file.Name() {
 		case "kustomization.yaml":
-			if text != fmt.Sprintf(entry, name) && text != fmt.Sprintf(plainEntry, name) {
+			if text != fmt.Sprintf(entry, name) && text != fmt.Sprintf(copyingEntry, name) && text != fmt.Sprintf(plainEntry, name) {
 				return false
 			}
-		case "images.yaml":
-			if image.ReplaceAllString(text, "") != image.ReplaceAllString(fmt.Sprintf(images, name, "none"), "") {
+		case imagesFile:
+			rest := image.ReplaceAllString(text, "")
+			if rest != image.ReplaceAllString(fmt.Sprintf(images, name, "none"), "") && rest != image.ReplaceAllString(fmt.Sprintf(copiedImages, name, "none"), "") {
 				return false
 			}
 		default:

@@ -63,6 +63,24 @@ func TestEntries(t *testing.T) {
 			},
 			err: dev + ": must not list ../base/image-automation, because Flux does not write the image tags of dev (its delivery in cdk.json says so); remove that line",
 		},
+		"images of another environment": {
+			edit: func(root string) {
+				replace(t, root, "cdk.json", `"delivery": {"connectionArn": "arn:aws:codeconnections:eu-west-1:111`, `"delivery": {"imagesFrom": "integration", "connectionArn": "arn:aws:codeconnections:eu-west-1:111`)
+			},
+			files: []string{"k8s/clusters/dev/images.yaml", dev},
+		},
+		"images of its own again": {
+			edit: func(root string) {
+				replace(t, root, "cdk.json", `"imagesFrom": "integration",`, "")
+			},
+			files: []string{"k8s/clusters/production/images.yaml", "k8s/clusters/production/kustomization.yaml"},
+		},
+		"images of another environment, edited by hand": {
+			edit: func(root string) {
+				replace(t, root, "k8s/clusters/production/kustomization.yaml", "patches:\n  - path: images.yaml\n", "# mine\n")
+			},
+			err: "k8s/clusters/production/kustomization.yaml: must patch with images.yaml, in which a promotion names the images of production",
+		},
 		"gone, edited by hand": {
 			edit: func(root string) {
 				if err := Remove(root, "dev"); err != nil {
@@ -95,6 +113,18 @@ func TestEntries(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A folder that changes its writer keeps the image that runs.
+func TestEntriesKeepTheImage(t *testing.T) {
+	root := fixture.Tree(t)
+	const file, runs = "k8s/clusters/production/images.yaml", "registry/production/ghost:1@sha256:0"
+	replace(t, root, file, "GHOST_IMAGE: ", "GHOST_IMAGE: "+runs+" # ")
+	replace(t, root, file, runs+" # docker.io/library/ghost:6.65.0", runs)
+	replace(t, root, "cdk.json", `"imagesFrom": "integration",`, "")
+	if files, _, err := Entries(root); err != nil || !strings.Contains(files[file], "GHOST_IMAGE: "+runs+` # {"$imagepolicy"`) {
+		t.Errorf("%s (%v)", files[file], err)
 	}
 }
 

@@ -124,21 +124,38 @@ var initialImage = regexp.MustCompile(`\$\{GHOST_IMAGE:=([^}]+)\}`)
 // clusterFiles are the files of an environment below k8s/clusters, by their path.
 func clusterFiles(root string, e config.Environment) (map[string]string, error) {
 	folder := clusters + "/" + e.Name
-	if !e.UpdatesImages() {
+	list, patch := entry, images
+	switch {
+	case e.CopiesImages():
+		list, patch = copyingEntry, copiedImages
+	case !e.UpdatesImages():
 		return map[string]string{folder + "/kustomization.yaml": fmt.Sprintf(plainEntry, e.Name)}, nil
 	}
-	manifest, err := os.ReadFile(filepath.Join(root, "k8s/apps/ghost/deployment.yaml"))
+	runs, err := currentImage(root, folder)
 	if err != nil {
 		return nil, err
 	}
-	image := initialImage.FindSubmatch(manifest)
-	if image == nil {
-		return nil, errors.New("k8s/apps/ghost/deployment.yaml: has no ${GHOST_IMAGE:=…}; give the image that runs before the first build")
-	}
 	return map[string]string{
-		folder + "/kustomization.yaml": fmt.Sprintf(entry, e.Name),
-		folder + "/images.yaml":        fmt.Sprintf(images, e.Name, image[1]),
+		folder + "/kustomization.yaml": fmt.Sprintf(list, e.Name),
+		folder + "/" + imagesFile:      fmt.Sprintf(patch, e.Name, runs),
 	}, nil
+}
+
+// currentImage is the image that an environment's folder names, or the one that runs before the first build.
+func currentImage(root, folder string) (string, error) {
+	content, err := os.ReadFile(filepath.Join(root, folder, imagesFile))
+	if err == nil && image.Match(content) {
+		return string(image.FindSubmatch(content)[1]), nil
+	}
+	manifest, err := os.ReadFile(filepath.Join(root, "k8s/apps/ghost/deployment.yaml"))
+	if err != nil {
+		return "", err
+	}
+	initial := initialImage.FindSubmatch(manifest)
+	if initial == nil {
+		return "", errors.New("k8s/apps/ghost/deployment.yaml: has no ${GHOST_IMAGE:=…}; give the image that runs before the first build")
+	}
+	return string(initial[1]), nil
 }
 
 // Write writes files, cdk.json last, and returns their names: an environment without its folder would fail every check.
