@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,6 +38,8 @@ var commands = []command{
 	{regexp.MustCompile(`--pipeline\b.*--execution\b`), "its plan waits for other executions", []string{"codepipeline:ListPipelineExecutions", "codepipeline:ListActionExecutions", "codepipeline:ListRuleExecutions", "codepipeline:StopPipelineExecution"}},
 	{regexp.MustCompile(`\bbin/gitops window\b`), "it looks at the clock", nil},
 	{regexp.MustCompile(`\bbin/gitops" release\b`), "it reads the token for the push", []string{"secretsmanager:GetSecretValue"}},
+	{regexp.MustCompile(`\bbin/gitops images copy\b`), "it pulls from one registry and pushes to another: the rights of docker pull and push", []string{"ecr:GetAuthorizationToken",
+		"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability", "ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"}},
 	{regexp.MustCompile(`\bbin/gitops status\b.*--only kubernetes`), "it finds the cluster; what it may ask there is an access entry", []string{"eks:DescribeCluster"}},
 	{regexp.MustCompile(`\bdocker login\b`), "the password comes from a command of the AWS CLI", nil},
 	{regexp.MustCompile(`\bdocker buildx build\b.*--push`), "https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html",
@@ -50,12 +53,13 @@ var commands = []command{
 }
 
 var (
-	comment = regexp.MustCompile(`(?m)^\s*#.*$`)
-	script  = regexp.MustCompile(`[\w/.-]+\.(?:sh|js)\b`)
-	awsCall = regexp.MustCompile(`\baws ([a-z0-9-]+) ([a-z][a-z0-9-]+)`)
-	// In JavaScript a function aws(operation, …) runs the AWS CLI for one service.
+	comment  = regexp.MustCompile(`(?m)^\s*#.*$`)
+	script   = regexp.MustCompile(`[\w/.-]+\.(?:sh|js)\b`)
+	required = regexp.MustCompile(`require\("\./([\w.-]+)"\)`)
+	awsCall  = regexp.MustCompile(`\baws ([a-z0-9-]+) ([a-z][a-z0-9-]+)`)
+	// In JavaScript a function aws(repository, operation, …) runs the AWS CLI for one service.
 	service  = regexp.MustCompile(`spawnSync\("aws", \["([a-z0-9-]+)"`)
-	scripted = regexp.MustCompile(`\baws\("([a-z][a-z0-9-]+)"`)
+	scripted = regexp.MustCompile(`\baws\(repository, "([a-z][a-z0-9-]+)"`)
 	talking  = regexp.MustCompile(`(?:^|[\s;|&(])((?:node_modules/\.bin/)?cdk [a-z]+|docker [a-z]+|bin/gitops [a-z]+)(?:\s|$)`)
 	roleKind = regexp.MustCompile(`:role/cdk-[^-]+-([a-z-]+)-role-`)
 )
@@ -73,7 +77,11 @@ func needsOf(t *testing.T, buildspec string) []string {
 	}
 	read(buildspec)
 	for _, name := range script.FindAllString(text, -1) {
+		before := len(text)
 		read(name)
+		for _, part := range required.FindAllStringSubmatch(text[before:], -1) {
+			read(path.Join(path.Dir(name), part[1]))
+		}
 	}
 	var needs []string
 	for _, c := range commands {

@@ -1,160 +1,47 @@
 #!/usr/bin/env node
 // publish.js REPOSITORY NAME TAG: makes TAG an index of the images NAME-arm64 and
-// NAME-amd64 in an ECR repository, after their scans found nothing of the
-// severities in SCAN_REFUSES that accepted.json does not accept. It needs no
-// Docker: ECR takes the index as text.
+// NAME-amd64 in an ECR repository, when scan.js allows both. It needs no Docker: ECR
+// takes the index as text.
 //
 // ECR scans images and no index, so both images are asked for, by their digests:
 // what the index names is what was scanned.
 "use strict";
-const { spawnSync } = require("node:child_process");
 const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
+const { aws, check, run } = require("./scan.js");
 
 const architectures = ["arm64", "amd64"];
 const indexType = "application/vnd.oci.image.index.v1+json";
 const [repository, name, tag] = process.argv.slice(2);
-const refuses = (process.env.SCAN_REFUSES ?? "CRITICAL").split(/\s+/).filter(Boolean);
-const tries = Number(process.env.SCAN_TRIES ?? 60);
-const pause = Number(process.env.SCAN_PAUSE ?? 10) * 1000;
-// A file beside this one, unless a test has its own.
-const acceptedFile = process.env.SCAN_ACCEPTED ?? path.join(__dirname, "accepted.json");
-
-// aws runs a command of ECR and returns its answer, all pages of it: as JSON the
-// CLI joins them, while --query with --output text answers for each page. The
-// CLI waits and repeats what ECR throttles.
-function aws(operation, ...args) {
-  const run = spawnSync("aws", ["ecr", operation, "--repository-name", repository, ...args, "--output", "json"], {
-    encoding: "utf8", maxBuffer: 1 << 28, env: { ...process.env, AWS_RETRY_MODE: "standard", AWS_MAX_ATTEMPTS: "10", AWS_PAGER: "" },
-  });
-  if (run.error) throw new Error(`aws ecr ${operation}: ${run.error.message}`);
-  if (run.status === 0) return JSON.parse(run.stdout);
-  const text = run.stderr.trim();
-  throw Object.assign(new Error(`aws ecr ${operation}: ${text}`), { code: /An error occurred \((\w+)\)/.exec(text)?.[1] });
-}
-
-// accepted reads the findings that somebody accepted.
-function accepted() {
-  let list;
-  try {
-    list = JSON.parse(fs.readFileSync(acceptedFile, "utf8"));
-  } catch (error) {
-    throw new Error(`${acceptedFile}: ${error.message}`);
-  }
-  list.forEach((entry, i) => {
-    for (const key of ["name", "package", "reason", "until"]) {
-      if (typeof entry[key] !== "string" || !entry[key]) throw new Error(`${acceptedFile}: entry ${i + 1} (${entry.name}) has no ${key}`);
-    }
-    if (!/^\d{4}-\d{2}-\d{2}$/.test(entry.until) || isNaN(Date.parse(entry.until))) {
-      throw new Error(`${acceptedFile}: ${entry.name}: until must be a date, YYYY-MM-DD, got ${entry.until}`);
-    }
-  });
-  return list;
-}
 
 // images finds the image of each architecture, in their order.
 function images() {
-  const answer = aws("batch-get-image", "--image-ids", ...architectures.map((a) => `imageTag=${name}-${a}`));
+  const answer = aws(repository, "batch-get-image", "--image-ids", ...architectures.map((a) => `imageTag=${name}-${a}`));
   return architectures.map((architecture) => {
     const image = answer.images.find((i) => i.imageId.imageTag === `${name}-${architecture}`);
     if (!image) throw new Error(`no image ${repository}:${name}-${architecture}: ${JSON.stringify(answer.failures)}`);
     return {
-      architecture, digest: image.imageId.imageDigest,
+      architecture, digest: image.imageId.imageDigest, what: `${repository}:${name}-${architecture}`,
       mediaType: image.imageManifestMediaType ?? JSON.parse(image.imageManifest).mediaType, size: Buffer.byteLength(image.imageManifest),
     };
   });
 }
 
-// scan waits until the scan of a push is done, which ECR starts by itself a
-// moment after the push, and returns what it found.
-function scan(image) {
-  const what = `${repository}:${name}-${image.architecture}`;
-  let status;
-  for (let i = 0; i < tries; i++) {
-    if (i > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
-    try {
-      const answer = aws("describe-image-scan-findings", "--image-id", `imageDigest=${image.digest}`);
-      status = answer.imageScanStatus?.status;
-      // Basic scans end as COMPLETE, Inspector's stay ACTIVE.
-      if (status === "COMPLETE" || status === "ACTIVE") return answer.imageScanFindings ?? {};
-      if (status !== "IN_PROGRESS" && status !== "PENDING") {
-        throw new Error(`the scan of ${what} ended with ${status}: ${answer.imageScanStatus?.description ?? "no description"}; look at it in ECR`);
-      }
-    } catch (error) {
-      if (error.code !== "ScanNotFoundException") throw error;
-      status = error.code;
-    }
-  }
-  throw new Error(`no scan of ${what} after ${tries} tries (${status}); is scan on push enabled for the repository?`);
-}
-
-// listed are the findings of a scan, as basic scanning and as Inspector words them.
-function listed(found) {
-  const attribute = (finding, key) => finding.attributes?.find((a) => a.key === key)?.value ?? "";
-  return [
-    ...(found.findings ?? []).map((f) => ({ name: f.name, severity: f.severity, package: attribute(f, "package_name") })),
-    ...(found.enhancedFindings ?? []).flatMap((f) => {
-      const details = f.packageVulnerabilityDetails ?? {};
-      return (details.vulnerablePackages ?? [{}]).map((p) => ({ name: details.vulnerabilityId ?? f.title, severity: f.severity, package: p.name ?? "" }));
-    }),
-  ];
-}
-
-// judge returns why the findings of an image stop the tag, and notes which
-// entries of the list were of use.
-function judge(image, found, list, used) {
-  const what = `${repository}:${name}-${image.architecture}`;
-  const today = new Date().toISOString().slice(0, 10);
-  const counts = found.findingSeverityCounts ?? {};
-  console.log(`${what}: ${JSON.stringify(counts)}`);
-  const problems = [];
-  for (const severity of refuses) {
-    const findings = listed(found).filter((f) => f.severity === severity);
-    // Inspector can hold back what a rule suppresses; no page may be missing.
-    if (findings.length < (counts[severity] ?? 0)) {
-      problems.push(`${counts[severity] - findings.length} findings of severity ${severity} in ${what} that ECR counts and does not list`);
-    }
-    for (const finding of findings) {
-      const entry = list.find((e) => e.name === finding.name && e.package === finding.package);
-      if (entry) used.add(entry);
-      if (entry && entry.until >= today) {
-        console.log(`${what}: ${finding.name} in ${finding.package} is accepted until ${entry.until}: ${entry.reason}`);
-      } else if (entry) {
-        problems.push(`${finding.name} in ${finding.package} of ${what} was accepted until ${entry.until} (${entry.reason}); update the package, or give the entry in dockerbuild/accepted.json another date`);
-      } else {
-        problems.push(`${finding.name} of severity ${severity} in ${finding.package || "an unnamed package"} of ${what}; update the base image or the package in dockerbuild/Dockerfile, or accept it with a reason and a date in dockerbuild/accepted.json`);
-      }
-    }
-  }
-  return problems;
-}
-
 function publish() {
   if (!tag) throw new Error("usage: publish.js REPOSITORY NAME TAG");
-  const list = accepted();
   const found = images();
-  const used = new Set();
-  const problems = found.flatMap((image) => judge(image, scan(image), list, used));
-  for (const entry of list) {
-    if (!used.has(entry)) console.log(`dockerbuild/accepted.json: ${entry.name} in ${entry.package} matches nothing that was found; remove it`);
-  }
-  if (problems.length > 0) throw new Error(problems.join("\npublish.js: "));
+  check(repository, found);
   const manifests = found.map(({ mediaType, size, digest, architecture }) => ({ mediaType, size, digest, platform: { architecture, os: "linux" } }));
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "index-"));
   try {
     const file = path.join(folder, "index.json");
     fs.writeFileSync(file, JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests }));
-    aws("put-image", "--image-tag", tag, "--image-manifest-media-type", indexType, "--image-manifest", `file://${file}`);
+    aws(repository, "put-image", "--image-tag", tag, "--image-manifest-media-type", indexType, "--image-manifest", `file://${file}`);
   } finally {
     fs.rmSync(folder, { recursive: true });
   }
   console.log(`${repository}:${tag}`);
 }
 
-try {
-  publish();
-} catch (error) {
-  console.error(`publish.js: ${error.message}`);
-  process.exitCode = 1;
-}
+run(publish);

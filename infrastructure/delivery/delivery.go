@@ -42,18 +42,23 @@ type Delivery struct {
 }
 
 // NewDelivery makes the store and the notifications that the pipelines share, the bucket of the services' static files, and the
-// pipelines, each in a file of its own. The review is made where delivery.review asks for it. It needs the network, and the
+// pipelines, each in a file of its own. The review is made where delivery.review asks for it, the image pipeline where images are
+// built. It needs the network, and the
 // cluster by its name, and nothing of the others.
 func NewDelivery(scope constructs.Construct, id string, props *DeliveryProps) *Delivery {
 	d, env := &Delivery{}, props.Env
 	construct.Init(d, scope, id)
 	store := NewStore(d, "Store", &StoreProps{Env: env})
 	newAssets(d, env)
-	told := NewNotifications(d, "Notifications", &NotificationsProps{
-		Env: env, Key: store.Key, Pipelines: []string{deployPipeline, dockerbuildPipeline, servicesPipeline},
-	})
+	pipelines := []string{deployPipeline, dockerbuildPipeline, servicesPipeline}
+	if !env.BuildsImages() {
+		pipelines = []string{deployPipeline, servicesPipeline}
+	}
+	told := NewNotifications(d, "Notifications", &NotificationsProps{Env: env, Key: store.Key, Pipelines: pipelines})
 	NewDeployment(d, "Deployment", &DeploymentProps{Env: env, Store: store, Notifications: told, Applications: props.Applications, VPC: props.VPC})
-	NewDockerbuild(d, "Dockerbuild", &DockerbuildProps{Env: env, Store: store, Notifications: told, Image: props.Image})
+	if env.BuildsImages() {
+		NewDockerbuild(d, "Dockerbuild", &DockerbuildProps{Env: env, Store: store, Notifications: told, Image: props.Image})
+	}
 	NewServices(d, "Services", &ServicesProps{Env: env, Store: store, Notifications: told})
 	NewReport(d, "Report", &ReportProps{Env: env, Store: store, Pipeline: deployPipeline})
 	if env.Delivery.Review {

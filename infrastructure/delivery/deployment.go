@@ -73,8 +73,8 @@ type Deployment struct {
 }
 
 // NewDeployment makes the pipeline that brings a commit into the environment, both halves: Source, Plan, Test, Approve where
-// delivery.approval asks for it, Window and Frozen where delivery.window does, the stages of the stacks, and with delivery.gate
-// Release, which verifies. Plan compares with what
+// delivery.approval asks for it, Window and Frozen where delivery.window does, the stages of the stacks, Images with
+// delivery.imagesFrom, and with delivery.gate Release, which verifies. Plan compares with what
 // is deployed, so that a stage without a difference is skipped. It is the only pipeline that deploys: two that run at once
 // would deploy a stack before what the same commit adds for it in another. docs/design/20261129.one-gate.md
 func NewDeployment(scope constructs.Construct, id string, props *DeploymentProps) *Deployment {
@@ -102,16 +102,20 @@ func NewDeployment(scope constructs.Construct, id string, props *DeploymentProps
 	if env.Delivery.Window != nil {
 		stages = append(stages, windowStages(d, props, releases)...)
 	}
+	images := imagesActions(d, props)
 	var release []Action
 	if env.Gated() {
 		release = releaseActions(d, props)
-		stages = append(stages, Stage{Name: "KubernetesFirst", If: map[string]string{planned("RELEASE"): "yes", planned("FIRST"): "kubernetes"}, Actions: release})
+		stages = append(stages, Stage{Name: "KubernetesFirst", If: map[string]string{planned("RELEASE"): "yes", planned("FIRST"): "kubernetes"}, Actions: behind(images, release)})
 	}
 	for _, s := range ordered {
 		stages = append(stages, Stage{
 			Name: s.name, If: map[string]string{planned(strings.ToUpper(s.name)): "deploy"},
 			Actions: []Action{{Name: config.DeployAction, Project: deploy, Variables: stacks(s)}},
 		})
+		if s.name == "Applications" && images != nil { // whose repositories they go to
+			stages = append(stages, Stage{Name: "Images", If: releases, Actions: images})
+		}
 	}
 	if env.Gated() {
 		// One stage, because CodePipeline rolls back a stage: Release takes back what Verify found wanting. KubernetesFirst does
@@ -127,10 +131,10 @@ func NewDeployment(scope constructs.Construct, id string, props *DeploymentProps
 	return d
 }
 
-// deployPaths are the files whose change starts a deployment: those of the AWS half, and with the gate what Flux applies.
+// deployPaths are the files whose change starts a deployment: those of the AWS half, and what Flux applies where the deployment reads it.
 func deployPaths(env config.Environment) []string {
 	paths := env.Repository.Paths.Deploy
-	if env.Gated() && !slices.Contains(paths, config.ManifestPaths) {
+	if env.ReadsManifests() && !slices.Contains(paths, config.ManifestPaths) {
 		paths = append(slices.Clone(paths), config.ManifestPaths)
 	}
 	return paths

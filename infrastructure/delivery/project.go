@@ -31,6 +31,7 @@ const (
 	planBuildspec    = "infrastructure/delivery/buildspecs/plan.yml"
 	windowBuildspec  = "infrastructure/delivery/buildspecs/window.yml"
 	releaseBuildspec = "infrastructure/delivery/buildspecs/release.yml"
+	imagesBuildspec  = "infrastructure/delivery/buildspecs/images.yml"
 	verifyBuildspec  = "infrastructure/delivery/buildspecs/verify.yml"
 	reviewBuildspec  = "infrastructure/delivery/buildspecs/review.yml"
 	reportBuildspec  = "infrastructure/delivery/buildspecs/report.yml"
@@ -46,7 +47,7 @@ func Check(root string, environments []config.Environment) error {
 		return nil
 	}
 	var problems []error
-	for _, name := range []string{deployBuildspec, testBuildspec, planBuildspec, windowBuildspec, releaseBuildspec, verifyBuildspec, reviewBuildspec, reportBuildspec, imageBuildspec, publishBuildspec, serviceBuildspec} {
+	for _, name := range []string{deployBuildspec, testBuildspec, planBuildspec, windowBuildspec, releaseBuildspec, imagesBuildspec, verifyBuildspec, reviewBuildspec, reportBuildspec, imageBuildspec, publishBuildspec, serviceBuildspec} {
 		if _, err := buildspec.Load(root, name); err != nil {
 			problems = append(problems, err)
 		}
@@ -66,6 +67,8 @@ type ProjectProps struct {
 	Buildspec string
 	// Rights are what the build may do beside writing its own log and reading the source.
 	Rights []policy.Statement
+	// RoleName is the agreed name of its role, where another account names it; a generated one by default.
+	RoleName string
 	// Size of the machine; small by default.
 	Size awscodebuild.ComputeType
 	// Minutes after which the build is stopped, at least 5. It may wait 8 hours for its start.
@@ -115,7 +118,7 @@ func NewProject(scope constructs.Construct, id string, props *ProjectProps) *Pro
 		BuildSpec:   awscodebuild.BuildSpec_FromSourceFilename(jsii.String(props.Buildspec)),
 		Role: NewRole(p, "Role", &RoleProps{
 			Env: env, Service: "codebuild.amazonaws.com", Description: props.Description + " of " + env.Name,
-			PolicyName: props.Name, Policy: buildPolicy(props, logGroup),
+			Name: props.RoleName, PolicyName: props.Name, Policy: buildPolicy(props, logGroup),
 		}),
 		EncryptionKey: props.Store.Key,
 		Environment: &awscodebuild.BuildEnvironment{

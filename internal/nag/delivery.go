@@ -24,11 +24,17 @@ func deliverySuppressions(env config.Environment) []Suppression {
 			"Resource::"+env.ARN("s3", env.AssetsBucket()+"/"+config.AssetsPrefix+"*")),
 	}
 	builds := []build{
-		{"plan", "Deployment/Plan"}, {"test", "Deployment/Test"}, {"deploy", "Deployment/Deploy"},
-		{"image-arm64", "Dockerbuild/arm64"}, {"image-amd64", "Dockerbuild/amd64"}, {"image-publish", "Dockerbuild/Publish"},
-		{"services", "Services/Build"},
+		{"plan", "Deployment/Plan"}, {"test", "Deployment/Test"}, {"deploy", "Deployment/Deploy"}, {"services", "Services/Build"},
 	}
-	pipelines := []string{"Deployment", "Dockerbuild", "Services"}
+	pipelines := []string{"Deployment", "Services"}
+	var logsIn []string // those that log in to a registry
+	if env.BuildsImages() {
+		builds = append(builds, build{"image-arm64", "Dockerbuild/arm64"}, build{"image-amd64", "Dockerbuild/amd64"}, build{"image-publish", "Dockerbuild/Publish"})
+		pipelines, logsIn = append(pipelines, "Dockerbuild"), append(logsIn, "Dockerbuild/arm64", "Dockerbuild/amd64")
+	}
+	if env.CopiesImages() {
+		builds, logsIn = append(builds, build{"images", "Deployment/Images"}), append(logsIn, "Deployment/Images")
+	}
 	list = append(list, accept("Deployment/Plan/Role", "IAM5",
 		"The environment's stacks, an application's new one included; CloudFormation appends a random id to each name.",
 		"Resource::"+env.ARN("cloudformation", "stack/"+env.Name+"-*/*")))
@@ -52,9 +58,9 @@ func deliverySuppressions(env config.Environment) []Suppression {
 	list = append(list, accept("Report/Build/Role", "IAM5",
 		"The streams of the build's own log group: CodeBuild chooses their names.",
 		"Resource::"+env.ARN("logs", "log-group:/"+env.Name+"/delivery/report:*")))
-	for _, architecture := range []string{"arm64", "amd64"} {
-		list = append(list, accept("Dockerbuild/"+architecture+"/Role", "IAM5",
-			"ecr:GetAuthorizationToken has no resource level; what the login may do is held to one repository by the next statement.", "Resource::*"))
+	for _, path := range logsIn {
+		list = append(list, accept(path+"/Role", "IAM5",
+			"ecr:GetAuthorizationToken has no resource level; what the login may do is held to the images' repositories by the next statements.", "Resource::*"))
 	}
 	for _, pipeline := range pipelines {
 		list = append(list, accept(pipeline+"/Pipeline/Role", "IAM5",

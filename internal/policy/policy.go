@@ -45,6 +45,10 @@ func Allow(sid string, resources List, actions ...string) Statement {
 	return Statement{Sid: sid, Effect: "Allow", Action: actions, Resource: resources}
 }
 
+// PullImage are the actions that pull an image from a repository of ECR:
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/security-iam-awsmanpol.html#security-iam-awsmanpol-AmazonEC2ContainerRegistryPullOnly
+var PullImage = []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
+
 // If returns the statement under a condition, for example {"StringEquals": {"ses:FromAddress": "me@example.com"}}.
 func (s Statement) If(condition map[string]any) Statement {
 	s.Condition = condition

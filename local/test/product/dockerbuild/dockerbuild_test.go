@@ -59,12 +59,20 @@ func TestPinsAreTheLocalSystems(t *testing.T) {
 // publish runs publish.js with the real AWS CLI against the stub, with a list of accepted findings.
 func publish(t *testing.T, stub *ecrStub, accepted string) (output string, err error) {
 	t.Helper()
+	return run(t, stub, accepted, "publish.js", "dev/ghost", "build-1", "20261120113000-0123456789ab")
+}
+
+// run runs one of the scripts.
+func run(t *testing.T, stub *ecrStub, accepted, script string, args ...string) (output string, err error) {
+	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {
 		t.Skip("node is not on PATH")
 	}
 	// Read, so that a change of the script is a change of the test for `go test`, which keeps results.
-	if _, err := os.ReadFile(folder + "publish.js"); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"publish.js", "scan.js"} {
+		if _, err := os.ReadFile(folder + name); err != nil {
+			t.Fatal(err)
+		}
 	}
 	stub.t = t
 	dir := t.TempDir()
@@ -72,8 +80,8 @@ func publish(t *testing.T, stub *ecrStub, accepted string) (output string, err e
 	if err := os.WriteFile(list, []byte(accepted), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(folder+"publish.js", "dev/ghost", "build-1", "20261120113000-0123456789ab")
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(cli(t))+":"+os.Getenv("PATH"), "SCAN_TRIES=3", "SCAN_PAUSE=0", "SCAN_REFUSES=CRITICAL", "SCAN_ACCEPTED="+list,
+	cmd := exec.Command(folder+script, args...)
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(cli(t))+":"+os.Getenv("PATH"), "SCAN_TRIES=3", "SCAN_PAUSE=0", "SCAN_ACCEPTED="+list,
 		"AWS_ENDPOINT_URL="+stub.serve(), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_DEFAULT_REGION=eu-west-1", "AWS_CONFIG_FILE=/dev/null", "NO_PROXY=127.0.0.1")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -140,13 +148,15 @@ func TestPublish(t *testing.T) {
 	}
 }
 
+// accepted is a list that accepts a finding in a package until a date.
+func accepted(pkg, until string) string {
+	return `[{"name": "CVE-2023-45853", "package": "` + pkg + `", "reason": "minizip is not built", "until": "` + until + `"}]`
+}
+
 // Nothing gets a tag when one architecture has findings that are refused, or was not scanned to its end. Each call of the
 // CLI takes half a second, so a case looks at much at once.
 func TestPublishRefuses(t *testing.T) {
 	critical := func(pkg string) finding { return finding{"CVE-2023-45853", "CRITICAL", pkg} }
-	accepted := func(pkg, until string) string {
-		return `[{"name": "CVE-2023-45853", "package": "` + pkg + `", "reason": "minizip is not built", "until": "` + until + `"}]`
-	}
 	join := func(a, b string) string { return strings.TrimSuffix(a, "]") + "," + strings.TrimPrefix(b, "[") }
 	for _, c := range []struct {
 		name     string
@@ -179,5 +189,25 @@ func TestPublishRefuses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What takes an image over asks for the scan alone, by digests, and is told the same.
+func TestScan(t *testing.T) {
+	critical := map[string][]finding{"arm64": {{"CVE-2023-45853", "CRITICAL", "zlib"}}, "amd64": many(2)}
+	list := accepted("zlib", "2999-01-01")
+	if output, err := run(t, &ecrStub{findings: critical}, list, "scan.js", "dev/ghost", "sha256:arm64", "sha256:amd64"); err != nil || !strings.Contains(output, "dev/ghost@sha256:amd64: ") {
+		t.Errorf("an accepted finding: %v, %s", err, output)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"refused": {[]string{"dev/ghost", "sha256:amd64", "sha256:arm64"}, "scan.js: CVE-2023-45853 of severity CRITICAL in zlib of dev/ghost@sha256:arm64; update the base image"},
+		"usage":   {[]string{"dev/ghost"}, "scan.js: usage: "},
+	} {
+		if output, err := run(t, &ecrStub{findings: critical}, "[]", "scan.js", c.args...); err == nil || !strings.Contains(output, c.want) {
+			t.Errorf("%s: got %v, %s, want %q", name, err, output, c.want)
+		}
 	}
 }
