@@ -50,7 +50,8 @@ func otherRights(env config.Environment) map[string][]string {
 	}
 	if env.UpdatesImages() {
 		all["BootstrapimagereflectorcontrollerRole"] = []string{
-			"ecr:GetAuthorizationToken *", "ecr:ListImages arn:aws:ecr:" + env.Region + ":" + env.Account + ":repository/" + env.Name + "/ghost"}
+			"ecr:GetAuthorizationToken *", "ecr:BatchGetImage arn:aws:ecr:" + env.Region + ":" + env.Account + ":repository/" + env.Name + "/ghost",
+			"ecr:ListImages arn:aws:ecr:" + env.Region + ":" + env.Account + ":repository/" + env.Name + "/ghost"}
 	}
 	for _, rights := range all {
 		slices.Sort(rights)

@@ -99,7 +99,8 @@ func twoStepContext(t testing.TB, edits map[string]any) map[string]any {
 	gitops := context["gitops"].(map[string]any)
 	all := gitops["environments"].(map[string]any)
 	gitops["environments"] = map[string]any{twoStepEnvironment: all[twoStepEnvironment]}
-	setPath(gitops, "region", "us-east-1") // it has more zones than the three of an environment
+	setPath(gitops, "delivery.imagesFrom", nil) // whose environment is not here
+	setPath(gitops, "region", "us-east-1")      // it has more zones than the three of an environment
 	for path, l := range twoStepLists {
 		setPath(gitops, path, l.elements)
 	}

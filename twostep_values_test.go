@@ -74,6 +74,7 @@ var twoStepValues = map[string]second{
 	"delivery.window.timeZone":     {value: "America/New_York"},
 	"delivery.review":              {value: false},
 	"delivery.test":                {value: "check-fast"},
+	"delivery.imagesFrom":          {never: "TestTwoStepImagesFrom sets it"},
 	"delivery.imageUpdates":        {value: "commit"},
 	"delivery.logDays":             {value: 180},
 	"tags":                         {value: map[string]any{"team": "platform"}},
@@ -120,6 +121,24 @@ func TestTwoStepValues(t *testing.T) {
 		}
 	}
 	t.Run("the others", func(t *testing.T) { check(t, before, together) })
+}
+
+// An environment that begins to run another's images loses its image pipeline, and gets it back, by updates in place.
+func TestTwoStepImagesFrom(t *testing.T) {
+	const source = "integration"
+	context := twoStepContext(t, map[string]any{"delivery.imagesFrom": source})
+	all := context["gitops"].(map[string]any)["environments"].(map[string]any)
+	all[source] = sample(t)["gitops"].(map[string]any)["environments"].(map[string]any)[source]
+	copies := read(t, synthesize(t, context, environments(t, context, twoStepEnvironment), false))
+	for _, s := range []step{{unchanged(t), copies}, {copies, unchanged(t)}} {
+		for _, f := range s.findings(t) {
+			t.Error(f)
+		}
+	}
+	delivery := twoStepEnvironment + "-delivery"
+	if was, is := len(unchanged(t)[delivery].ofType("AWS::CodePipeline::Pipeline")), len(copies[delivery].ofType("AWS::CodePipeline::Pipeline")); is != was-1 {
+		t.Errorf("%d pipelines become %d", was, is)
+	}
 }
 
 // A higher version moves the control plane, the add-ons and the nodes.

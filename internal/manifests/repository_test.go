@@ -241,17 +241,17 @@ func TestStorageAdapter(t *testing.T) {
 	}
 }
 
-// TestImageUpdates compares where Flux finds and writes image tags: in a registry of AWS with a login and by a pull
-// request, and on one machine without either.
+// TestImageUpdates compares where Flux finds and writes image tags: in a registry of AWS with a login, and on
+// one machine without one. By a pull request it is another branch: config, TestClusterFacts.
 func TestImageUpdates(t *testing.T) {
 	for environment, want := range map[string]struct {
 		path, image, provider, branch, secret string
 		insecure                              bool
 		secrets                               int
 	}{
-		"production": {
-			"k8s/platform/image-automation", "333333333333.dkr.ecr.eu-west-1.amazonaws.com/production/ghost", "aws",
-			"image-updates/production", "flux-git-write", false, 1,
+		"integration": {
+			"k8s/platform/image-automation", "222222222222.dkr.ecr.eu-west-1.amazonaws.com/integration/ghost", "aws",
+			"main", "flux-git-write", false, 1,
 		},
 		"local": {"k8s/platform/image-automation", "registry.localhost/local/ghost", "generic", "main", "flux-git-write", true, 1},
 	} {
@@ -263,6 +263,9 @@ func TestImageUpdates(t *testing.T) {
 				if o.kind() == "ExternalSecret" {
 					secrets++
 				}
+			}
+			if got := text(found["ImagePolicy"], "spec", "digestReflectionPolicy"); got != "IfNotPresent" {
+				t.Errorf("the digest of a tag is read %q, want IfNotPresent", got)
 			}
 			repository, automation, source := found["ImageRepository"], found["ImageUpdateAutomation"], found["GitRepository"]
 			if got := text(repository, "spec", "image"); got != want.image {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"k8s-plus-aws-gitops/config"
@@ -24,10 +25,14 @@ type Promotion struct {
 	Pipelines map[string][]string
 	// Settings of To that cdk.json changes.
 	Settings []Change
-	Images   []Change // versions in the image's recipe
+	Images   []Change // versions in the image's recipe, and the images that run
 	Charts   []Change // versions of Helm charts
 	// Manifests that Flux applies.
 	Manifests []string
+	// Behind says that To's file names other images than From runs: TakeImages brings them.
+	Behind bool
+	// source are the images of From by variable.
+	source map[string]string
 	// Compare is the page on which GitHub opens the pull request.
 	Compare string
 }
@@ -70,10 +75,22 @@ func Find(ctx context.Context, root string, c config.Config, from, to string) (*
 	return p, errors.Join(p.settings(r, since), p.versions(r, since))
 }
 
+// triggers are the patterns of the pipelines that To has.
+func (p *Promotion) triggers(paths config.Paths) map[string][]string {
+	all := map[string][]string{"deploy": paths.Deploy}
+	if p.To.ReadsManifests() {
+		all["deploy"] = append(slices.Clone(paths.Deploy), config.ManifestPaths)
+	}
+	if p.To.BuildsImages() {
+		all["dockerbuild"] = paths.Dockerbuild
+	}
+	return all
+}
+
 // sort files the changed files under what they start.
 func (p *Promotion) sort(paths config.Paths) error {
 	for _, file := range p.Files {
-		for name, patterns := range map[string][]string{"deploy": paths.Deploy, "dockerbuild": paths.Dockerbuild} {
+		for name, patterns := range p.triggers(paths) {
 			found, err := pathfilter.Any(patterns, file)
 			if err != nil {
 				return err

@@ -14,16 +14,20 @@ import (
 	"k8s-plus-aws-gitops/internal/golden"
 )
 
+// run runs git in a folder.
+func run(t *testing.T, root string, args ...string) {
+	t.Helper()
+	cmd := exec.Command("git", append([]string{"-C", root, "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"}, args...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("git %v: %s", args, out)
+	}
+}
+
 // clone is a repository with a branch production, and main two commits ahead.
 func clone(t *testing.T) (string, config.Config) {
 	t.Helper()
 	root := t.TempDir()
-	git := func(args ...string) {
-		cmd := exec.Command("git", append([]string{"-C", root, "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"}, args...)...)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("git %v: %s", args, out)
-		}
-	}
+	git := func(args ...string) { run(t, root, args...) }
 	write := func(name, text string) {
 		path := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -59,7 +63,7 @@ func clone(t *testing.T) (string, config.Config) {
 	replace("dockerbuild/Dockerfile", `ARG GHOST_VERSION=\S+`, "ARG GHOST_VERSION=6.99.0")
 	git("commit", "--quiet", "-am", "Raise the limit of nodes, and Ghost")
 	replace("k8s/platform/controllers/external-dns.yaml", `version: 1\.\d+\.\d+`, "version: 1.99.0")
-	replace("k8s/clusters/integration/images.yaml", `GHOST_IMAGE: \S+`, "GHOST_IMAGE: registry/integration/ghost:20261120113000-0123456789ab")
+	replace("k8s/clusters/integration/images.yaml", `GHOST_IMAGE: \S+`, "GHOST_IMAGE: "+tested)
 	git("commit", "--quiet", "-am", "Upgrade external-dns")
 	c, err := config.LoadDir(root)
 	if err != nil {

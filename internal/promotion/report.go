@@ -33,6 +33,10 @@ func (p *Promotion) Write(w io.Writer) {
 	}
 	section(w, "Pipelines that the merge starts", started)
 	changes(w, "Image", p.Images)
+	if p.Behind {
+		fmt.Fprintf(w, "\n%s runs other images than %s names. Before the pull request, to take them over: `bin/gitops promotion %s %s --write`.\n",
+			p.From.Name, imagesFile(p.To), p.From.Name, p.To.Name)
+	}
 	changes(w, "Charts", p.Charts)
 	section(w, "Manifests", p.Manifests)
 	fmt.Fprintf(w, "\nWhat changes in the stacks and in the cluster: `bin/gitops review --base origin/%s` on branch `%s`.\n", p.To.Branch, p.From.Branch)

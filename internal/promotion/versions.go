@@ -59,22 +59,17 @@ func walk(values map[string]string, path string, value any) {
 // argument is a version in the image's recipe.
 var argument = regexp.MustCompile(`(?m)^ARG ([A-Z0-9_]+_VERSION)=(\S+)$`)
 
-// versions compares the versions in the image's recipe, the image that the environment runs, and the charts.
+// versions compares the versions in the image's recipe, the images that run, and the charts.
 func (p *Promotion) versions(r repository, since string) error {
-	images := func(commit string) map[string]string {
+	recipe := func(commit string) map[string]string {
 		found := map[string]string{}
 		for _, m := range argument.FindAllStringSubmatch(r.file(commit, "dockerbuild/Dockerfile"), -1) {
 			found[m[1]] = m[2]
 		}
 		return found
 	}
-	p.Images = difference(images(since), images(p.Head))
-	for _, e := range []string{p.To.Name, p.From.Name} {
-		commit := map[string]string{p.To.Name: p.Base, p.From.Name: p.Head}[e]
-		if image := marked.FindStringSubmatch(r.file(commit, "k8s/clusters/"+e+"/images.yaml")); image != nil {
-			p.Images = append(p.Images, Change{Name: "runs in " + e, New: image[1]})
-		}
-	}
+	p.Images = difference(recipe(since), recipe(p.Head))
+	p.images(r)
 	old, err := charts(r, since)
 	if err != nil {
 		return err
@@ -83,9 +78,6 @@ func (p *Promotion) versions(r repository, since string) error {
 	p.Charts = difference(old, changed)
 	return err
 }
-
-// marked is the image in a field that Flux writes.
-var marked = regexp.MustCompile(`(?m)^\s+GHOST_IMAGE: (\S+)`)
 
 // charts are the versions of a commit's HelmReleases by the name of their chart.
 func charts(r repository, commit string) (map[string]string, error) {
