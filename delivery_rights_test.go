@@ -60,11 +60,8 @@ func rights(env config.Environment) map[string][]string {
 			"cloudformation:DescribeStacks arn:aws:cloudformation:$:stack/" + env.Name + "-*/*", "cloudformation:GetTemplate arn:aws:cloudformation:$:stack/" + env.Name + "-*/*",
 			"s3:PutObject BUCKET/*", "kms:GenerateDataKey KEY",
 		}, append(executions("ListActionExecutions", "ListPipelineExecutions", "ListRuleExecutions", "StopPipelineExecution"), connection...)...)...),
-		"test":          build("test", connection...),
-		"deploy":        build("deploy", append([]string{assume("deploy"), assume("file-publishing"), assume("lookup")}, connection...)...),
-		"image-arm64":   build("image-arm64", push...),
-		"image-amd64":   build("image-amd64", push...),
-		"image-publish": build("image-publish", images("BatchGetImage", "DescribeImageScanFindings", "PutImage")...),
+		"test":   build("test", connection...),
+		"deploy": build("deploy", append([]string{assume("deploy"), assume("file-publishing"), assume("lookup")}, connection...)...),
 		"report": slices.Concat([]string{
 			"logs:CreateLogStream arn:aws:logs:$:log-group:/" + env.Name + "/delivery/report:*", "logs:PutLogEvents arn:aws:logs:$:log-group:/" + env.Name + "/delivery/report:*",
 			"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/review-token-??????",
@@ -76,9 +73,18 @@ func rights(env config.Environment) map[string][]string {
 			"s3:ListBucket arn:aws:s3:::" + env.AssetsBucket() + " if s3:prefix services/*",
 			"s3:PutObject arn:aws:s3:::" + env.AssetsBucket() + "/services/*", "s3:DeleteObject arn:aws:s3:::" + env.AssetsBucket() + "/services/*",
 		}, connection...)...),
-		"pipeline-services":    pipeline(start("services")...),
-		"pipeline-dockerbuild": pipeline(start("image-arm64", "image-amd64", "image-publish")...),
-		"pipeline-review":      pipeline(start("review")...),
+		"pipeline-services": pipeline(start("services")...),
+		"pipeline-review":   pipeline(start("review")...),
+	}
+	if env.BuildsImages() {
+		all["image-arm64"], all["image-amd64"] = build("image-arm64", push...), build("image-amd64", push...)
+		all["image-publish"] = build("image-publish", images("BatchGetImage", "DescribeImageScanFindings", "PutImage")...)
+		all["pipeline-dockerbuild"] = pipeline(start("image-arm64", "image-amd64", "image-publish")...)
+	} else {
+		source := env.ImageSource.ARN("ecr", "repository/"+env.ImageSource.Name+"/ghost")
+		all["images"] = build("images", append(images("BatchCheckLayerAvailability", "BatchGetImage", "CompleteLayerUpload", "DescribeImageScanFindings", "InitiateLayerUpload", "PutImage", "UploadLayerPart"),
+			"ecr:GetAuthorizationToken *", "ecr:BatchGetImage "+source, "ecr:GetDownloadUrlForLayer "+source)...)
+		deployments = append(deployments, start("images")...)
 	}
 	if env.Gated() {
 		all["release"] = build("release", append([]string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/release-token-??????"}, connection...)...)

@@ -18,7 +18,10 @@ func TestPipelines(t *testing.T) {
 	for _, env := range environments(t, sample(t), "") {
 		stack := sampleApp(t)[env.StackName("delivery")]
 		paths := env.Repository.Paths
-		want := map[string][]string{"deploy": append(slices.Clone(paths.Deploy), config.ManifestPaths), "dockerbuild": paths.Dockerbuild, "review": nil, "services": nil}
+		want := map[string][]string{"deploy": append(slices.Clone(paths.Deploy), config.ManifestPaths), "review": nil, "services": nil}
+		if env.BuildsImages() {
+			want["dockerbuild"] = paths.Dockerbuild
+		}
 		for id, p := range stack.ofType("AWS::CodePipeline::Pipeline") {
 			name := strings.TrimPrefix(p.Properties["Name"].(string), env.Name+"-")
 			patterns, known := want[name]
@@ -79,10 +82,16 @@ func stagesOf(pipeline string, env config.Environment) []string {
 	if env.Delivery.Window != nil { // with frozen dates
 		stages = append(stages, "Window/Window 1", "Frozen/Frozen 1")
 	}
-	if env.Gated() {
+	switch {
+	case env.Gated() && env.CopiesImages():
+		stages = append(stages, "KubernetesFirst/Images 1", "KubernetesFirst/Release 2", "KubernetesFirst/Verify 3")
+	case env.Gated():
 		stages = append(stages, "KubernetesFirst/Release 1", "KubernetesFirst/Verify 2")
 	}
 	stages = append(stages, "Network/Deploy 1", "Applications/Deploy 1", "Cluster/Deploy 1", "Delivery/Deploy 1")
+	if env.CopiesImages() {
+		stages = append(stages, "Images/Images 1")
+	}
 	if env.Gated() {
 		stages = append(stages, "Release/Release 1", "Release/Verify 2")
 	}
@@ -204,8 +213,12 @@ func TestDeliveryStore(t *testing.T) {
 				t.Errorf("%s %s: %s", env.Name, id, text(alarm.Properties))
 			}
 		}
-		if got := len(stack.ofType("AWS::CloudWatch::Alarm")); got != 3 {
-			t.Errorf("%s: %d alarms, want one per deploying pipeline", env.Name, got)
+		want := 2
+		if env.BuildsImages() {
+			want = 3
+		}
+		if got := len(stack.ofType("AWS::CloudWatch::Alarm")); got != want {
+			t.Errorf("%s: %d alarms, want %d, one per deploying pipeline", env.Name, got, want)
 		}
 	}
 }

@@ -24,6 +24,7 @@ var everything = map[string]string{
 	"NodesRole ssmmessages:OpenControlChannel":               "no resource level",
 	"NodesRole ssmmessages:OpenDataChannel":                  "no resource level",
 	"DeliveryDockerbuild ecr:GetAuthorizationToken":          "no resource level; the builds of the image",
+	"DeliveryDeploymentImages ecr:GetAuthorizationToken":     "no resource level; the build that copies images",
 	"DeliveryDeploymentVerify ec2:DescribeDhcpOptions":       "no resource level, as for the four below: CodeBuild puts the build into the VPC",
 	"DeliveryDeploymentVerify ec2:DescribeNetworkInterfaces": "no resource level",
 	"DeliveryDeploymentVerify ec2:DescribeSecurityGroups":    "no resource level",

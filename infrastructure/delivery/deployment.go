@@ -113,9 +113,9 @@ func NewDeployment(scope constructs.Construct, id string, props *DeploymentProps
 			Name: s.name, If: map[string]string{planned(strings.ToUpper(s.name)): "deploy"},
 			Actions: []Action{{Name: config.DeployAction, Project: deploy, Variables: stacks(s)}},
 		})
-		if s.name == "Applications" && images != nil { // whose repositories they go to
-			stages = append(stages, Stage{Name: "Images", If: releases, Actions: images})
-		}
+	}
+	if images != nil { // the applications' repositories are there
+		stages = append(stages, Stage{Name: "Images", If: releases, Actions: images})
 	}
 	if env.Gated() {
 		// One stage, because CodePipeline rolls back a stage: Release takes back what Verify found wanting. KubernetesFirst does

@@ -34,7 +34,7 @@ func TestImages(t *testing.T) {
 				stages = append(stages, stage("KubernetesFirst", []any{rule("#{Plan.FIRST}", "kubernetes"), releases}, images,
 					object(map[string]any{"Name": "Release", "RunOrder": 2}), object(map[string]any{"Name": "Verify", "RunOrder": 3})))
 			}
-			stages = append(stages, named("Network"), named("Applications"), stage("Images", []any{releases}, images), named("Cluster"), named("Delivery"))
+			stages = append(stages, named("Network"), named("Applications"), named("Cluster"), named("Delivery"), stage("Images", []any{releases}, images))
 			if gate {
 				stages = append(stages, named("Release"), named("Verify"))
 			}

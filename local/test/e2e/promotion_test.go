@@ -15,8 +15,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
-	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"k8s-plus-aws-gitops/local/pipelines"
 	"k8s-plus-aws-gitops/local/system/deploy"
@@ -29,7 +27,9 @@ const (
 )
 
 // promotion proves that a promotion to production waits for its approval, with
-// production's own configuration: its branch, its approval, its stages.
+// production's own configuration: its branch, its approval, its stages. It runs
+// integration's images: nothing builds one, and the stage Images finds that none
+// was promoted.
 //
 // The branch production differs from main by one commit, which fits production
 // into this machine: its account is the one that the local API answers for, and
@@ -107,16 +107,6 @@ func (s *system) production(ctx context.Context) (*system, error) {
 			return nil, err
 		}
 	}
-	// What the image pipeline needs of Ghost's stack, which is not deployed here: it runs when it is created.
-	c, err := s.aws()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := ecr.NewFromConfig(c).CreateRepository(ctx, &ecr.CreateRepositoryInput{
-		RepositoryName: aws.String("production/ghost"), ImageScanningConfiguration: &ecrtypes.ImageScanningConfiguration{ScanOnPush: true},
-	}); err != nil {
-		return nil, err
-	}
 	if _, err := p.cdk(ctx, "deploy", "production/network", "production/delivery", "--exclusively", "--require-approval", "never", "--context", "env=production"); err != nil {
 		return nil, err
 	}
@@ -143,7 +133,7 @@ func (s *system) createdInProduction(ctx context.Context) error {
 	if _, err := s.gitops(ctx, "local", "approve", promotedPipeline, "--message", "scenario"); err != nil {
 		return err
 	}
-	for _, pipeline := range []string{promotedPipeline, "production-dockerbuild", "production-review", "production-services"} {
+	for _, pipeline := range []string{promotedPipeline, "production-review", "production-services"} {
 		if err := until(ctx, 15*time.Minute, "the first executions in production", first(pipeline, pipelines.Succeeded)); err != nil {
 			return err
 		}
