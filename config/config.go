@@ -156,9 +156,6 @@ func (e Environment) Gated() bool { return e.Delivers() && e.Delivery.Gate }
 // RollsBack reports whether a release that does not become healthy is taken back by itself.
 func (e Environment) RollsBack() bool { return e.Gated() && e.Delivery.Rollback }
 
-// ReadsManifests reports whether the deployment reads what Flux applies, so that a change of it starts one.
-func (e Environment) ReadsManifests() bool { return e.Gated() || e.CopiesImages() }
-
 // ManifestPaths are the files that Flux applies, as a trigger names them.
 const ManifestPaths = "k8s/**"
 
@@ -390,18 +387,4 @@ func (e Environment) UsesSessionManager() bool {
 		return *chosen
 	}
 	return e.PrivateEndpoint()
-}
-
-// BuildsImages reports whether the environment's pipelines build the images that it runs.
-func (e Environment) BuildsImages() bool { return e.Delivers() && e.Delivery.ImagesFrom == "" }
-
-// CopiesImages reports whether its pipeline copies them from another environment's registry.
-func (e Environment) CopiesImages() bool { return e.Delivers() && e.ImageSource != nil }
-
-// ImagesRole is the agreed name of the role that copies them: the other account admits it before it is there.
-func (e Environment) ImagesRole() string { return e.RoleName("images") }
-
-// UpdatesImages reports whether Flux writes new image tags to the repository.
-func (e Environment) UpdatesImages() bool {
-	return e.Delivers() && e.Delivery.ImageUpdates != ImageUpdatesNone
 }
