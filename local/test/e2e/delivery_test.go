@@ -32,13 +32,11 @@ func (s *system) delivery() {
 	s.step("5 a database and its pod come by one commit", s.databaseComes)
 	s.step("5 both go by one commit, once the guard lets it pass", s.databaseGoes)
 	s.images()
-	s.step("5 a commit that nobody signed is refused where keys are listed", s.signed)
 	s.step("5 a branch gets its review", s.reviewOfBranch)
 	s.step("5 a promotion to production waits for its approval", s.promotion)
 	s.step("5 a pipeline updates itself, an approval waits", s.approval)
 	s.step("5 a rejected approval leaves both halves", s.rejected)
 	s.step("5 a newer commit takes the place of one that waits", s.overtaken)
-	s.step("5 without the gate Flux follows the branch itself", s.ungated)
 }
 
 func (s *system) onlyDeploys(ctx context.Context) (string, error) {

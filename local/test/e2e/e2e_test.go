@@ -28,7 +28,6 @@ func (s *system) scenario() {
 	s.step("3 a release wakes Flux by the webhook: it polls once an hour", s.wokenByWebhook)
 	s.step("4 a manifest that does not validate", s.badManifest)
 	s.step("4 an image that does not exist", s.badImage)
-	s.step("4 with delivery.rollback an image that does not exist heals alone", s.rollsBack)
 	s.step("4 a stack update that fails", s.badStack)
 	s.step("5 a post is written", s.writePost)
 	s.step("5 a second browser signs in with the code from the mail", s.secondBrowser)

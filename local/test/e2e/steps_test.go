@@ -18,7 +18,10 @@ func TestSteps(t *testing.T) {
 	// The scenario leaves these out: they take minutes, and the tests of their packages have most of it.
 	s.step("3 without the webhook a release does not wake Flux", s.withoutWebhook)
 	s.step("5 a tag that is no version fails", s.badTag)
+	s.step("4 with delivery.rollback an image that does not exist heals alone", s.rollsBack)
+	s.step("5 a commit that nobody signed is refused where keys are listed", s.signed)
 	s.step("5 a freeze holds both halves until somebody lets them through", s.freeze)
+	s.step("5 without the gate Flux follows the branch itself", s.ungated)
 }
 
 // running is a system that is up already, for some steps by themselves: TEST_CHECKOUT is its checkout, a clone that may be
