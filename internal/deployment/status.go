@@ -8,10 +8,10 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/actions"
 	"k8s-plus-aws-gitops/internal/forge"
 )
 
@@ -27,33 +27,26 @@ func (s Source) Status(ctx context.Context, e Execution) (forge.State, string, e
 	case types.PipelineExecutionStatusStopping:
 		return forge.Pending, "Is being stopped", nil
 	}
-	actions, err := s.actions(ctx, e.ID)
+	all, err := s.actions(ctx, e.ID)
 	if err != nil {
 		return "", "", err
 	}
 	switch e.Status {
 	case types.PipelineExecutionStatusSucceeded:
-		return forge.Success, deployed(actions), nil
+		return forge.Success, deployed(all), nil
 	case types.PipelineExecutionStatusFailed:
-		return forge.Failure, failed(e, actions), nil
+		return forge.Failure, failed(e, all), nil
 	case types.PipelineExecutionStatusInProgress:
-		return forge.Pending, running(actions), nil
+		return forge.Pending, running(all), nil
 	}
 	return "", "", fmt.Errorf("execution %s is %q, which this program does not know: update it", e.ID, e.Status)
 }
 
 // actions are those of an execution in the order of their starts, each as it ran last: a stage may be retried.
 func (s Source) actions(ctx context.Context, id string) ([]types.ActionExecutionDetail, error) {
-	var all []types.ActionExecutionDetail
-	pages := codepipeline.NewListActionExecutionsPaginator(s.API, &codepipeline.ListActionExecutionsInput{
-		PipelineName: aws.String(s.Pipeline), Filter: &types.ActionExecutionFilter{PipelineExecutionId: aws.String(id)},
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, s.explain(err, "codepipeline:ListActionExecutions")
-		}
-		all = append(all, page.ActionExecutionDetails...)
+	all, err := actions.Of(ctx, s.API, s.Pipeline, id)
+	if err != nil {
+		return nil, s.explain(err, "codepipeline:ListActionExecutions")
 	}
 	slices.SortStableFunc(all, func(a, b types.ActionExecutionDetail) int {
 		return aws.ToTime(a.StartTime).Compare(aws.ToTime(b.StartTime))
@@ -71,10 +64,10 @@ func name(a types.ActionExecutionDetail) [2]string {
 }
 
 // deployed says what of both halves an execution brought: the stages that it skipped have no action.
-func deployed(actions []types.ActionExecutionDetail) string {
+func deployed(all []types.ActionExecutionDetail) string {
 	var stages []string
 	verified := false
-	for _, a := range actions {
+	for _, a := range all {
 		switch aws.ToString(a.ActionName) {
 		case config.DeployAction:
 			stages = append(stages, aws.ToString(a.StageName))
@@ -95,21 +88,14 @@ func deployed(actions []types.ActionExecutionDetail) string {
 }
 
 // failed names the stage and the first cause.
-func failed(e Execution, actions []types.ActionExecutionDetail) string {
-	at := slices.IndexFunc(actions, func(a types.ActionExecutionDetail) bool { return a.Status == types.ActionExecutionStatusFailed })
+func failed(e Execution, all []types.ActionExecutionDetail) string {
+	at := slices.IndexFunc(all, func(a types.ActionExecutionDetail) bool { return a.Status == types.ActionExecutionStatusFailed })
 	if at < 0 {
 		return cmp.Or(e.Why, "Failed before an action began")
 	}
-	a := actions[at]
-	cause := ""
-	if a.Output != nil && a.Output.ExecutionResult != nil {
-		r := a.Output.ExecutionResult
-		if r.ErrorDetails != nil {
-			cause = aws.ToString(r.ErrorDetails.Message)
-		}
-		cause = cmp.Or(cause, aws.ToString(r.ExternalExecutionSummary))
-	}
-	if approves(a) {
+	a := all[at]
+	cause := actions.Cause(a)
+	if actions.Approves(a) {
 		// CodePipeline's own text for a rejection, as for everything that a person did, is who did it.
 		cause = cmp.Or(cause, strings.TrimSuffix("rejected by "+aws.ToString(a.UpdatedBy), " by "))
 	}
@@ -121,15 +107,11 @@ func failed(e Execution, actions []types.ActionExecutionDetail) string {
 }
 
 // running says for what an execution waits, where somebody must do something.
-func running(actions []types.ActionExecutionDetail) string {
-	for _, a := range actions {
-		if a.Status == types.ActionExecutionStatusInProgress && approves(a) {
+func running(all []types.ActionExecutionDetail) string {
+	for _, a := range all {
+		if a.Status == types.ActionExecutionStatusInProgress && actions.Approves(a) {
 			return aws.ToString(a.StageName) + ": waits for an approval"
 		}
 	}
 	return "Has started"
-}
-
-func approves(a types.ActionExecutionDetail) bool {
-	return a.Input != nil && a.Input.ActionTypeId != nil && a.Input.ActionTypeId.Category == types.ActionCategoryApproval
 }

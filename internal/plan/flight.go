@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 
+	"k8s-plus-aws-gitops/internal/actions"
 	"k8s-plus-aws-gitops/internal/progress"
 )
 
@@ -139,13 +140,13 @@ func (f Flight) others(ctx context.Context) ([]other, error) {
 // look finds where an execution is, and whether it is past its plan.
 func (f Flight) look(ctx context.Context, id, plan string) (o other, passed bool, err error) {
 	o.id = id
-	actions, err := f.actions(ctx, id)
-	for i, a := range actions {
+	all, err := f.actions(ctx, id)
+	for i, a := range all {
 		if i == 0 {
 			o.stage = aws.ToString(a.StageName)
 		}
 		passed = passed || aws.ToString(a.StageName) == plan && a.Status == types.ActionExecutionStatusSucceeded
-		o.waits = o.waits || a.Status == types.ActionExecutionStatusInProgress && approval(a)
+		o.waits = o.waits || a.Status == types.ActionExecutionStatusInProgress && actions.Approves(a)
 	}
 	if err == nil && !o.waits {
 		o.waits, err = f.held(ctx, id)
@@ -169,21 +170,11 @@ func (f Flight) held(ctx context.Context, id string) (bool, error) {
 	return false, nil
 }
 
-func approval(a types.ActionExecutionDetail) bool {
-	return a.Input != nil && a.Input.ActionTypeId != nil && a.Input.ActionTypeId.Category == types.ActionCategoryApproval
-}
-
-// actions of an execution, the newest first, as CodePipeline lists them.
+// actions of an execution, the newest first.
 func (f Flight) actions(ctx context.Context, id string) ([]types.ActionExecutionDetail, error) {
-	var all []types.ActionExecutionDetail
-	for pages := codepipeline.NewListActionExecutionsPaginator(f.API, &codepipeline.ListActionExecutionsInput{
-		PipelineName: &f.Pipeline, Filter: &types.ActionExecutionFilter{PipelineExecutionId: &id},
-	}); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("the actions of execution %s of %s cannot be read: %w", id, f.Pipeline, err)
-		}
-		all = append(all, page.ActionExecutionDetails...)
+	all, err := actions.Of(ctx, f.API, f.Pipeline, id)
+	if err != nil {
+		return nil, fmt.Errorf("the actions of execution %s of %s cannot be read: %w", id, f.Pipeline, err)
 	}
 	return all, nil
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/smithy-go"
+
+	"k8s-plus-aws-gitops/internal/actions"
 )
 
 // Pipeline is where the commit is in the pipeline that brings it into the environment.
@@ -95,26 +97,23 @@ func (p *Pipeline) read(ctx context.Context, from Executions, commit string, hol
 	if err != nil {
 		return err
 	}
-	actions := map[string]map[string]types.ActionExecutionDetail{}
-	pages := codepipeline.NewListActionExecutionsPaginator(from, &codepipeline.ListActionExecutionsInput{PipelineName: &p.Name, Filter: &types.ActionExecutionFilter{PipelineExecutionId: &p.Execution}})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return err
+	began, err := actions.Of(ctx, from, p.Name, p.Execution)
+	if err != nil {
+		return err
+	}
+	stages := map[string]map[string]types.ActionExecutionDetail{}
+	for _, a := range began {
+		stage, name := aws.ToString(a.StageName), aws.ToString(a.ActionName)
+		if stages[stage] == nil {
+			stages[stage] = map[string]types.ActionExecutionDetail{}
 		}
-		for _, a := range page.ActionExecutionDetails {
-			stage, name := aws.ToString(a.StageName), aws.ToString(a.ActionName)
-			if actions[stage] == nil {
-				actions[stage] = map[string]types.ActionExecutionDetail{}
-			}
-			// A stage that was tried again has an action several times.
-			if before, again := actions[stage][name]; !again || aws.ToTime(a.StartTime).After(aws.ToTime(before.StartTime)) {
-				actions[stage][name] = a
-			}
+		// A stage that was tried again has an action several times.
+		if before, again := stages[stage][name]; !again || aws.ToTime(a.StartTime).After(aws.ToTime(before.StartTime)) {
+			stages[stage][name] = a
 		}
 	}
 	for _, s := range state.StageStates {
-		p.Stages = append(p.Stages, p.stage(s, actions[aws.ToString(s.StageName)]))
+		p.Stages = append(p.Stages, p.stage(s, stages[aws.ToString(s.StageName)]))
 	}
 	p.passedBy()
 	return nil
@@ -155,18 +154,18 @@ func revision(e types.PipelineExecutionSummary) string {
 
 // stage is how far the execution has come with a stage, from its actions, and from the stage itself while no later execution
 // has come to it.
-func (p *Pipeline) stage(s types.StageState, actions map[string]types.ActionExecutionDetail) Stage {
+func (p *Pipeline) stage(s types.StageState, last map[string]types.ActionExecutionDetail) Stage {
 	out := Stage{Name: aws.ToString(s.StageName), State: Pending}
-	if len(actions) > 0 {
+	if len(last) > 0 {
 		out.State = Passed
 	}
-	if last := s.LatestExecution; last != nil && aws.ToString(last.PipelineExecutionId) == p.Execution {
-		out.State = stageStates[last.Status]
+	if e := s.LatestExecution; e != nil && aws.ToString(e.PipelineExecutionId) == p.Execution {
+		out.State = stageStates[e.Status]
 		if c := s.BeforeEntryConditionState; out.State == Broken && c != nil && c.LatestExecution != nil {
 			out.Cause = aws.ToString(c.LatestExecution.Summary)
 		}
 	}
-	began := slices.Collect(maps.Values(actions))
+	began := slices.Collect(maps.Values(last))
 	slices.SortFunc(began, func(a, b types.ActionExecutionDetail) int {
 		return aws.ToTime(a.StartTime).Compare(aws.ToTime(b.StartTime))
 	})
@@ -176,7 +175,7 @@ func (p *Pipeline) stage(s types.StageState, actions map[string]types.ActionExec
 			out.State, out.Cause = Broken, failure(a)
 			return out
 		case types.ActionExecutionStatusInProgress:
-			if out.State = Running; a.Input != nil && a.Input.ActionTypeId != nil && a.Input.ActionTypeId.Category == types.ActionCategoryApproval {
+			if out.State = Running; actions.Approves(a) {
 				out.State = Approval
 			}
 		case types.ActionExecutionStatusAbandoned:
@@ -194,18 +193,7 @@ var stageStates = map[types.StageExecutionStatus]StageState{
 
 // failure is what an action said when it failed.
 func failure(a types.ActionExecutionDetail) string {
-	said := "action " + aws.ToString(a.ActionName) + " failed"
-	if a.Output == nil || a.Output.ExecutionResult == nil {
-		return said
-	}
-	r := a.Output.ExecutionResult
-	if e := r.ErrorDetails; e != nil && aws.ToString(e.Message) != "" {
-		return said + ": " + aws.ToString(e.Message)
-	}
-	if summary := aws.ToString(r.ExternalExecutionSummary); summary != "" {
-		return said + ": " + summary
-	}
-	return said
+	return strings.TrimSuffix("action "+aws.ToString(a.ActionName)+" failed: "+actions.Cause(a), ": ")
 }
 
 // passedBy marks the stages that the execution went past without an action: they were skipped. AWS keeps that of a stage only
