@@ -9,3 +9,6 @@ const (
 	// VerifyAction waits until Flux has applied what was released.
 	VerifyAction = "Verify"
 )
+
+// RestStacks stands for the stacks that no other stage of the deployment names: those of the applications.
+const RestStacks = "*"

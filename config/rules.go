@@ -119,7 +119,7 @@ func checkEnvironment(f field, e Environment) {
 	checkNodes(f.key("nodes"), e.Nodes)
 	checkVersions(f, e)
 	f.key("ghost").key("keepImages").between(e.Ghost.KeepImages, 1, 1000)
-	checkDatabase(f.key("ghost").key("database"), e)
+	checkDatabase(f.key("ghost").key("database"), e.Ghost.Database, e.DeletionProtection)
 	checkMail(f, e)
 	checkDelivery(f, e)
 	for name := range e.Facts {

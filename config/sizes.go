@@ -185,9 +185,8 @@ func checkInstanceType(f field, name string, architecture Architecture) {
 	}
 }
 
-// checkDatabase checks an RDS for MySQL instance.
-func checkDatabase(f field, e Environment) {
-	d := e.Ghost.Database
+// checkDatabase checks the size of an RDS instance.
+func checkDatabase(f field, d Database, protected bool) {
 	if !databaseClass.MatchString(d.InstanceClass) {
 		remedy := "give one of RDS, for example \"db.t4g.small\""
 		if class := "db." + d.InstanceClass; databaseClass.MatchString(class) {
@@ -202,7 +201,7 @@ func checkDatabase(f field, e Environment) {
 		f.key("maxStorageGiB").add(fmt.Sprintf("raise it to %d or more", least), "must be at least 10 %% above storageGiB, %d, got %d", d.StorageGiB, d.MaxStorageGiB)
 	}
 	least := 1
-	if e.DeletionProtection {
+	if protected {
 		least = 7
 	}
 	f.key("backupDays").between(d.BackupDays, least, 35)

@@ -24,7 +24,8 @@ func newServiceAdd(_ *serviceFlags) *cobra.Command {
 both in one pull request; when it is merged, Flux waits for the branch that
 'gitops service publish' makes. Nothing is written when the file would be refused.`,
 		Example: `  gitops service add npm --image ghcr.io/nodezoo/nodezoo-npm:1.4.2 --port 8080
-  gitops service add info --image ghcr.io/nodezoo/nodezoo-info:3.0.1 --host info`,
+  gitops service add info --image ghcr.io/nodezoo/nodezoo-info:3.0.1 --host info
+  gitops service add orders --image example.com/orders:1.0.0 --database postgres`,
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			n.Name = names[0]
@@ -38,6 +39,11 @@ both in one pull request; when it is merged, Flux waits for the branch that
 	cmd.Flags().StringVar(&n.Image, "image", "", "image with a version (required)")
 	cmd.Flags().IntVar(&n.Port, "port", 8080, "port that the container listens on")
 	cmd.Flags().StringVar(&n.Host, "host", "", "make it public at this name below the environment's domain")
+	cmd.Flags().StringVar(&n.Database, "database", "", "give it a database in RDS: mysql or postgres")
+	cmd.Flags().BoolVar(&n.Bucket, "bucket", false, "give it a bucket in S3")
+	cmd.Flags().BoolVar(&n.Queue, "queue", false, "give it a queue in SQS")
+	cmd.Flags().BoolVar(&n.Topic, "topic", false, "give it a topic in SNS, to which queues of others subscribe")
+	cmd.Flags().StringVar(&n.Table, "table", "", "give it a table in DynamoDB with this partition key")
 	cmd.Flags().StringVar(&n.Health, "health", "", "path that answers when the service is well")
 	return cmd
 }
@@ -59,7 +65,7 @@ func addService(cmd *cobra.Command, root string, n services.New) error {
 		return err
 	}
 	if _, problems := services.Parse(file, content); len(problems) > 0 {
-		return problems
+		return problems // before anything is written
 	}
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return err

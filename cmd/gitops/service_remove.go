@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,10 +68,13 @@ func removeFromFleet(cmd *cobra.Command, root string, loaded services.Fleet, nam
 	}
 	for _, other := range loaded.Services {
 		for _, c := range loaded.Clusters {
-			for _, called := range other.Resolve(c).Calls {
-				if called == name && other.Name != name {
-					return fmt.Errorf("%s calls %s; remove the call first", other.File, name)
-				}
+			spec := other.Resolve(c)
+			switch {
+			case other.Name == name:
+			case slices.Contains(spec.Calls, name):
+				return fmt.Errorf("%s calls %s; remove the call first", other.File, name)
+			case spec.AWS != nil && spec.AWS.Queue != nil && slices.Contains(spec.AWS.Queue.Subscribes, name):
+				return fmt.Errorf("%s subscribes to %s; remove the subscription first", other.File, name)
 			}
 		}
 	}
@@ -156,7 +160,7 @@ func stays(cmd *cobra.Command, root, name string, clusters ...services.Cluster) 
 	w := cmd.ErrOrStderr()
 	fmt.Fprintf(w, "What stays, because it cannot be made again from Git:\n")
 	fmt.Fprintf(w, "  secrets below /<environment>/%s/ in AWS Secrets Manager\n", name)
-	fmt.Fprintf(w, "  databases, buckets and roles of the AWS half: remove their construct in app-resources and deploy\n")
+	fmt.Fprintf(w, "  its stack in each environment, if it had aws: docs/guides/your-application.md#changing-and-removing\n")
 	fmt.Fprintf(w, "  images of %s in their registry, which the published branches' history names\n", name)
 	if _, err := os.Stat(filepath.Join(root, services.FilesDir, name, assets.Folder)); err == nil {
 		fmt.Fprintf(w, "  %s/%s, its static files: remove the folder in the same commit\n", services.FilesDir, name)

@@ -126,7 +126,9 @@ func TestServiceLife(t *testing.T) {
 // TestServiceRefusals publishes nothing when anything is wrong.
 func TestServiceRefusals(t *testing.T) {
 	dir, remote, app := fleetCheckout(t)
-	gitops(t, 0, "service", "add", "npm", "--image", "ghcr.io/nodezoo/npm:1.0.0")
+	gitops(t, 0, "service", "add", "npm", "--image", "ghcr.io/nodezoo/npm:1.0.0", "--topic")
+	gitops(t, 0, "service", "add", "mail", "--image", "ghcr.io/nodezoo/mail:1.0.0", "--database", "postgres", "--bucket", "--queue", "--table", "id")
+	subscribe(t, filepath.Join(dir, "k8s/services/mail.yaml"), "npm")
 	gitops(t, 0, "service", "add", "info", "--image", "ghcr.io/nodezoo/info:1.0.0", "--host", "info")
 	gitIn(t, dir, "add", "-A")
 	gitIn(t, dir, "commit", "-qm", "one")
@@ -145,6 +147,8 @@ func TestServiceRefusals(t *testing.T) {
 		"bad name":            {1, []string{"add", "Npm", "--image", "a:1"}, "must be named by lower case letters"},
 		"host taken":          {1, []string{"add", "web", "--image", "a:1", "--host", "info"}, "that of info in environment dev"},
 		"no image":            {2, []string{"add", "web"}, "--image"},
+		"no engine":           {1, []string{"add", "web", "--image", "a:1", "--database", "oracle"}, "must be mysql or postgres"},
+		"subscribed to":       {1, []string{"remove", "npm"}, "mail.yaml subscribes to npm"},
 		"removed twice":       {1, []string{"remove", "web"}, `there is no service "web"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -172,5 +176,22 @@ func TestServiceRefusals(t *testing.T) {
 	}
 	if refs := gitIn(t, remote, "for-each-ref"); refs != "" {
 		t.Errorf("published: %s", refs)
+	}
+}
+
+// subscribe changes what service add wrote of a service's queue.
+func subscribe(t *testing.T, file, topic string) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const added = "aws:\n  database: {engine: postgres}\n  bucket: {}\n  queue: {}\n  table: {partitionKey: {name: id}}\n"
+	if !strings.HasSuffix(string(content), added) {
+		t.Fatalf("%s does not end with what was asked for:\n%s", file, content)
+	}
+	changed := strings.Replace(string(content), "queue: {}", "queue: {subscribes: ["+topic+"]}", 1)
+	if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -2,8 +2,8 @@ package services
 
 import "strings"
 
-// bad are service files that must be refused. Each is the good file with a line replaced or added, or a whole content.
-var bad = []struct {
+// badFile is a service file that must be refused: the good file with a line replaced or added, or a whole content.
+type badFile struct {
 	name string
 	// file is the name of the file; default npm.yaml.
 	file string
@@ -15,7 +15,11 @@ var bad = []struct {
 	says string
 	// schema is true if an editor with the JSON schema shows the mistake too.
 	schema bool
-}{
+	// others are more services beside it, by name.
+	others map[string]string
+}
+
+var bad = []badFile{
 	// YAML
 	{name: "empty", content: "# nothing\n", line: 1, says: "is empty", schema: true},
 	{name: "no mapping", content: "- image\n", line: 1, says: "must be keys and values, got a list", schema: true},

@@ -34,7 +34,7 @@ func Load(root string) (Fleet, error) {
 	}
 	var clusters []Cluster
 	for _, name := range environments.Names() {
-		clusters = append(clusters, clusterOf(environments.Environments[name]))
+		clusters = append(clusters, ClusterOf(environments.Environments[name]))
 	}
 	content, err := os.ReadFile(filepath.Join(root, ConfigFile))
 	if err != nil {
@@ -56,6 +56,20 @@ func Load(root string) (Fleet, error) {
 		}
 	}
 	return fleet, problems.Err()
+}
+
+// LoadFiles reads the service files below root alone, and checks them against environments. The error is config.Problems when they are wrong.
+func LoadFiles(root string, environments []config.Environment) ([]Service, error) {
+	clusters := make([]Cluster, len(environments))
+	for i, e := range environments {
+		clusters[i] = ClusterOf(e)
+	}
+	files, err := read(filepath.Join(root, FilesDir))
+	if err != nil {
+		return nil, err
+	}
+	all, problems := ParseAll(files, clusters)
+	return all, problems.Err()
 }
 
 // read returns the service files by path relative to the repository.
@@ -110,16 +124,16 @@ func together(all []Service, broken map[string]bool, clusters []Cluster) config.
 	for i, c := range clusters {
 		names[i] = c.Environment
 	}
-	known := map[string]bool{}
+	known := map[string]Service{}
 	for _, s := range all {
-		known[s.Name] = true
+		known[s.Name] = s
 	}
 	hosts := map[string]string{}
 	for _, s := range all {
 		if broken[s.File] {
 			continue
 		}
-		r := &rules{service: s, hosts: map[string]bool{}}
+		r := &rules{service: s}
 		for name := range s.Environments {
 			if !slices.Contains(names, name) {
 				r.add("environments."+name, config.Suggest(name, names), "must be an environment of cdk.json, got %q", name)
@@ -129,6 +143,7 @@ func together(all []Service, broken map[string]bool, clusters []Cluster) config.
 			if s.Enabled(c.Environment) {
 				r.merged(c)
 				r.neighbours(c, known, hosts)
+				r.aws(c, s.Resolve(c), known)
 			}
 		}
 		problems = append(problems, r.problems...)
@@ -137,17 +152,11 @@ func together(all []Service, broken map[string]bool, clusters []Cluster) config.
 }
 
 // neighbours checks a service against the others of an environment. hosts remembers who has a host.
-func (r *rules) neighbours(c Cluster, known map[string]bool, hosts map[string]string) {
+func (r *rules) neighbours(c Cluster, known map[string]Service, hosts map[string]string) {
 	spec := r.service.Resolve(c)
-	own := func(key string) string {
-		if at := "environments." + c.Environment; r.has(at, key) {
-			return join(at, key)
-		}
-		return key
-	}
 	for i, name := range spec.Calls {
-		if !known[name] && name != r.service.Name {
-			r.add(fmt.Sprintf("%s[%d]", own("calls"), i), "add it with gitops service add "+name+", or correct the name", "must be the name of a service, got %q", name)
+		if _, there := known[name]; !there {
+			r.add(fmt.Sprintf("%s[%d]", r.own(c, "calls"), i), "add it with gitops service add "+name+", or correct the name", "must be the name of a service, got %q", name)
 		}
 	}
 	if spec.Host == "" {
@@ -155,12 +164,7 @@ func (r *rules) neighbours(c Cluster, known map[string]bool, hosts map[string]st
 	}
 	full := spec.Host + "." + c.Domain
 	if other, taken := hosts[full]; taken {
-		// One host in the file is one mistake, in however many environments it shows.
-		if r.hosts[own("host")] {
-			return
-		}
-		r.hosts[own("host")] = true
-		r.add(own("host"), "choose another", "must not be the host of another service, got %s, that of %s in environment %s", full, other, c.Environment)
+		r.once(r.own(c, "host"), "choose another", "must not be the host of another service, got %s, that of %s in environment %s", full, other, c.Environment)
 		return
 	}
 	hosts[full] = r.service.Name

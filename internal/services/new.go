@@ -10,6 +10,10 @@ import (
 type New struct {
 	Name, Image, Host, Health string
 	Port                      int
+	// Database is the engine of its database, and Table the partition key of its table; none if empty.
+	Database, Table string
+	// Bucket, Queue and Topic are to be there.
+	Bucket, Queue, Topic bool
 }
 
 // File is the service's first file. Texts are quoted as YAML wants them.
@@ -22,6 +26,23 @@ func (n New) File() []byte {
 	}
 	if n.Host != "" {
 		fmt.Fprintf(&b, "host: %s\n", quoted(n.Host))
+	}
+	needs := []struct {
+		wanted    bool
+		key, text string
+	}{
+		{n.Database != "", "database", "{engine: " + quoted(n.Database) + "}"},
+		{n.Bucket, "bucket", "{}"},
+		{n.Queue, "queue", "{}"},
+		{n.Topic, "topic", "{}"},
+		{n.Table != "", "table", "{partitionKey: {name: " + quoted(n.Table) + "}}"},
+	}
+	heading := "aws:\n"
+	for _, need := range needs {
+		if need.wanted {
+			fmt.Fprintf(&b, "%s  %s: %s\n", heading, need.key, need.text)
+			heading = ""
+		}
 	}
 	return []byte(b.String())
 }

@@ -45,8 +45,6 @@ var (
 type rules struct {
 	service  Service
 	problems config.Problems
-	// hosts are the paths of hosts that were found to be another's.
-	hosts map[string]bool
 }
 
 // line is where a path stands in the file, or the nearest path above it.

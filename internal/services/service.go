@@ -5,7 +5,7 @@ package services
 
 import (
 	"cmp"
-	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -66,6 +66,8 @@ type Settings struct {
 	Calls []string `yaml:"calls" json:"calls,omitempty"`
 	// Internet allows HTTPS connections to addresses outside the cluster. Default false.
 	Internet *bool `yaml:"internet" json:"internet,omitempty"`
+	// AWS is what the service has in AWS. Default: nothing.
+	AWS *AWS `yaml:"aws" json:"aws,omitempty"`
 }
 
 // Autoscale is a range of pods and the load that decides.
@@ -115,11 +117,13 @@ type Cluster struct {
 	Account string `json:"account"`
 	// AssetsBucket is the agreed name of the bucket with the services' static files.
 	AssetsBucket string `json:"-"`
+	// Protected is the environment's deletionProtection.
+	Protected bool `json:"-"`
 }
 
-// clusterOf is what services need to know of an environment.
-func clusterOf(e config.Environment) Cluster {
-	return Cluster{Environment: e.Name, Domain: e.Domain, VPCCIDR: e.Network.CIDR, Region: e.Region, Account: e.Account, AssetsBucket: e.AssetsBucket()}
+// ClusterOf returns what services need to know of an environment.
+func ClusterOf(e config.Environment) Cluster {
+	return Cluster{Environment: e.Name, Domain: e.Domain, VPCCIDR: e.Network.CIDR, Region: e.Region, Account: e.Account, AssetsBucket: e.AssetsBucket(), Protected: e.DeletionProtection}
 }
 
 // Fleet is all services and where they run.
@@ -233,7 +237,8 @@ func (s Service) Enabled(environment string) bool {
 	return enabled == nil || *enabled
 }
 
-// Resolve merges the environment's differences into the settings and replaces variables.
+// Resolve merges the environment's differences into the settings, replaces variables, and adds those of what the service has
+// in AWS.
 func (s Service) Resolve(c Cluster) Spec {
 	merged := s.Settings.merge(s.Environments[c.Environment].Settings)
 	variables := c.variables()
@@ -248,7 +253,7 @@ func (s Service) Resolve(c Cluster) Spec {
 		secrets[name] = secret
 	}
 	merged.Secrets = secrets
-	return Spec{Name: s.Name, Settings: merged}
+	return Spec{Name: s.Name, Settings: merged}.withAWS(c)
 }
 
 // Spec is a service as it is in one environment.
@@ -265,41 +270,13 @@ func (c Cluster) variables() map[string]string {
 
 // merge returns the settings with d's in the place of its own.
 func (s Settings) merge(d Settings) Settings {
-	s.Image = cmp.Or(d.Image, s.Image)
-	s.Host = cmp.Or(d.Host, s.Host)
-	if d.Port != 0 {
-		s.Port = d.Port
-	}
-	if d.User != nil {
-		s.User = d.User
-	}
 	// One way to decide about the number of pods replaces the other.
 	if d.Replicas != nil {
-		s.Replicas, s.Autoscale = d.Replicas, nil
+		s.Autoscale = nil
 	}
 	if d.Autoscale != nil {
-		s.Replicas, s.Autoscale = nil, d.Autoscale
+		s.Replicas = nil
 	}
-	if d.Health != nil {
-		s.Health = d.Health
-	}
-	if d.Resources != nil {
-		s.Resources = d.Resources
-	}
-	if d.Calls != nil {
-		s.Calls = d.Calls
-	}
-	if d.Internet != nil {
-		s.Internet = d.Internet
-	}
-	s.Environment = mergeMaps(s.Environment, d.Environment)
-	s.Secrets = mergeMaps(s.Secrets, d.Secrets)
+	overlay(reflect.ValueOf(&s).Elem(), reflect.ValueOf(d))
 	return s
-}
-
-func mergeMaps[V any](a, b map[string]V) map[string]V {
-	merged := make(map[string]V, len(a)+len(b))
-	maps.Copy(merged, a)
-	maps.Copy(merged, b)
-	return merged
 }

@@ -22,11 +22,11 @@ const root = "../.."
 
 var clusters = []Cluster{
 	{Environment: "dev", Domain: "dev.example.com", VPCCIDR: "10.20.0.0/16", Region: "eu-west-1", Account: "111111111111"},
-	{Environment: "production", Domain: "example.com", VPCCIDR: "10.40.0.0/16", Region: "eu-west-1", Account: "333333333333"},
+	{Environment: "production", Domain: "example.com", VPCCIDR: "10.40.0.0/16", Region: "eu-west-1", Account: "333333333333", Protected: true},
 }
 
-// neighbour has a host, so that there is one to take.
-const neighbour = "image: ghcr.io/nodezoo/nodezoo-github:1.0.0\nport: 8080\nhost: taken\n"
+// neighbour has what there is one of, so that there is something to take.
+const neighbour = "image: ghcr.io/nodezoo/nodezoo-github:1.0.0\nport: 8080\nhost: taken\naws: {bucket: {}, queue: {}, topic: {}}\n"
 
 func TestGood(t *testing.T) {
 	all, problems := ParseAll(map[string][]byte{FilesDir + "/npm.yaml": []byte(good), FilesDir + "/github.yaml": []byte(neighbour)}, clusters)
@@ -47,7 +47,7 @@ func TestBad(t *testing.T) {
 	if len(bad) < 40 {
 		t.Errorf("%d bad files", len(bad))
 	}
-	for _, c := range bad {
+	for _, c := range append(slices.Clone(bad), badAWS...) {
 		t.Run(c.name, func(t *testing.T) {
 			content := c.content
 			if content == "" {
@@ -65,7 +65,11 @@ func TestBad(t *testing.T) {
 				name = "npm.yaml"
 			}
 			file := path.Join(FilesDir, name)
-			_, problems := ParseAll(map[string][]byte{file: []byte(content), FilesDir + "/github.yaml": []byte(neighbour)}, clusters)
+			files := map[string][]byte{file: []byte(content), FilesDir + "/github.yaml": []byte(neighbour)}
+			for other, content := range c.others {
+				files[path.Join(FilesDir, other+".yaml")] = []byte(content)
+			}
+			_, problems := ParseAll(files, clusters)
 			if len(problems) == 0 {
 				t.Fatal("accepted")
 			}
@@ -137,38 +141,45 @@ func conforms(t *testing.T, schema *jsonschema.Schema, file string) {
 	}
 }
 
-// TestSchemaKnowsEveryKey compares the schemas' keys with the parser's.
+// TestSchemaKnowsEveryKey compares the schemas' keys with the parser's, at every depth.
 func TestSchemaKnowsEveryKey(t *testing.T) {
-	for name, types := range map[string][2]any{
-		"service.schema.json": {document{}, Difference{}}, "fleet.schema.json": {Config{}, ConfigDifference{}},
-	} {
+	for name, of := range map[string]any{"service.schema.json": document{}, "fleet.schema.json": Config{}} {
 		content, err := os.ReadFile(filepath.Join(root, AppDir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		type object struct {
-			Properties           map[string]object
-			AdditionalProperties any
-		}
-		var schema struct {
-			Properties map[string]json.RawMessage
-			Defs       map[string]object `json:"$defs"`
-		}
+		var schema map[string]any
 		if err := json.Unmarshal(content, &schema); err != nil {
 			t.Fatal(err)
 		}
-		compare(t, name, keys(schema.Properties), keys(fields(reflect.New(reflect.TypeOf(types[0])).Elem())))
-		var environments struct {
-			AdditionalProperties struct{ Properties map[string]json.RawMessage }
-		}
-		if err := json.Unmarshal(schema.Properties["environments"], &environments); err != nil {
-			t.Fatal(err)
-		}
-		compare(t, name+" environments", keys(environments.AdditionalProperties.Properties), keys(fields(reflect.New(reflect.TypeOf(types[1])).Elem())))
-		for part, of := range map[string]any{"autoscale": Autoscale{}, "health": Health{}, "resources": Resources{}} {
-			if d, ok := schema.Defs[part]; ok {
-				compare(t, part, keys(d.Properties), keys(fields(reflect.New(reflect.TypeOf(of)).Elem())))
-			}
+		defs, _ := schema["$defs"].(map[string]any)
+		sameKeys(t, name, defs, schema, reflect.TypeOf(of))
+	}
+}
+
+// sameKeys compares a schema with the type that the parser fills.
+func sameKeys(t *testing.T, at string, defs, schema map[string]any, of reflect.Type) {
+	t.Helper()
+	if ref, ok := schema["$ref"].(string); ok {
+		schema, _ = defs[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
+	}
+	under := func(key string) map[string]any {
+		inner, _ := schema[key].(map[string]any)
+		return inner
+	}
+	switch of.Kind() {
+	case reflect.Pointer:
+		sameKeys(t, at, defs, schema, of.Elem())
+	case reflect.Map:
+		sameKeys(t, at+".*", defs, under("additionalProperties"), of.Elem())
+	case reflect.Slice:
+		sameKeys(t, at+"[]", defs, under("items"), of.Elem())
+	case reflect.Struct:
+		properties, known := under("properties"), fields(reflect.New(of).Elem())
+		compare(t, at, keys(properties), keys(known))
+		for key, field := range known {
+			inner, _ := properties[key].(map[string]any)
+			sameKeys(t, at+"."+key, defs, inner, field.Type())
 		}
 	}
 }
@@ -279,7 +290,7 @@ func TestSuggestionsOfNew(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(good))
 	f.Add([]byte(neighbour))
-	for _, c := range bad {
+	for _, c := range append(slices.Clone(bad), badAWS...) {
 		f.Add([]byte(c.content))
 		f.Add([]byte(good + c.add))
 	}
@@ -305,4 +316,33 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The name of a database is one that RDS takes, whatever the service is called.
+func TestDatabaseName(t *testing.T) {
+	for service, want := range map[string]string{"orders": "ordersdb", "mysql": "mysqldb", "order-archive-2026-eu": "orderarchive20db"} {
+		if got := DatabaseName(service); got != want || len(got) > 16 {
+			t.Errorf("%s: got %s, want %s", service, got, want)
+		}
+	}
+}
+
+// The differences of an environment are laid over what holds everywhere, key by key, and leave it as it is.
+func TestAWSByEnvironment(t *testing.T) {
+	content := "image: a:1\nport: 8080\naws:\n  database: {engine: postgres, storageGiB: 40}\n  secrets: {ONE: {length: 20}}\n" +
+		"environments:\n  production:\n    aws: {database: {multiAz: true, storageGiB: 50}, secrets: {TWO: {}}, bucket: {}}\n"
+	all, problems := ParseAll(map[string][]byte{FilesDir + "/a.yaml": []byte(content)}, clusters)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	production, dev := all[0].Resolve(clusters[1]), all[0].Resolve(clusters[0])
+	if d := production.AWS.Database.Size(); d.StorageGiB != 50 || !d.MultiAZ || production.AWS.Database.Engine != Postgres || production.AWS.Bucket == nil || len(production.AWS.Secrets) != 2 {
+		t.Errorf("production: %+v", production.AWS)
+	}
+	if d := dev.AWS.Database.Size(); d.StorageGiB != 40 || d.MultiAZ || d.InstanceClass != "db.t4g.small" || dev.AWS.Bucket != nil || len(dev.AWS.Secrets) != 1 {
+		t.Errorf("dev: %+v", dev.AWS)
+	}
+	if dev.Secrets["ONE"].Path != "/dev/a/one" || production.Environment["BUCKET_NAME"] != "production-a-files-333333333333-eu-west-1" || dev.Environment["BUCKET_NAME"] != "" {
+		t.Errorf("variables: %v, %v", dev.Secrets, production.Environment)
+	}
 }

@@ -101,10 +101,7 @@ func (p Props) probe(failures int) *k8s.Probe {
 
 // variables are the plain ones and those of the secrets, by name.
 func (p Props) variables() *[]*k8s.EnvVar {
-	if len(p.Environment)+len(p.Secrets) == 0 {
-		return nil
-	}
-	all := make([]*k8s.EnvVar, 0, len(p.Environment)+len(p.Secrets))
+	all := p.databaseVariables()
 	for _, name := range sorted(p.Environment) {
 		all = append(all, &k8s.EnvVar{Name: text(name), Value: text(p.Environment[name])})
 	}
@@ -112,6 +109,9 @@ func (p Props) variables() *[]*k8s.EnvVar {
 		all = append(all, &k8s.EnvVar{Name: text(name), ValueFrom: &k8s.EnvVarSource{
 			SecretKeyRef: &k8s.SecretKeySelector{Name: text(p.secretName()), Key: text(name)},
 		}})
+	}
+	if len(all) == 0 {
+		return nil
 	}
 	return &all
 }

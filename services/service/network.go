@@ -6,8 +6,8 @@ import "k8s-plus-aws-gitops/services/imports/k8s"
 const FleetLabel = "services"
 
 // networkPolicy closes the namespace. In: the services of the fleet, which must declare the call, and the load balancer
-// if the service has a host. Out: names, pods of the own service, the services that are called, and HTTPS to the internet
-// if the file says so.
+// if the service has a host. Out: names, pods of the own service, the services that are called, what it has in AWS, and HTTPS
+// to the internet if the file says so.
 func (p Props) networkPolicy() object {
 	in := []*k8s.NetworkPolicyPeer{{NamespaceSelector: match("app.kubernetes.io/part-of", FleetLabel)}}
 	if p.Host != "" {
@@ -33,7 +33,7 @@ func (p Props) egress() *[]*k8s.NetworkPolicyEgressRule {
 	rules := []*k8s.NetworkPolicyEgressRule{
 		{To: &[]*k8s.NetworkPolicyPeer{{NamespaceSelector: match("kubernetes.io/metadata.name", "kube-system")}}, Ports: &names},
 		// The Pod Identity agent is an address of the node.
-		{To: &[]*k8s.NetworkPolicyPeer{{IpBlock: &k8s.IpBlock{Cidr: text("169.254.170.23/32")}}}, Ports: ports("TCP", 80)},
+		egressTo("169.254.170.23/32", 80),
 		{To: &[]*k8s.NetworkPolicyPeer{{PodSelector: &k8s.LabelSelector{}}}},
 	}
 	for _, name := range p.Calls {
@@ -42,11 +42,9 @@ func (p Props) egress() *[]*k8s.NetworkPolicyEgressRule {
 			Ports: ports("TCP", "http"),
 		})
 	}
+	rules = append(rules, p.awsEgress()...)
 	if deref(p.Internet, false) {
-		rules = append(rules, &k8s.NetworkPolicyEgressRule{
-			To:    &[]*k8s.NetworkPolicyPeer{{IpBlock: &k8s.IpBlock{Cidr: text("0.0.0.0/0")}}},
-			Ports: ports("TCP", 443),
-		})
+		rules = append(rules, egressTo("0.0.0.0/0", 443))
 	}
 	return &rules
 }

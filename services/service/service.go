@@ -36,6 +36,7 @@ type Service struct {
 	Autoscaler     k8s.KubeHorizontalPodAutoscalerV2
 	Ingress        k8s.KubeIngress
 	ExternalSecret externalsecretsio.ExternalSecret
+	DatabaseSecret externalsecretsio.ExternalSecret
 }
 
 // Hatch changes a service by code, for what its file cannot say.
@@ -71,6 +72,9 @@ func (p Props) objects() []object {
 	}
 	if len(p.Secrets) > 0 {
 		all = append(all, p.externalSecret())
+	}
+	if p.database() != nil {
+		all = append(all, p.databaseSecret())
 	}
 	return all
 }

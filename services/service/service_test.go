@@ -52,6 +52,9 @@ func random(r *rand.Rand, name string) Props {
 	if r.IntN(2) == 0 {
 		s.Host = name
 	}
+	if r.IntN(2) == 0 {
+		s.AWS = &services.AWS{Bucket: maybe(r, services.Bucket{}), Database: maybe(r, services.Database{Engine: []string{services.MySQL, services.Postgres}[r.IntN(2)]})}
+	}
 	for i := range r.IntN(4) {
 		if s.Environment == nil {
 			s.Environment, s.Secrets = map[string]string{}, map[string]services.Secret{}

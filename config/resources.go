@@ -1,0 +1,50 @@
+package config
+
+import "reflect"
+
+// fifoSuffix ends the names of queues and topics that keep the order of their messages; AWS wants it so.
+const fifoSuffix = ".fifo"
+
+// QueueName is the agreed name of an app's queue in SQS, and DeadLetterName that of the queue for what it could not process.
+func (e Environment) QueueName(app string, fifo bool) string { return suffixed(e.Name+"-"+app, fifo) }
+
+// DeadLetterName is described at QueueName.
+func (e Environment) DeadLetterName(app string, fifo bool) string {
+	return suffixed(e.Name+"-"+app+"-dead", fifo)
+}
+
+// QueueURL is the address by which SQS knows an app's queue.
+func (e Environment) QueueURL(app string, fifo bool) string {
+	return "https://sqs." + e.Region + "." + e.DNSSuffix() + "/" + e.Account + "/" + e.QueueName(app, fifo)
+}
+
+// TopicName is the agreed name of an app's topic in SNS.
+func (e Environment) TopicName(app string, fifo bool) string { return suffixed(e.Name+"-"+app, fifo) }
+
+// TableName is the agreed name of an app's table in DynamoDB.
+func (e Environment) TableName(app string) string { return e.Name + "-" + app }
+
+// NotificationsTopic is the agreed name of the topic that tells people of what failed.
+func (e Environment) NotificationsTopic() string { return e.StackName("delivery") }
+
+func suffixed(name string, fifo bool) string {
+	if fifo {
+		return name + fifoSuffix
+	}
+	return name
+}
+
+// DefaultDatabase is a database of which nothing is said.
+func DefaultDatabase() Database {
+	var d Database
+	(&report{}).at("").decode(nil, reflect.ValueOf(&d).Elem())
+	return d
+}
+
+// Check checks the size of a database in an environment with or without deletion protection. The paths of the problems begin
+// with a dot.
+func (d Database) Check(protected bool) Problems {
+	r := &report{}
+	checkDatabase(r.at(""), d, protected)
+	return r.problems
+}
