@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -10,6 +12,7 @@ import (
 	"k8s-plus-aws-gitops/infrastructure"
 	"k8s-plus-aws-gitops/infrastructure/delivery"
 	"k8s-plus-aws-gitops/internal/construct"
+	"k8s-plus-aws-gitops/internal/services"
 )
 
 // inputs are what the stacks are made of beside the configuration.
@@ -20,10 +23,12 @@ type inputs struct {
 	secretsController map[string]string
 	// publicKeys are those of repository.verify, by the names of their files.
 	publicKeys map[string]string
+	// services are those of k8s/services.
+	services []services.Service
 }
 
-// newApp builds the construct tree: a stage per environment, and in it the stacks network → ghost → cluster →
-// delivery. The cluster comes after the databases, secrets and roles of the applications, which are there before their
+// newApp builds the construct tree: a stage per environment, and in it the stacks network → one per application →
+// cluster → delivery. The cluster comes after the databases, secrets and roles of the applications, which are there before their
 // pods, and goes before them, so that the pods are gone before their databases. The pipelines deploy all of it: they come
 // last and go first.
 //
@@ -48,19 +53,14 @@ func addEnvironment(app awscdk.App, env config.Environment, files inputs) awscdk
 		Env: &awscdk.Environment{Account: jsii.String(env.Account), Region: jsii.String(env.Region)},
 	})
 	network := addNetwork(stage, env)
-	ghostStack := construct.Stack(stage, env, "ghost", "What Ghost in "+env.Name+" needs from AWS")
-	ghost := appresources.NewGhost(ghostStack, "Ghost", &appresources.GhostProps{Env: env, Network: appresources.Network{
-		VPC:             network.VPC,
-		DatabaseSubnets: infrastructure.IsolatedSubnets,
-		Workloads:       network.Workloads,
-		Key:             network.Key,
-		Zone:            network.Zone,
-	}})
-	cluster := addCluster(stage, env, network, files, ghost)
-	cluster.AddStackDependency(ghostStack, jsii.String("applications' roles and secrets before the pods that use them"))
+	applications := addApplications(stage, env, network, files)
+	cluster := addCluster(stage, env, network, files, applications)
+	for _, name := range applications.names {
+		cluster.AddStackDependency(applications.stacks[name], jsii.String("applications' roles and secrets before the pods that use them"))
+	}
 	if env.Delivers() {
 		pipelines := construct.Stack(stage, env, "delivery", "Pipelines of "+env.Name+": deploy on merge, review of pull requests")
-		delivery.NewDelivery(pipelines, "Delivery", &delivery.DeliveryProps{Env: env, Image: ghost.Images, Applications: []string{ghost.Name}, VPC: network.VPC})
+		delivery.NewDelivery(pipelines, "Delivery", &delivery.DeliveryProps{Env: env, Image: env.RepositoryName(appresources.Dockerbuild), Repositories: applications.repositories(env), VPC: network.VPC})
 		pipelines.AddStackDependency(cluster, jsii.String("a pipeline runs when it is created, and deploys what must exist by then"))
 	}
 	for key, value := range env.Tags {
@@ -83,8 +83,47 @@ func addNetwork(stage awscdk.Stage, env config.Environment) *infrastructure.Netw
 	return network
 }
 
+// applications are those of an environment.
+type applications struct {
+	// names in order, and stacks by them.
+	names  []string
+	stacks map[string]awscdk.Stack
+	made   appresources.Made
+}
+
+// repositories are those of images, without the environment.
+func (a applications) repositories(env config.Environment) []string {
+	names := make([]string, len(a.made.Images))
+	for i, name := range a.made.Images {
+		names[i] = strings.TrimPrefix(name, env.RepositoryName(""))
+	}
+	return names
+}
+
+// addApplications adds a stack <environment>-<name> for each application, written in Go or asked for by a service's file.
+func addApplications(stage awscdk.Stage, env config.Environment, network *infrastructure.Network, files inputs) applications {
+	added := applications{stacks: map[string]awscdk.Stack{}}
+	where := appresources.Network{
+		VPC: network.VPC, DatabaseSubnets: infrastructure.IsolatedSubnets, Workloads: network.Workloads, Key: network.Key, Zone: network.Zone,
+	}
+	all := append(appresources.Applications(), appresources.Services(env, files.services)...)
+	for _, a := range all {
+		stack := construct.Stack(stage, env, a.Name, "What "+a.Title+" in "+env.Name+" needs from AWS")
+		made := a.Make(stack, env, where)
+		added.names, added.stacks[a.Name] = append(added.names, a.Name), stack
+		added.made.Identities = append(added.made.Identities, made.Identities...)
+		added.made.Images = append(added.made.Images, made.Images...)
+	}
+	for _, a := range all {
+		for _, other := range a.After {
+			added.stacks[a.Name].AddStackDependency(added.stacks[other], jsii.String("topics before the queues that subscribe"))
+		}
+	}
+	return added
+}
+
 // addCluster adds the stack <environment>-cluster: control plane, nodes, add-ons, certificate, and the bootstrap of Flux.
-func addCluster(stage awscdk.Stage, env config.Environment, network *infrastructure.Network, files inputs, ghost *appresources.Ghost) awscdk.Stack {
+func addCluster(stage awscdk.Stage, env config.Environment, network *infrastructure.Network, files inputs, applications applications) awscdk.Stack {
 	stack := construct.Stack(stage, env, "cluster", "EKS cluster of "+env.Name+", and what brings Flux into it")
 	cluster := infrastructure.NewCluster(stack, "Cluster", &infrastructure.ClusterProps{
 		Env: env, VPC: network.VPC, Key: network.Key, KubectlLayer: files.kubectlLayer,
@@ -102,10 +141,7 @@ func addCluster(stage awscdk.Stage, env config.Environment, network *infrastruct
 	bootstrap := infrastructure.NewBootstrap(stack, "Bootstrap", &infrastructure.BootstrapProps{
 		Env: env, Cluster: cluster.EKS, ClusterName: cluster.Name,
 		VPC: network.VPC, Zone: network.Zone, Key: network.Key,
-		Images: []string{ghost.Images},
-		Identities: []infrastructure.Identity{
-			{Namespace: appresources.GhostNamespace, ServiceAccount: appresources.GhostServiceAccount, RoleARN: ghost.RoleARN},
-		},
+		Images: applications.made.Images, Identities: applications.made.Identities,
 		SecretsController: files.secretsController[env.Name],
 		PublicKeys:        files.publicKeys,
 		PodsNeed:          append(cluster.ManifestsNeed, nodes.Group, dns),

@@ -22,6 +22,7 @@ import (
 	"k8s-plus-aws-gitops/internal/cdktest"
 	"k8s-plus-aws-gitops/internal/podidentity"
 	"k8s-plus-aws-gitops/internal/policy"
+	"k8s-plus-aws-gitops/internal/services"
 )
 
 // place is where a construct is made a second time: what is its own, and what both share.
@@ -74,7 +75,7 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 		p.env.GitCredentials = config.CredentialsBasic
 		infrastructure.NewBootstrap(scope, id, &infrastructure.BootstrapProps{
 			Env: p.env, Cluster: p.cluster.EKS, ClusterName: p.cluster.Name, VPC: p.network.VPC, Zone: p.network.Zone, Key: p.network.Key,
-			Identities: []infrastructure.Identity{{Namespace: "shop", ServiceAccount: "shop", RoleARN: "arn:aws:iam::111111111111:role/shop"}},
+			Identities: []podidentity.Identity{{Namespace: "shop", ServiceAccount: "shop", RoleARN: "arn:aws:iam::111111111111:role/shop"}},
 		})
 	},
 	"infrastructure.NewGitCredentials": func(scope constructs.Construct, id string, p place) {
@@ -93,10 +94,10 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 		podidentity.NewRole(scope, id, &podidentity.RoleProps{Env: p.env, Namespace: p.name, ServiceAccount: p.name, Name: p.env.RoleName(p.name)})
 	},
 	"podidentity.NewAssociation": func(scope constructs.Construct, id string, p place) {
-		podidentity.NewAssociation(scope, id, &podidentity.AssociationProps{Cluster: p.cluster.EKS, Namespace: p.name, ServiceAccount: p.name, RoleARN: "arn:aws:iam::111111111111:role/x"})
+		podidentity.NewAssociation(scope, id, &podidentity.AssociationProps{Cluster: p.cluster.EKS, Identity: podidentity.Identity{Namespace: p.name, ServiceAccount: p.name, RoleARN: "arn:aws:iam::111111111111:role/x"}})
 	},
 	"delivery.NewDelivery": func(scope constructs.Construct, id string, p place) {
-		delivery.NewDelivery(scope, id, &delivery.DeliveryProps{Env: p.of(), Image: "dev/ghost", Applications: []string{"ghost"}, VPC: p.network.VPC})
+		delivery.NewDelivery(scope, id, &delivery.DeliveryProps{Env: p.of(), Image: "dev/ghost", VPC: p.network.VPC})
 	},
 	"delivery.NewStore": func(scope constructs.Construct, id string, p place) {
 		delivery.NewStore(scope, id, &delivery.StoreProps{Env: p.of()})
@@ -118,7 +119,7 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 		})
 	},
 	"delivery.NewDeployment": func(scope constructs.Construct, id string, p place) {
-		delivery.NewDeployment(scope, id, &delivery.DeploymentProps{Env: p.of(), Store: p.store, Notifications: p.told, Applications: []string{"ghost"}, VPC: p.network.VPC})
+		delivery.NewDeployment(scope, id, &delivery.DeploymentProps{Env: p.of(), Store: p.store, Notifications: p.told, VPC: p.network.VPC})
 	},
 	"delivery.NewDockerbuild": func(scope constructs.Construct, id string, p place) {
 		delivery.NewDockerbuild(scope, id, &delivery.DockerbuildProps{Env: p.of(), Store: p.store, Notifications: p.told, Image: "dev/ghost"})
@@ -135,11 +136,25 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 	"appresources.NewGhost": func(scope constructs.Construct, id string, p place) {
 		appresources.NewGhost(scope, id, &appresources.GhostProps{Env: p.of(), Network: p.forApps()})
 	},
-	"appresources.NewMySQL": func(scope constructs.Construct, id string, p place) {
-		appresources.NewMySQL(scope, id, &appresources.MySQLProps{Env: p.env, Network: p.forApps(), App: p.name, Size: p.env.Ghost.Database})
+	"appresources.NewDatabase": func(scope constructs.Construct, id string, p place) {
+		appresources.NewDatabase(scope, id, &appresources.DatabaseProps{Env: p.env, Network: p.forApps(), Engine: appresources.MySQL, App: p.name, Size: p.env.Ghost.Database})
 	},
 	"appresources.NewBucket": func(scope constructs.Construct, id string, p place) {
 		appresources.NewBucket(scope, id, &appresources.BucketProps{Env: p.env, App: "shop", Thing: p.name})
+	},
+	"appresources.NewQueue": func(scope constructs.Construct, id string, p place) {
+		appresources.NewQueue(scope, id, &appresources.QueueProps{Env: p.env, App: p.name, FIFO: true})
+	},
+	"appresources.NewTopic": func(scope constructs.Construct, id string, p place) {
+		appresources.NewTopic(scope, id, &appresources.TopicProps{Env: p.env, App: p.name, FIFO: true})
+	},
+	"appresources.NewTable": func(scope constructs.Construct, id string, p place) {
+		appresources.NewTable(scope, id, &appresources.TableProps{Env: p.env, App: p.name, PartitionKey: appresources.Attribute{Name: "id"}})
+	},
+	"appresources.NewService": func(scope constructs.Construct, id string, p place) {
+		queue := services.Queue{Subscribes: []string{p.name}}
+		needs := &services.AWS{Database: &services.Database{Engine: services.Postgres}, Bucket: &services.Bucket{}, Topic: &services.Topic{}, Queue: &queue}
+		appresources.NewService(scope, id, &appresources.ServiceProps{Env: p.env, Network: p.forApps(), Service: services.Spec{Name: p.name, Settings: services.Settings{AWS: needs}}})
 	},
 	"appresources.NewImageRepository": func(scope constructs.Construct, id string, p place) {
 		appresources.NewImageRepository(scope, id, &appresources.ImageRepositoryProps{Env: p.env, App: p.name, KeepImages: 3})

@@ -115,7 +115,7 @@ func actionsOf(pipeline resource) []string {
 func TestDeployedInOrder(t *testing.T) {
 	for _, env := range environments(t, sample(t), "") {
 		delivery := env.StackName("delivery")
-		deployed := deploymentsOf(sampleApp(t)[delivery])
+		deployed := deploymentsOf(env, sampleApp(t)[delivery])
 		if len(deployed) != 1 {
 			t.Errorf("%s: %v deploy side by side, each in its own order; deploy by the ordered stages of one (infrastructure/delivery/deployment.go)", env.Name, slices.Sorted(maps.Keys(deployed)))
 			continue
@@ -153,9 +153,10 @@ func TestDeployedInOrder(t *testing.T) {
 	}
 }
 
-// deploymentsOf lists what the builds that run the deployment's buildspec deploy: by pipeline, in the order in which they run.
-func deploymentsOf(stack template) map[string][][]string {
-	deployed := map[string][][]string{}
+// deploymentsOf lists what the builds that run the deployment's buildspec deploy, when everything differs: by pipeline, in the
+// order in which they run.
+func deploymentsOf(env config.Environment, stack template) map[string][][]string {
+	deployed, stages := map[string][][]string{}, plannedStages(env, stack)
 	for _, p := range stack.ofType("AWS::CodePipeline::Pipeline") {
 		name := p.Properties["Name"].(string)
 		for _, stage := range asList(p.Properties["Stages"]) {
@@ -169,13 +170,43 @@ func deploymentsOf(stack template) map[string][][]string {
 					continue
 				}
 				variables, _ := get(action, "Configuration", "EnvironmentVariables").(string)
-				_, rest, _ := strings.Cut(variables, `"name":"STACKS","type":"PLAINTEXT","value":"`)
-				stacks, _, _ := strings.Cut(rest, `"`)
-				deployed[name] = append(deployed[name], strings.Fields(stacks))
+				_, rest, _ := strings.Cut(variables, `"name":"STAGE","type":"PLAINTEXT","value":"`)
+				stage, _, _ := strings.Cut(rest, `"`)
+				deployed[name] = append(deployed[name], stages[stage])
 			}
 		}
 	}
 	return deployed
+}
+
+// plannedStages are the stacks of the stages as the plan is told them, by the stages' names in capitals.
+func plannedStages(env config.Environment, stack template) map[string][]string {
+	stages, rest := map[string][]string{}, map[string]bool{}
+	for _, a := range sampleArtifacts[env.Name] {
+		if a.Type == "aws:cloudformation:stack" {
+			rest[strings.TrimPrefix(a.Properties.StackName, env.Name+"-")] = true
+		}
+	}
+	for _, project := range stack.ofType("AWS::CodeBuild::Project") {
+		for _, variable := range asList(get(project.Properties, "Environment", "EnvironmentVariables")) {
+			if get(variable, "Name") != "STAGES" {
+				continue
+			}
+			for _, stage := range strings.Fields(get(variable, "Value").(string)) {
+				name, stacks, _ := strings.Cut(stage, "=")
+				stages[strings.ToUpper(name)] = strings.Split(stacks, ",")
+				for _, stack := range strings.Split(stacks, ",") {
+					delete(rest, stack)
+				}
+			}
+		}
+	}
+	for name, stacks := range stages {
+		if slices.Equal(stacks, []string{config.RestStacks}) {
+			stages[name] = slices.Sorted(maps.Keys(rest))
+		}
+	}
+	return stages
 }
 
 // Sources, logs and notifications are encrypted and do not stay forever; only docker runs privileged.
@@ -246,7 +277,7 @@ func TestNoDelivery(t *testing.T) {
 		delete(env.(map[string]any), "delivery")
 	}
 	templates := read(t, synthesize(t, context, environments(t, context, "dev"), false))
-	if _, ok := templates["dev-delivery"]; ok || len(templates) != 3 {
+	if _, ok := templates["dev-delivery"]; ok || len(templates) != 5 {
 		t.Errorf("stacks: %v", slices.Sorted(maps.Keys(templates)))
 	}
 }

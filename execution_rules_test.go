@@ -9,8 +9,9 @@ var executionFiles = []struct {
 	services []string
 }{
 	{"workloads", []string{"eks", "rds", "ecr", "lambda", "secretsmanager", "ssm", "kms"}},
+	{"services", []string{"sqs", "sns", "dynamodb"}},
 	{"network", []string{"ec2", "acm", "route53", "ses"}},
-	{"delivery", []string{"codebuild", "codepipeline", "codeconnections", "codestar-connections", "logs", "cloudwatch", "events", "sns", "s3"}},
+	{"delivery", []string{"codebuild", "codepipeline", "codeconnections", "codestar-connections", "logs", "cloudwatch", "events", "s3"}},
 	{"identity", []string{"iam"}},
 }
 

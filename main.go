@@ -18,6 +18,7 @@ import (
 	"k8s-plus-aws-gitops/infrastructure"
 	"k8s-plus-aws-gitops/infrastructure/delivery"
 	"k8s-plus-aws-gitops/internal/nag"
+	"k8s-plus-aws-gitops/internal/services"
 	"k8s-plus-aws-gitops/internal/signature"
 )
 
@@ -46,7 +47,7 @@ func run(stderr io.Writer) (code int) {
 	check := fmt.Sprint(context["nag"]) == "true" // the CDK CLI turns the text of -c into a bool
 	if check {
 		for i, stage := range stages {
-			nag.Check(stage, environments[i])
+			nag.Check(stage, environments[i], files.services)
 		}
 	}
 	app.Synth(nil)
@@ -114,6 +115,13 @@ func load() (map[string]any, []config.Environment, inputs, error) {
 	}
 	if _, err := os.Stat(kubectlLayer); err != nil {
 		return nil, nil, files, fmt.Errorf("%s: not found; run npm ci", kubectlLayer)
+	}
+	all, err := c.Select("")
+	if err != nil {
+		return nil, nil, files, err
+	}
+	if files.services, err = services.LoadFiles(".", all); err != nil {
+		return nil, nil, files, err
 	}
 	files.secretsController, err = infrastructure.ReadSecretsController(".", environments)
 	return context, environments, files, err

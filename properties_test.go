@@ -121,8 +121,11 @@ func TestPodIdentityRolesTrustOneServiceAccount(t *testing.T) {
 		if env.UpdatesImages() {
 			want["flux-system/image-reflector-controller"] = true
 		}
+		if env.Name != "local" {
+			want["billing/billing"], want["orders/orders"] = true, true
+		}
 		got := map[string]bool{}
-		for _, stack := range []string{"cluster", "ghost"} {
+		for _, stack := range []string{"cluster", "ghost", "billing", "orders"} {
 			for id, r := range templates[env.StackName(stack)].ofType("AWS::IAM::Role") {
 				trust := text(r.Properties["AssumeRolePolicyDocument"])
 				if !strings.Contains(trust, "pods.eks.amazonaws.com") {

@@ -145,6 +145,34 @@ func rightsIn(t *testing.T, parsed template) map[string][]string {
 	return found
 }
 
+// The pods of a service may use what its file asks for, by the service's own names, and nothing else.
+func TestServiceRoles(t *testing.T) {
+	templates := sampleApp(t)
+	for _, env := range environments(t, sample(t), "dev,production") {
+		want := map[string][]string{"billing": {"sns:Publish " + env.ARN("sns", env.Name+"-billing")}}
+		for _, action := range []string{"AbortMultipartUpload", "DeleteObject", "GetObject", "ListMultipartUploadParts", "PutObject"} {
+			want["orders"] = append(want["orders"], "s3:"+action+" ServiceBucket.Arn/*")
+		}
+		for _, action := range []string{"ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage", "SendMessage"} {
+			for _, queue := range []string{"orders", "orders-dead"} {
+				want["orders"] = append(want["orders"], "sqs:"+action+" "+env.ARN("sqs", env.Name+"-"+queue))
+			}
+		}
+		for _, action := range []string{"BatchGetItem", "BatchWriteItem", "ConditionCheckItem", "DeleteItem", "DescribeTable", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"} {
+			want["orders"] = append(want["orders"], "dynamodb:"+action+" "+env.ARN("dynamodb", "table/"+env.Name+"-orders"))
+		}
+		want["orders"] = append(want["orders"], "s3:ListBucket ServiceBucket.Arn", "ses:SendEmail "+env.ARN("ses", "identity/"+env.Domain))
+		for service, rights := range want {
+			got := rightsIn(t, templates[env.StackName(service)])
+			slices.Sort(rights)
+			slices.Sort(got["ServiceRole"])
+			if diff := cmp.Diff(map[string][]string{"ServiceRole": rights}, got); diff != "" {
+				t.Errorf("%s, %s: rights (-wanted +template):\n%s", env.Name, service, diff)
+			}
+		}
+	}
+}
+
 // Every role of every stack may do exactly what is written here; the delivery stacks' are in TestDeliveryRoles.
 func TestRoles(t *testing.T) {
 	templates := sampleApp(t)
@@ -162,7 +190,7 @@ func TestRoles(t *testing.T) {
 		}
 	}
 	for stack := range templates {
-		if part := stack[strings.LastIndex(stack, "-")+1:]; !slices.Contains([]string{"network", "cluster", "ghost", "delivery"}, part) {
+		if part := stack[strings.LastIndex(stack, "-")+1:]; !slices.Contains([]string{"network", "cluster", "ghost", "delivery", "billing", "orders"}, part) {
 			t.Errorf("stack %s: no test reads its roles", stack)
 		}
 	}

@@ -16,12 +16,17 @@ import (
 	"k8s-plus-aws-gitops/internal/fixture"
 )
 
-// Four stacks per environment, by their agreed names; the cluster after what its pods need.
+// Four stacks per environment and one for each service that has something in AWS, by their agreed names; the cluster after what
+// its pods need.
 func TestStacks(t *testing.T) {
 	var want []string
 	for _, env := range []string{"dev", "integration", "local", "production"} {
 		want = append(want, env+"-cluster", env+"-delivery", env+"-ghost", env+"-network")
+		if env != "local" {
+			want = append(want, env+"-billing", env+"-orders")
+		}
 	}
+	slices.Sort(want)
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(sampleApp(t)))); diff != "" {
 		t.Errorf("stacks (-want +got):\n%s", diff)
 	}
@@ -36,7 +41,11 @@ func TestStacks(t *testing.T) {
 			if want := env == "integration" || env == "production"; a.Properties.TerminationProtection != want {
 				t.Errorf("%s: termination protection %t", a.Properties.StackName, a.Properties.TerminationProtection)
 			}
-			if a.Properties.StackName == env+"-cluster" && len(stacksOf(all, all[id].Dependencies)) != 2 {
+			needed := map[string]int{"cluster": 4, "orders": 2}
+			if env == "local" {
+				needed["cluster"] = 2
+			}
+			if want := needed[strings.TrimPrefix(a.Properties.StackName, env+"-")]; want > 0 && len(stacksOf(all, all[id].Dependencies)) != want {
 				t.Errorf("%s depends on %v", id, a.Dependencies)
 			}
 		}

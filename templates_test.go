@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync"
 	"testing"
 
@@ -19,6 +20,7 @@ import (
 	"k8s-plus-aws-gitops/internal/fixture"
 	"k8s-plus-aws-gitops/internal/golden"
 	"k8s-plus-aws-gitops/internal/nag"
+	"k8s-plus-aws-gitops/internal/services"
 )
 
 // All tests of whole stacks are in this package: a process has one jsii kernel, and starting one costs more than a synthesis.
@@ -143,15 +145,32 @@ func synthesize(t testing.TB, context map[string]any, selected []config.Environm
 	for _, file := range selected[0].Repository.Verify {
 		keys[path.Base(file)] = "the key " + file
 	}
-	files := inputs{kubectlLayer: layer, secretsController: manifests, publicKeys: keys}
+	all := definitions(t, environments(t, context, ""))
+	files := inputs{kubectlLayer: layer, secretsController: manifests, publicKeys: keys, services: all}
 	app, stages := newApp(awscdk.AppProps{Context: &context, Outdir: jsii.String(dir)}, selected, files)
 	if check {
 		for i, stage := range stages {
-			nag.Check(stage, selected[i])
+			nag.Check(stage, selected[i], all)
 		}
 	}
 	app.Synth(nil)
 	return dir
+}
+
+// definitions are the fixture's services. They name all of its environments, of which a test may have less.
+func definitions(t testing.TB, all []config.Environment) []services.Service {
+	t.Helper()
+	all = slices.Clone(all)
+	for _, name := range []string{"local", "dev", "integration", "production"} {
+		if !slices.ContainsFunc(all, func(e config.Environment) bool { return e.Name == name }) {
+			all = append(all, config.Environment{Name: name, Domain: name + ".example.org"})
+		}
+	}
+	found, err := services.LoadFiles(fixture.Dir(t), all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }
 
 // entered is the fixture's tree with an entry point of Flux for each environment, which make generate would write.
@@ -278,7 +297,7 @@ func TestNag(t *testing.T) {
 		used[s.Resource+" "+regexp.MustCompile(`\[.*`).ReplaceAllString(s.Rule, "")] = true
 	}
 	for _, env := range selected {
-		for _, s := range nag.Suppressions(env) {
+		for _, s := range nag.Suppressions(env, definitions(t, selected)) {
 			if key := env.Name + "/" + s.Stack + "/" + s.Path + " AwsSolutions-" + s.Rule; !used[key] {
 				t.Errorf("%s: nothing to suppress; remove it from internal/nag/suppressions.go", key)
 			}

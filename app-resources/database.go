@@ -1,6 +1,7 @@
 package appresources
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -29,22 +30,56 @@ type Network struct {
 	Zone awsroute53.IHostedZone
 }
 
-// mysqlPort is where MySQL listens.
-const mysqlPort = 3306
+// Engine is what an RDS instance runs.
+type Engine struct {
+	port int
+	// engine is RDS's. Its minor versions come by themselves; the major one is the product's.
+	engine func() awsrds.IInstanceEngine
+	// parameters refuse connections without TLS, and log statements that take longer than two seconds.
+	parameters map[string]string
+	// logs are those that RDS sends to CloudWatch.
+	logs []string
+	name string
+}
 
-// MySQLProps says whose database it is and how large.
-type MySQLProps struct {
+// The engines.
+var (
+	// MySQL is RDS for MySQL 8.4.
+	MySQL = Engine{
+		name: "MySQL", port: 3306,
+		engine: func() awsrds.IInstanceEngine {
+			return awsrds.DatabaseInstanceEngine_Mysql(&awsrds.MySqlInstanceEngineProps{Version: awsrds.MysqlEngineVersion_VER_8_4_10()})
+		},
+		parameters: map[string]string{"require_secure_transport": "1", "slow_query_log": "1", "long_query_time": "2"},
+		logs:       []string{"error", "slowquery"},
+	}
+	// Postgres is RDS for PostgreSQL 17.
+	Postgres = Engine{
+		name: "PostgreSQL", port: 5432,
+		engine: func() awsrds.IInstanceEngine {
+			return awsrds.DatabaseInstanceEngine_Postgres(&awsrds.PostgresInstanceEngineProps{Version: awsrds.PostgresEngineVersion_VER_17_9()})
+		},
+		parameters: map[string]string{"rds.force_ssl": "1", "log_min_duration_statement": "2000"},
+		logs:       []string{"postgresql"},
+	}
+)
+
+// DatabaseProps says whose database it is and how large.
+type DatabaseProps struct {
 	Env     config.Environment
 	Network Network
-	// App has one name with its database and the user: a letter, then letters and digits, at most 16, which is RDS's limit
-	// for the user. The instance is <environment>-<app>, the secret /<environment>/<app>/database.
+	Engine  Engine
+	// App names the instance, <environment>-<app>, and the secret, /<environment>/<app>/database.
 	App string
+	// Name is that of the database in the instance and of its user, App by default: a letter, then letters and digits, at most
+	// 16, which is the limit of RDS for MySQL's user.
+	Name string
 	// Size is the instance's class, its storage in GiB, and for how many days backups and logs are kept.
 	Size config.Database
 }
 
-// MySQL is an RDS for MySQL 8.4 database.
-type MySQL struct {
+// Database is an instance of RDS with one database.
+type Database struct {
 	constructs.Construct
 	construct.Part
 	Database awsrds.DatabaseInstance
@@ -52,24 +87,24 @@ type MySQL struct {
 	Secret awsrds.DatabaseSecret
 }
 
-// NewMySQL makes a database that is encrypted, and reachable only from pods and only over TLS. Its name is agreed and
+// NewDatabase makes a database that is encrypted, and reachable only from pods and only over TLS. Its name is agreed and
 // stays, so CloudFormation cannot replace it behind anybody's back: the new one would need the name of the old one.
-func NewMySQL(scope constructs.Construct, id string, props *MySQLProps) *MySQL {
-	m, env, size := &MySQL{}, props.Env, props.Size
+func NewDatabase(scope constructs.Construct, id string, props *DatabaseProps) *Database {
+	m, env, size, name := &Database{}, props.Env, props.Size, cmp.Or(props.Name, props.App)
 	construct.Init(m, scope, id)
 	m.Secret = awsrds.NewDatabaseSecret(m, jsii.String("Secret"), &awsrds.DatabaseSecretProps{
 		SecretName:    jsii.String(env.SecretName(props.App, "database")),
-		Username:      jsii.String(props.App),
-		Dbname:        jsii.String(props.App),
+		Username:      jsii.String(name),
+		Dbname:        jsii.String(name),
 		EncryptionKey: props.Network.Key,
 	})
 	logs := databaseLogs(m, props)
-	engine := awsrds.DatabaseInstanceEngine_Mysql(&awsrds.MySqlInstanceEngineProps{Version: awsrds.MysqlEngineVersion_VER_8_4_10()})
+	engine := props.Engine.engine()
 	m.Database = awsrds.NewDatabaseInstance(m, jsii.String("Database"), &awsrds.DatabaseInstanceProps{
 		InstanceIdentifier:      jsii.String(env.DatabaseIdentifier(props.App)),
-		DatabaseName:            jsii.String(props.App),
+		DatabaseName:            jsii.String(name),
 		Engine:                  engine,
-		Credentials:             awsrds.Credentials_FromSecret(m.Secret, jsii.String(props.App)),
+		Credentials:             awsrds.Credentials_FromSecret(m.Secret, jsii.String(name)),
 		InstanceType:            awsec2.NewInstanceType(jsii.String(strings.TrimPrefix(size.InstanceClass, "db."))),
 		Vpc:                     props.Network.VPC,
 		VpcSubnets:              &awsec2.SubnetSelection{SubnetGroupName: jsii.String(props.Network.DatabaseSubnets)},
@@ -87,45 +122,41 @@ func NewMySQL(scope constructs.Construct, id string, props *MySQLProps) *MySQL {
 		DeletionProtection:      jsii.Bool(env.DeletionProtection),
 		RemovalPolicy:           retention.Of(env).Database(),
 		AutoMinorVersionUpgrade: jsii.Bool(true),
-		CloudwatchLogsExports:   jsii.Strings(exportedLogs...),
+		CloudwatchLogsExports:   jsii.Strings(props.Engine.logs...),
 		ParameterGroup:          databaseParameters(m, props, engine),
 	})
 	construct.After(m.Database, logs...)
 	return m
 }
 
-// databaseAccess admits pods to MySQL's port, and nobody else to anything.
-func databaseAccess(scope constructs.Construct, props *MySQLProps) awsec2.ISecurityGroup {
+// databaseAccess admits pods to the engine's port, and nobody else to anything.
+func databaseAccess(scope constructs.Construct, props *DatabaseProps) awsec2.ISecurityGroup {
 	group := awsec2.NewSecurityGroup(scope, jsii.String("Access"), &awsec2.SecurityGroupProps{
 		Vpc:              props.Network.VPC,
 		Description:      jsii.String("Database of " + props.App + " in " + props.Env.Name),
 		AllowAllOutbound: jsii.Bool(false),
 	})
-	group.AddIngressRule(props.Network.Workloads, awsec2.Port_Tcp(jsii.Number(mysqlPort)), jsii.String("MySQL from pods"), nil)
+	group.AddIngressRule(props.Network.Workloads, awsec2.Port_Tcp(jsii.Number(props.Engine.port)), jsii.String(props.Engine.name+" from pods"), nil)
 	return group
 }
 
-// databaseParameters refuse connections without TLS, and log statements that take longer than two seconds.
-func databaseParameters(scope constructs.Construct, props *MySQLProps, engine awsrds.IInstanceEngine) awsrds.IParameterGroup {
+func databaseParameters(scope constructs.Construct, props *DatabaseProps, engine awsrds.IInstanceEngine) awsrds.IParameterGroup {
+	parameters := map[string]*string{}
+	for name, value := range props.Engine.parameters {
+		parameters[name] = jsii.String(value)
+	}
 	return awsrds.NewParameterGroup(scope, jsii.String("Parameters"), &awsrds.ParameterGroupProps{
 		Engine:      engine,
 		Description: jsii.String("Database of " + props.App + " in " + props.Env.Name),
-		Parameters: &map[string]*string{
-			"require_secure_transport": jsii.String("1"),
-			"slow_query_log":           jsii.String("1"),
-			"long_query_time":          jsii.String("2"),
-		},
+		Parameters:  &parameters,
 	})
 }
 
-// exportedLogs are MySQL's logs that RDS sends to CloudWatch.
-var exportedLogs = []string{"error", "slowquery"}
-
 // databaseLogs makes the log groups before RDS would make them without a retention period. (CDK's own option for the
 // period is a custom resource with a function in every stack.)
-func databaseLogs(scope constructs.Construct, props *MySQLProps) []constructs.IConstruct {
-	groups := make([]constructs.IConstruct, len(exportedLogs))
-	for i, name := range exportedLogs {
+func databaseLogs(scope constructs.Construct, props *DatabaseProps) []constructs.IConstruct {
+	groups := make([]constructs.IConstruct, len(props.Engine.logs))
+	for i, name := range props.Engine.logs {
 		path := "/aws/rds/instance/" + props.Env.DatabaseIdentifier(props.App) + "/" + name
 		groups[i] = retention.Of(props.Env).LogGroup(scope, "Log-"+name, path, props.Size.LogDays, props.Network.Key)
 	}

@@ -12,7 +12,7 @@ import (
 func TestMySQL(t *testing.T) {
 	env := cdktest.Environment(t)
 	stack := cdktest.Stack(t, env)
-	NewMySQL(stack, "MySQL", &MySQLProps{Env: env, Network: network(stack), App: "shop", Size: env.Ghost.Database})
+	NewDatabase(stack, "MySQL", &DatabaseProps{Env: env, Network: network(stack), Engine: MySQL, App: "shop", Size: env.Ghost.Database})
 	template := cdktest.Synthesize(t, stack)
 	template.Has("AWS::RDS::DBInstance", map[string]any{
 		"DBInstanceIdentifier": "dev-shop", "DBName": "shop", "PubliclyAccessible": false, "StorageEncrypted": true,
@@ -20,9 +20,9 @@ func TestMySQL(t *testing.T) {
 	})
 	template.Has("AWS::SecretsManager::Secret", map[string]any{"Name": "/dev/shop/database"})
 	template.Has("AWS::RDS::DBParameterGroup", map[string]any{"Parameters": assertions.Match_ObjectLike(&map[string]any{"require_secure_transport": "1"})})
-	for _, log := range exportedLogs {
+	for _, log := range MySQL.logs {
 		template.Has("AWS::Logs::LogGroup", map[string]any{"LogGroupName": "/aws/rds/instance/dev-shop/" + log, "RetentionInDays": env.Ghost.Database.LogDays})
 	}
 	template.Count("AWS::EC2::SecurityGroupIngress", 1)
-	template.Has("AWS::EC2::SecurityGroupIngress", map[string]any{"SourceSecurityGroupId": "sg-1", "FromPort": mysqlPort, "ToPort": mysqlPort})
+	template.Has("AWS::EC2::SecurityGroupIngress", map[string]any{"SourceSecurityGroupId": "sg-1", "FromPort": 3306, "ToPort": 3306})
 }

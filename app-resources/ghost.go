@@ -11,11 +11,23 @@ import (
 	"k8s-plus-aws-gitops/internal/policy"
 )
 
+func init() {
+	Register(Application{Name: ghost, Title: "Ghost", Make: func(scope constructs.Construct, env config.Environment, network Network) Made {
+		g := NewGhost(scope, "Ghost", &GhostProps{Env: env, Network: network})
+		return Made{
+			Identities: []podidentity.Identity{{Namespace: GhostNamespace, ServiceAccount: GhostServiceAccount, RoleARN: g.RoleARN}},
+			Images:     []string{g.Images},
+		}
+	}})
+}
+
 // Names of Ghost on the Kubernetes side.
 const (
 	GhostNamespace      = "ghost"
 	GhostServiceAccount = "ghost"
 	ghost               = "ghost"
+	// Dockerbuild is the application whose image dockerbuild/ makes.
+	Dockerbuild = ghost
 )
 
 // GhostProps says where Ghost runs. All its names are the environment's.
@@ -43,10 +55,10 @@ func NewGhost(scope constructs.Construct, id string, props *GhostProps) *Ghost {
 	env := props.Env
 	g := &Ghost{Name: ghost, Images: env.RepositoryName(ghost), RoleARN: env.ARN("iam", "role/"+env.RoleName(ghost))}
 	construct.Init(g, scope, id)
-	NewMySQL(g, "MySQL", &MySQLProps{Env: env, Network: props.Network, App: ghost, Size: env.Ghost.Database})
+	NewDatabase(g, "MySQL", &DatabaseProps{Env: env, Network: props.Network, Engine: MySQL, App: ghost, Size: env.Ghost.Database})
 	content := NewBucket(g, "Content", &BucketProps{Env: env, App: ghost, Thing: "content"})
 	NewImageRepository(g, "Images", &ImageRepositoryProps{Env: env, App: ghost, KeepImages: env.Ghost.KeepImages})
-	rights := map[string]policy.Document{"content": contentRights(*content.BucketArn())}
+	rights := map[string]policy.Document{"content": ObjectRights(*content.BucketArn())}
 	if env.Ghost.Mail.Transport == config.MailSES {
 		rights["mail"] = NewMail(g, "Mail", &MailProps{Env: env, Zone: props.Network.Zone, From: env.Ghost.Mail.From}).Rights
 	}
@@ -55,13 +67,4 @@ func NewGhost(scope constructs.Construct, id string, props *GhostProps) *Ghost {
 		Name: env.RoleName(ghost), Description: "Ghost's pods in cluster " + env.ClusterName(), Policies: rights,
 	})
 	return g
-}
-
-// contentRights are what Ghost's S3 storage adapter does: read, write and delete objects, and look whether one exists.
-func contentRights(bucket string) policy.Document {
-	return policy.Of(
-		policy.Allow("", policy.List{bucket + "/*"},
-			"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
-		policy.Allow("", policy.List{bucket}, "s3:ListBucket"),
-	)
 }

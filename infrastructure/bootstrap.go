@@ -27,13 +27,6 @@ const (
 	fluxNamespace = "flux-system"
 )
 
-// Identity ties an application's IAM role to a Kubernetes ServiceAccount through EKS Pod Identity.
-type Identity struct {
-	Namespace      string
-	ServiceAccount string
-	RoleARN        string
-}
-
 // BootstrapProps is the cluster that gets Flux, and what Flux and the controllers need to know.
 type BootstrapProps struct {
 	Env config.Environment
@@ -49,7 +42,7 @@ type BootstrapProps struct {
 	// Images are the applications' image repositories, by name, whose tags Flux follows.
 	Images []string
 	// Identities are the applications' roles; the controllers' own are added to them.
-	Identities []Identity
+	Identities []podidentity.Identity
 	// SecretsController is what ReadSecretsController returns for the environment; it is used where the Git repository is private.
 	SecretsController string
 	// PublicKeys are the keys of repository.verify by the names of their files; none: Flux asks for no signature.
@@ -145,7 +138,7 @@ func (b *Bootstrap) identities(props *BootstrapProps) []constructs.IConstruct {
 	}
 	for _, i := range props.Identities {
 		made = append(made, podidentity.NewAssociation(b, "Identity-"+i.Namespace+"-"+i.ServiceAccount, &podidentity.AssociationProps{
-			Cluster: props.Cluster, Namespace: i.Namespace, ServiceAccount: i.ServiceAccount, RoleARN: i.RoleARN,
+			Cluster: props.Cluster, Identity: i,
 		}))
 	}
 	return made

@@ -11,6 +11,7 @@ import (
 
 	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/cdktest"
+	"k8s-plus-aws-gitops/internal/podidentity"
 )
 
 // The bootstrap needs no more than a cluster: it brings Flux and the controllers' roles into one that it knows nothing of,
@@ -22,7 +23,7 @@ func TestBootstrap(t *testing.T) {
 	made := NewBootstrap(stack, "Bootstrap", &BootstrapProps{
 		Env: env, Cluster: bare(t, stack, "Bare", "green"), ClusterName: "green", VPC: vpc(stack), Zone: zone(stack), Key: key(stack),
 		Images:           []string{"dev/shop"},
-		Identities:       []Identity{{Namespace: "shop", ServiceAccount: "shop", RoleARN: "arn:aws:iam::111111111111:role/dev-shop"}},
+		Identities:       []podidentity.Identity{{Namespace: "shop", ServiceAccount: "shop", RoleARN: "arn:aws:iam::111111111111:role/dev-shop"}},
 		PodsNeed:         []constructs.IConstruct{pods},
 		ApplicationsNeed: []constructs.IConstruct{applications},
 	})

@@ -22,8 +22,8 @@ func TestPlanReport(t *testing.T) {
 		want string
 	}{
 		"goes on": {
-			plan.Plan{Deploy: map[string]bool{"Network": false, "Cluster": true}, Order: plan.AWSFirst, Review: reviewOf("1f3a9c2", 0)}, 0,
-			"Network        is skipped: no difference", "CLUSTER=deploy\nFIRST=aws\nNETWORK=skip\nRELEASE=yes\n",
+			plan.Plan{Deploy: map[string][]string{"Network": nil, "Cluster": {"cluster"}}, Order: plan.AWSFirst, Review: reviewOf("1f3a9c2", 0)}, 0,
+			"Network        is skipped: no difference", "CLUSTER=deploy\nCLUSTER_STACKS='cluster'\nFIRST=aws\nNETWORK=skip\nNETWORK_STACKS=''\nRELEASE=yes\n",
 		},
 		"Kubernetes first": {plan.Plan{Order: plan.KubernetesFirst}, 0, "Kubernetes goes first", "FIRST=kubernetes\nRELEASE=yes\n"},
 		"refused": {
@@ -63,7 +63,7 @@ func TestPlanOfAnEarlierCommit(t *testing.T) {
 		at, says, variables string
 		code                int
 	}{
-		"earlier": {"HEAD^", "Nothing is done", "FIRST=aws\nNETWORK=skip\nRELEASE=no\n", 0},
+		"earlier": {"HEAD^", "Nothing is done", "FIRST=aws\nNETWORK=skip\nNETWORK_STACKS=''\nRELEASE=no\n", 0},
 		"rewound": {"", "a release only goes forward", "FIRST=aws\nRELEASE=yes\n", plan.ExitRefused},
 	} {
 		t.Run(name, func(t *testing.T) {

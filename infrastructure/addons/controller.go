@@ -41,7 +41,7 @@ func NewController(scope constructs.Construct, id string, props *ControllerProps
 		Policies:    map[string]policy.Document{r.Name: r.Policy},
 	})
 	c.Association = podidentity.NewAssociation(c, "Association", &podidentity.AssociationProps{
-		Cluster: props.Cluster, Namespace: r.Namespace, ServiceAccount: r.ServiceAccount, RoleARN: *c.Role.RoleArn(),
+		Cluster: props.Cluster, Identity: podidentity.Identity{Namespace: r.Namespace, ServiceAccount: r.ServiceAccount, RoleARN: *c.Role.RoleArn()},
 	})
 	return c
 }

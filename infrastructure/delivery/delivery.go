@@ -29,8 +29,8 @@ type DeliveryProps struct {
 	Env config.Environment
 	// Image is the ECR repository that the image pipeline pushes to, by its agreed name.
 	Image string
-	// Applications are the names of the applications' stacks, without the environment.
-	Applications []string
+	// Repositories are those of the applications' images, without the environment.
+	Repositories []string
 	// VPC of the cluster, inside which its API is asked whether a release has arrived.
 	VPC awsec2.IVpc
 }
@@ -55,7 +55,7 @@ func NewDelivery(scope constructs.Construct, id string, props *DeliveryProps) *D
 		pipelines = []string{deployPipeline, servicesPipeline}
 	}
 	told := NewNotifications(d, "Notifications", &NotificationsProps{Env: env, Key: store.Key, Pipelines: pipelines})
-	NewDeployment(d, "Deployment", &DeploymentProps{Env: env, Store: store, Notifications: told, Applications: props.Applications, VPC: props.VPC})
+	NewDeployment(d, "Deployment", &DeploymentProps{Env: env, Store: store, Notifications: told, Repositories: props.Repositories, VPC: props.VPC})
 	if env.BuildsImages() {
 		NewDockerbuild(d, "Dockerbuild", &DockerbuildProps{Env: env, Store: store, Notifications: told, Image: props.Image})
 	}

@@ -75,7 +75,7 @@ func TestDelivery(t *testing.T) {
 			env := cdktest.Environment(t)
 			env.Delivery.Gate, env.Delivery.Review = c.gate, c.review
 			stack := cdktest.Stack(t, env)
-			NewDelivery(stack, "Delivery", &DeliveryProps{Env: env, Image: "dev/ghost", Applications: []string{"ghost"}, VPC: vpc(stack)})
+			NewDelivery(stack, "Delivery", &DeliveryProps{Env: env, Image: "dev/ghost", VPC: vpc(stack)})
 			template := cdktest.Synthesize(t, stack)
 			template.Count("AWS::CodePipeline::Pipeline", c.pipelines)
 			template.Count("AWS::CodeBuild::Project", c.projects)

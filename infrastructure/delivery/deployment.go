@@ -27,40 +27,21 @@ const (
 	execution = "#{codepipeline.PipelineExecutionId}"
 )
 
-// deployStage is a stage of the deployment with the stacks that it deploys, by their names after the environment.
-type deployStage struct {
-	name   string
-	stacks []string
-}
+// deployStage is a stage of the deployment with the stack that it deploys, by its name after the environment.
+type deployStage struct{ name, stack string }
 
 // deployStages are in the order in which the stacks need each other; a test compares it with the dependencies in the
 // assembly. The pipelines are last, so that a change of theirs, which ends the execution that makes it, finds everything
-// else done.
-func deployStages(applications []string) []deployStage {
-	return []deployStage{
-		{"Network", []string{"network"}},
-		{"Applications", applications},
-		{"Cluster", []string{"cluster"}},
-		{"Delivery", []string{"delivery"}},
-	}
-}
-
-// stacks are the stacks of stages as the buildspecs take them.
-func stacks(stages ...deployStage) map[string]string {
-	var names []string
-	for _, s := range stages {
-		names = append(names, s.stacks...)
-	}
-	return map[string]string{"STACKS": strings.Join(names, " ")}
-}
+// else done. The applications are those that no other stage names: this pipeline deploys the one that a commit adds.
+var deployStages = []deployStage{{"Network", "network"}, {"Applications", config.RestStacks}, {"Cluster", "cluster"}, {"Delivery", "delivery"}}
 
 // DeploymentProps is what the deployment of an environment needs from outside.
 type DeploymentProps struct {
 	Env           config.Environment
 	Store         *Store
 	Notifications *Notifications
-	// Applications are the names of the applications' stacks, without the environment.
-	Applications []string
+	// Repositories are those of the applications' images, without the environment; with delivery.imagesFrom they are filled.
+	Repositories []string
 	// VPC of the cluster; it is used with delivery.gate.
 	VPC awsec2.IVpc
 }
@@ -80,7 +61,6 @@ type Deployment struct {
 func NewDeployment(scope constructs.Construct, id string, props *DeploymentProps) *Deployment {
 	d, env := &Deployment{}, props.Env
 	construct.Init(d, scope, id)
-	ordered := deployStages(props.Applications)
 	test := NewProject(d, "Test", &ProjectProps{
 		Env: env, Store: props.Store, Name: "test", Description: "Checks and tests before a deployment", Buildspec: testBuildspec,
 		Size: awscodebuild.ComputeType_MEDIUM, Minutes: 60, Variables: map[string]string{"TEST_TARGETS": env.Delivery.Test},
@@ -93,7 +73,7 @@ func NewDeployment(scope constructs.Construct, id string, props *DeploymentProps
 		Rights: []policy.Statement{cloneRight(env), assumeRight(d, env, "DeployByTheBootstrapsRoles", "deploy", "file-publishing", "lookup")},
 	})
 	releases := map[string]string{planned("RELEASE"): "yes"}
-	stages := []Stage{planStage(d, props, ordered), {Name: "Test", If: releases, Actions: []Action{{Name: "Test", Project: test}}}}
+	stages := []Stage{planStage(d, props), {Name: "Test", If: releases, Actions: []Action{{Name: "Test", Project: test}}}}
 	if env.Delivery.Approval {
 		stages = append(stages, Stage{Name: "Approve", If: releases, Actions: []Action{{Name: "Approve", Approval: &Approval{
 			Text: "Commit " + commit + ". The link leads to what it changes, in AWS and in Kubernetes.", Link: planned("PLAN_URL"),
@@ -108,10 +88,10 @@ func NewDeployment(scope constructs.Construct, id string, props *DeploymentProps
 		release = releaseActions(d, props)
 		stages = append(stages, Stage{Name: "KubernetesFirst", If: map[string]string{planned("RELEASE"): "yes", planned("FIRST"): "kubernetes"}, Actions: behind(images, release)})
 	}
-	for _, s := range ordered {
+	for _, s := range deployStages {
 		stages = append(stages, Stage{
 			Name: s.name, If: map[string]string{planned(strings.ToUpper(s.name)): "deploy"},
-			Actions: []Action{{Name: config.DeployAction, Project: deploy, Variables: stacks(s)}},
+			Actions: []Action{{Name: config.DeployAction, Project: deploy, More: planNamespace, Variables: map[string]string{"STAGE": strings.ToUpper(s.name)}}},
 		})
 	}
 	if images != nil { // the applications' repositories are there
@@ -141,11 +121,11 @@ func deployPaths(env config.Environment) []string {
 }
 
 // planStage compares the commit with what is deployed. Its build reads the templates of the environment's stacks.
-func planStage(d *Deployment, props *DeploymentProps, ordered []deployStage) Stage {
+func planStage(d *Deployment, props *DeploymentProps) Stage {
 	env := props.Env
 	var names []string
-	for _, s := range ordered {
-		names = append(names, s.name+"="+strings.Join(s.stacks, ","))
+	for _, s := range deployStages {
+		names = append(names, s.name+"="+s.stack)
 	}
 	plan := NewProject(d, "Plan", &ProjectProps{
 		Env: env, Store: props.Store, Name: "plan", Description: "Compares a commit with what is deployed", Buildspec: planBuildspec,

@@ -27,7 +27,7 @@ func TestDeployment(t *testing.T) {
 			env := cdktest.Environment(t)
 			env.Delivery.Approval, env.Delivery.Gate, env.Delivery.Rollback = c.approval, c.gate, c.rollback
 			s := newShared(t, env)
-			NewDeployment(s.stack, "Deployment", &DeploymentProps{Env: env, Store: s.store, Notifications: s.told, Applications: []string{"ghost", "shop"}, VPC: vpc(s.stack)})
+			NewDeployment(s.stack, "Deployment", &DeploymentProps{Env: env, Store: s.store, Notifications: s.told, VPC: vpc(s.stack)})
 			releases := rule("#{Plan.RELEASE}", "yes")
 			configuration := map[string]any{"PrimarySource": "Source", "EnvironmentVariables": assertions.Match_Absent()}
 			if c.rollback {
@@ -46,8 +46,9 @@ func TestDeployment(t *testing.T) {
 			if c.gate {
 				stages = append(stages, stage("KubernetesFirst", []any{rule("#{Plan.FIRST}", "kubernetes"), releases}, assertions.Match_Absent(), release, verify))
 			}
-			for _, s := range [][2]string{{"Network", "network"}, {"Applications", "ghost shop"}, {"Cluster", "cluster"}, {"Delivery", "delivery"}} {
-				stages = append(stages, stage(s[0], []any{rule("#{Plan."+strings.ToUpper(s[0])+"}", "deploy")}, assertions.Match_Absent(), deploys(s[1])))
+			for _, name := range []string{"Network", "Applications", "Cluster", "Delivery"} {
+				planned := strings.ToUpper(name)
+				stages = append(stages, stage(name, []any{rule("#{Plan."+planned+"}", "deploy")}, assertions.Match_Absent(), deploys(planned)))
 			}
 			if c.gate {
 				var failure any = assertions.Match_Absent()
@@ -88,10 +89,10 @@ func artifacts(names ...string) []any {
 	return all
 }
 
-// deploys is an action with the stacks.
-func deploys(stacks string) any {
-	return object(map[string]any{"Configuration": object(map[string]any{
-		"EnvironmentVariables": `[{"name":"STACKS","type":"PLAINTEXT","value":"` + stacks + `"}]`,
+// deploys is an action with what the plan found for a stage.
+func deploys(stage string) any {
+	return object(map[string]any{"InputArtifacts": artifacts("Source", "Plan"), "Configuration": object(map[string]any{
+		"EnvironmentVariables": `[{"name":"STAGE","type":"PLAINTEXT","value":"` + stage + `"}]`,
 	})})
 }
 
@@ -100,10 +101,10 @@ func TestPlan(t *testing.T) {
 	env := cdktest.Environment(t)
 	env.Delivery.Approval = true
 	s := newShared(t, env)
-	NewDeployment(s.stack, "Deployment", &DeploymentProps{Env: s.env, Store: s.store, Notifications: s.told, Applications: []string{"ghost", "shop"}, VPC: vpc(s.stack)})
+	NewDeployment(s.stack, "Deployment", &DeploymentProps{Env: s.env, Store: s.store, Notifications: s.told, VPC: vpc(s.stack)})
 	template := cdktest.Synthesize(t, s.stack)
 	template.Has("AWS::CodeBuild::Project", map[string]any{"Name": "dev-plan", "Environment": object(map[string]any{
-		"EnvironmentVariables": list(variable("STAGES", "Network=network Applications=ghost,shop Cluster=cluster Delivery=delivery")),
+		"EnvironmentVariables": list(variable("STAGES", "Network=network Applications=* Cluster=cluster Delivery=delivery")),
 	})})
 	text, err := json.Marshal(template.FindResources(jsii.String("AWS::CodePipeline::Pipeline"), nil))
 	if err != nil {
@@ -127,7 +128,7 @@ func TestPlan(t *testing.T) {
 // Flux's objects.
 func TestVerify(t *testing.T) {
 	s := newShared(t, cdktest.Environment(t))
-	NewDeployment(s.stack, "Deployment", &DeploymentProps{Env: s.env, Store: s.store, Notifications: s.told, Applications: []string{"ghost"}, VPC: vpc(s.stack)})
+	NewDeployment(s.stack, "Deployment", &DeploymentProps{Env: s.env, Store: s.store, Notifications: s.told, VPC: vpc(s.stack)})
 	template := cdktest.Synthesize(t, s.stack)
 	template.Has("AWS::CodeBuild::Project", map[string]any{"Name": "dev-verify", "VpcConfig": map[string]any{
 		"VpcId": "vpc-1", "Subnets": []any{"subnet-1", "subnet-2"},
@@ -146,7 +147,7 @@ func TestDeploymentQualifier(t *testing.T) {
 	s := newShared(t, env)
 	scope := constructs.NewConstruct(s.stack, jsii.String("Scope"))
 	scope.Node().SetContext(jsii.String("@aws-cdk/core:bootstrapQualifier"), "mine")
-	NewDeployment(scope, "Deployment", &DeploymentProps{Env: env, Store: s.store, Notifications: s.told, Applications: []string{"ghost"}, VPC: vpc(s.stack)})
+	NewDeployment(scope, "Deployment", &DeploymentProps{Env: env, Store: s.store, Notifications: s.told, VPC: vpc(s.stack)})
 	cdktest.Synthesize(t, s.stack).Has("AWS::IAM::Role", map[string]any{"Policies": []any{object(map[string]any{
 		"PolicyName": "deploy", "PolicyDocument": object(map[string]any{"Statement": list(object(map[string]any{
 			"Action": "sts:AssumeRole", "Resource": list(env.ARN("iam", "role/cdk-mine-deploy-role-"+env.Account+"-"+env.Region)),

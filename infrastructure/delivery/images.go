@@ -12,7 +12,7 @@ func imagesActions(d *Deployment, props *DeploymentProps) []Action {
 		return nil
 	}
 	var from, to policy.List
-	for _, application := range props.Applications {
+	for _, application := range props.Repositories {
 		from = append(from, env.ImageSource.ARN("ecr", "repository/"+env.ImageSource.RepositoryName(application)))
 		to = append(to, env.ARN("ecr", "repository/"+env.RepositoryName(application)))
 	}

@@ -27,7 +27,7 @@ func TestImages(t *testing.T) {
 			env := copying(t)
 			env.Delivery.Gate = gate
 			s := newShared(t, env)
-			NewDeployment(s.stack, "Deployment", &DeploymentProps{Env: env, Store: s.store, Notifications: s.told, Applications: []string{"shop"}, VPC: vpc(s.stack)})
+			NewDeployment(s.stack, "Deployment", &DeploymentProps{Env: env, Store: s.store, Notifications: s.told, Repositories: []string{"shop"}, VPC: vpc(s.stack)})
 			releases := rule("#{Plan.RELEASE}", "yes")
 			images := object(map[string]any{"Name": "Images", "RunOrder": 1, "InputArtifacts": artifacts("Plan")})
 			named := func(name string) any { return object(map[string]any{"Name": name}) }
@@ -65,7 +65,7 @@ func TestImagesStartADeployment(t *testing.T) {
 func TestNoDockerbuild(t *testing.T) {
 	env := copying(t)
 	stack := cdktest.Stack(t, env)
-	NewDelivery(stack, "Delivery", &DeliveryProps{Env: env, Image: "dev/shop", Applications: []string{"shop"}, VPC: vpc(stack)})
+	NewDelivery(stack, "Delivery", &DeliveryProps{Env: env, Image: "dev/shop", Repositories: []string{"shop"}, VPC: vpc(stack)})
 	template := cdktest.Synthesize(t, stack)
 	template.Count("AWS::CodePipeline::Pipeline", 3) // deployment, services, review
 	template.Count("AWS::CloudWatch::Alarm", 2)

@@ -49,7 +49,7 @@ func NewNotifications(scope constructs.Construct, id string, props *Notification
 	n, env := &Notifications{}, props.Env
 	construct.Init(n, scope, id)
 	n.Topic = awssns.NewTopic(n, jsii.String("Topic"), &awssns.TopicProps{
-		TopicName:   jsii.String(env.StackName("delivery")),
+		TopicName:   jsii.String(env.NotificationsTopic()),
 		DisplayName: jsii.String("Pipelines of " + env.Name),
 		MasterKey:   props.Key,
 		EnforceSSL:  jsii.Bool(true),

@@ -39,7 +39,7 @@ func TestWindow(t *testing.T) {
 			env := cdktest.Environment(t)
 			env.Delivery.Approval, env.Delivery.Window = true, &c.window
 			s := newShared(t, env)
-			NewDeployment(s.stack, "Deployment", &DeploymentProps{Env: env, Store: s.store, Notifications: s.told, Applications: []string{"ghost"}, VPC: vpc(s.stack)})
+			NewDeployment(s.stack, "Deployment", &DeploymentProps{Env: env, Store: s.store, Notifications: s.told, VPC: vpc(s.stack)})
 			template := cdktest.Synthesize(t, s.stack)
 			stages := []any{object(map[string]any{"Name": "Source"}), object(map[string]any{"Name": "Plan"}), object(map[string]any{"Name": "Test"}), object(map[string]any{"Name": "Approve"})}
 			stages = append(stages, c.stages...)

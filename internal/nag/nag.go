@@ -14,12 +14,13 @@ import (
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/services"
 )
 
-// Check adds the rules and the suppressions to an environment's stage. It comes before synthesis; aspects do not cross
+// Check adds the rules and the suppressions to an environment's stage, which has the services. It comes before synthesis; aspects do not cross
 // from an app into its stages.
-func Check(stage awscdk.Stage, env config.Environment) {
-	for _, s := range Suppressions(env) {
+func Check(stage awscdk.Stage, env config.Environment, all []services.Service) {
+	for _, s := range Suppressions(env, all) {
 		stack, ok := stage.Node().FindChild(jsii.String(s.Stack)).(awscdk.Stack)
 		if !ok {
 			panic("no stack " + s.Stack) //nolint:forbidigo // a suppression of this package names a stack that is gone; the test finds it

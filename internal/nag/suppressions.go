@@ -1,6 +1,9 @@
 package nag
 
-import "k8s-plus-aws-gitops/config"
+import (
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/services"
+)
 
 // Suppression accepts one finding on one resource.
 type Suppression struct {
@@ -14,9 +17,10 @@ type Suppression struct {
 	Reason string
 }
 
-// Suppressions are the accepted findings of an environment.
-func Suppressions(env config.Environment) []Suppression {
+// Suppressions are the accepted findings of an environment and of the services in it.
+func Suppressions(env config.Environment, all []services.Service) []Suppression {
 	list := append(managedPolicies(), wildcards(env)...)
+	list = append(list, serviceSuppressions(env, all)...)
 	list = append(list, deliverySuppressions(env)...)
 	list = append(list,
 		Suppression{Stack: "cluster", Path: "Cluster/EKS/KubectlProvider/Handler/Resource", Rule: "L1",

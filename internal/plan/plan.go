@@ -20,10 +20,19 @@ import (
 	"k8s-plus-aws-gitops/internal/review/risk"
 )
 
-// Stage is a stage of the pipeline with the stacks that it deploys, by their names after the environment.
+// Stage is a stage of the pipeline with the stacks that it deploys, by their names after the environment. config.RestStacks
+// are all that no other stage names, so that the pipeline of yesterday deploys the application that the commit adds.
 type Stage struct {
 	Name   string
 	Stacks []string
+}
+
+// has reports whether a stage among others deploys a stack.
+func (s Stage) has(part string, all []Stage) bool {
+	if !slices.Contains(s.Stacks, config.RestStacks) {
+		return slices.Contains(s.Stacks, part)
+	}
+	return !slices.ContainsFunc(all, func(other Stage) bool { return slices.Contains(other.Stacks, part) })
 }
 
 // ParseStage reads NAME=stack,stack.
@@ -70,8 +79,8 @@ type Plan struct {
 	Release release.Result
 	// Review is the difference to what is deployed and released; nil when the commit was passed.
 	Review *review.Review
-	// Deploy holds the stages with a stack that differs.
-	Deploy map[string]bool
+	// Deploy holds, by the names of the stages, the stacks to deploy.
+	Deploy map[string][]string
 	Order  Order
 	// Refusals are the reasons for which the deployment must not go on, one line each.
 	Refusals []string
@@ -101,7 +110,7 @@ func Make(ctx context.Context, o Options) (*Plan, error) {
 
 // compare compares the commit with what is deployed.
 func compare(ctx context.Context, o Options) (*Plan, error) {
-	p := &Plan{Deploy: map[string]bool{}, Order: AWSFirst}
+	p := &Plan{Deploy: map[string][]string{}, Order: AWSFirst}
 	if o.Env.Gated() {
 		var err error
 		p.Release, err = release.Look(ctx, release.Options{Dir: o.Root, URL: o.URL, Branch: o.Env.ReleasedBranch()})
@@ -114,7 +123,7 @@ func compare(ctx context.Context, o Options) (*Plan, error) {
 			return nil, err
 		case p.Release.Outcome == release.Passed:
 			for _, stage := range o.Stages {
-				p.Deploy[stage.Name] = false
+				p.Deploy[stage.Name] = nil
 			}
 			return p, nil
 		}
@@ -145,10 +154,24 @@ func compare(ctx context.Context, o Options) (*Plan, error) {
 // deployment has failed.
 func (p *Plan) decide(o Options, unfit map[string]bool) {
 	e := p.Review.Environments[0]
+	var parts []string
+	for _, s := range e.Stacks {
+		parts = append(parts, s.Part)
+	}
+	for name, really := range unfit {
+		if part := strings.TrimPrefix(name, e.Name+"-"); really && !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	slices.Sort(parts)
 	for _, stage := range o.Stages {
-		p.Deploy[stage.Name] = slices.ContainsFunc(stage.Stacks, func(part string) bool {
-			return unfit[e.Name+"-"+part] || slices.ContainsFunc(e.Stacks, func(s review.Stack) bool { return s.Part == part })
-		})
+		var deploy []string
+		for _, part := range parts {
+			if stage.has(part, o.Stages) {
+				deploy = append(deploy, part)
+			}
+		}
+		p.Deploy[stage.Name] = deploy
 	}
 	for _, f := range e.Findings {
 		if f.Verdict == risk.Forbidden {
@@ -162,11 +185,13 @@ func (p *Plan) decide(o Options, unfit map[string]bool) {
 func (p *Plan) Releases() bool { return p.Release.Outcome != release.Passed }
 
 // Variables are what the pipeline's conditions read: RELEASE is yes or no, FIRST is one of the orders, and each stage's name
-// in capitals is deploy or skip.
+// in capitals is deploy or skip. With _STACKS behind it it lists the stacks to deploy, for a shell.
 func (p *Plan) Variables(out io.Writer) error {
 	lines := []string{"RELEASE=" + word(p.Releases(), "yes", "no"), "FIRST=" + string(p.Order)}
 	for name, deploy := range p.Deploy {
-		lines = append(lines, strings.ToUpper(name)+"="+word(deploy && p.Releases(), "deploy", "skip"))
+		lines = append(lines,
+			strings.ToUpper(name)+"="+word(len(deploy) > 0 && p.Releases(), "deploy", "skip"),
+			fmt.Sprintf("%s_STACKS='%s'", strings.ToUpper(name), strings.Join(deploy, " ")))
 	}
 	slices.Sort(lines)
 	_, err := io.WriteString(out, strings.Join(lines, "\n")+"\n")
@@ -181,7 +206,7 @@ func (p *Plan) Summary(out io.Writer) {
 	}
 	fmt.Fprintln(out)
 	for _, name := range slices.Sorted(maps.Keys(p.Deploy)) {
-		fmt.Fprintf(out, "%-14s %s\n", name, word(p.Deploy[name], "deploys", "is skipped: no difference"))
+		fmt.Fprintf(out, "%-14s %s\n", name, word(len(p.Deploy[name]) > 0, "deploys "+strings.Join(p.Deploy[name], ", "), "is skipped: no difference"))
 	}
 	if p.Order == KubernetesFirst && len(p.Refusals) == 0 {
 		fmt.Fprintln(out, "Kubernetes goes first: what it used is removed after it.")

@@ -13,7 +13,7 @@ import (
 	"k8s-plus-aws-gitops/internal/review/risk"
 )
 
-var stages = []Stage{{"Network", []string{"network"}}, {"Applications", []string{"ghost", "shop"}}, {"Cluster", []string{"cluster"}}}
+var stages = []Stage{{"Network", []string{"network"}}, {"Applications", []string{config.RestStacks}}, {"Cluster", []string{"cluster"}}}
 
 // stack is a stack with one resource that differs.
 func stack(part string, impact cfndiff.Impact, kind, nameKey, name string) review.Stack {
@@ -89,12 +89,12 @@ func TestDecide(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.environment.Name = "dev"
-			p := &Plan{Deploy: map[string]bool{}, Order: AWSFirst, Review: &review.Review{Environments: []review.Environment{c.environment}}}
+			p := &Plan{Deploy: map[string][]string{}, Order: AWSFirst, Review: &review.Review{Environments: []review.Environment{c.environment}}}
 			env := config.Environment{Delivery: config.Delivery{ConnectionARN: "arn", Gate: true, Rollback: c.rollback}}
 			p.decide(Options{Env: env, Stages: stages}, c.unfit)
 			for _, s := range stages {
-				if p.Deploy[s.Name] != slices.Contains(c.deploy, s.Name) {
-					t.Errorf("stage %s deploys: %t", s.Name, p.Deploy[s.Name])
+				if len(p.Deploy[s.Name]) > 0 != slices.Contains(c.deploy, s.Name) {
+					t.Errorf("stage %s deploys: %v", s.Name, p.Deploy[s.Name])
 				}
 			}
 			said := strings.Join(p.Refusals, "\n")
@@ -110,10 +110,10 @@ func TestVariables(t *testing.T) {
 		plan Plan
 		want string
 	}{
-		"deploys": {Plan{Deploy: map[string]bool{"Network": true, "Cluster": false}, Order: AWSFirst}, "CLUSTER=skip\nFIRST=aws\nNETWORK=deploy\nRELEASE=yes\n"},
+		"deploys": {Plan{Deploy: map[string][]string{"Applications": {"ghost", "shop"}, "Cluster": nil}, Order: AWSFirst}, "APPLICATIONS=deploy\nAPPLICATIONS_STACKS='ghost shop'\nCLUSTER=skip\nCLUSTER_STACKS=''\nFIRST=aws\nRELEASE=yes\n"},
 		"passed": {
-			Plan{Deploy: map[string]bool{"Network": true}, Order: AWSFirst, Release: release.Result{Outcome: release.Passed}},
-			"FIRST=aws\nNETWORK=skip\nRELEASE=no\n",
+			Plan{Deploy: map[string][]string{"Network": {"network"}}, Order: AWSFirst, Release: release.Result{Outcome: release.Passed}},
+			"FIRST=aws\nNETWORK=skip\nNETWORK_STACKS='network'\nRELEASE=no\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -64,14 +64,19 @@ func ManagedPolicies(names ...string) *[]awsiam.IManagedPolicy {
 	return &list
 }
 
-// AssociationProps says which ServiceAccount gets which role.
-type AssociationProps struct {
-	// Cluster of the ServiceAccount. It has one association for each.
-	Cluster awseksv2.ICluster
+// Identity is a ServiceAccount and the role that its pods get.
+type Identity struct {
 	// Namespace and ServiceAccount whose pods get the role. They need not exist yet.
 	Namespace, ServiceAccount string
 	// RoleARN is a role that NewRole made for the same cluster, namespace and ServiceAccount; it may be a CDK token.
 	RoleARN string
+}
+
+// AssociationProps says which ServiceAccount gets which role.
+type AssociationProps struct {
+	// Cluster of the ServiceAccount. It has one association for each.
+	Cluster awseksv2.ICluster
+	Identity
 }
 
 // NewAssociation gives a role to the pods of a ServiceAccount that start from then on.

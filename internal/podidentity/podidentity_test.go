@@ -56,7 +56,7 @@ func TestAssociation(t *testing.T) {
 	env := cdktest.Environment(t)
 	stack := cdktest.Stack(t, env)
 	cluster := awseksv2.Cluster_FromClusterAttributes(stack, jsii.String("Cluster"), &awseksv2.ClusterAttributes{ClusterName: jsii.String("blue")})
-	NewAssociation(stack, "Shop", &AssociationProps{Cluster: cluster, Namespace: "shop", ServiceAccount: "web", RoleARN: "arn:aws:iam::111111111111:role/dev-shop"})
+	NewAssociation(stack, "Shop", &AssociationProps{Cluster: cluster, Identity: Identity{Namespace: "shop", ServiceAccount: "web", RoleARN: "arn:aws:iam::111111111111:role/dev-shop"}})
 	cdktest.Synthesize(t, stack).Has("AWS::EKS::PodIdentityAssociation", map[string]any{
 		"ClusterName": "blue", "Namespace": "shop", "ServiceAccount": "web", "RoleArn": "arn:aws:iam::111111111111:role/dev-shop",
 	})

@@ -182,7 +182,7 @@ var cases = []struct {
 			w.c.After["dev"]["ghost"].Template["Resources"].(map[string]any)["Queue"] = map[string]any{"Type": "AWS::AmazonMQ::Broker", "Properties": map[string]any{}}
 			w.c.After["production"]["cluster"] = withVersion(w.c.After["production"]["cluster"], "1.31")
 		},
-		says: []string{"no price known: + RDS db.x9z.mega", "no price known: + AWS::AmazonMQ::Broker", "extended support of Kubernetes 1.31"},
+		says: []string{"no price known: + RDS for mysql, db.x9z.mega", "no price known: + AWS::AmazonMQ::Broker", "extended support of Kubernetes 1.31"},
 	},
 }
 

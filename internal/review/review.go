@@ -5,11 +5,13 @@
 package review
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -77,7 +79,7 @@ func Run(ctx context.Context, o Options) (*Review, error) {
 	if s.environments, s.allowances, err = w.environments(o.Environments); err != nil {
 		return nil, err
 	}
-	if err := w.read(ctx, o, &s, o.Deployed != nil || slices.ContainsFunc(changed, ofAWS)); err != nil {
+	if err := w.read(ctx, o, &s, o.Deployed != nil || slices.ContainsFunc(changed, ofAWS) || slices.ContainsFunc(changed, w.asksAWS)); err != nil {
 		return nil, err
 	}
 	if f := w.fleets(changed); f != nil {
@@ -106,6 +108,17 @@ func ofAWS(path string) bool {
 		return filepath.Ext(path) != ".md"
 	}
 	return !slices.Contains([]string{"docs", "k8s", services.AppDir}, folder)
+}
+
+// asksAWS reports whether a file is that of a service which has something in AWS, on one of the sides.
+func (w *work) asksAWS(file string) bool {
+	if path.Dir(file) != services.FilesDir {
+		return false
+	}
+	return slices.ContainsFunc([]string{w.base.root, w.head.root}, func(root string) bool {
+		content, err := os.ReadFile(filepath.Join(root, file))
+		return err == nil && bytes.Contains(content, []byte("aws:"))
+	})
 }
 
 // read synthesizes and renders both sides. The working tree is synthesized while the base is checked out.

@@ -274,10 +274,11 @@ func (b *biller) database(properties map[string]any) {
 	if properties["MultiAZ"] == true || properties["MultiAZ"] == "true" {
 		copies, zones = 2, "Multi-AZ"
 	}
-	if price, known := b.prices.Databases[class]; known {
+	engine := text(properties["Engine"])
+	if price, known := b.prices.Databases[engine][class]; known {
 		b.hourly("RDS "+class+", "+zones, price, copies)
 	} else {
-		b.unknown("RDS %s", class)
+		b.unknown("RDS for %s, %s", engine, class)
 	}
 	size, _ := number(properties["AllocatedStorage"])
 	kind := cmp.Or(text(properties["StorageType"]), "gp2")

@@ -43,10 +43,12 @@ func TestBill(t *testing.T) {
 			1, p.Hourly["eksCluster"] * 730, 0},
 		"nodes":         {"AWS::EKS::Nodegroup", nodes, 2, 2*p.Instances["m7g.large"]*730 + 40*p.Storage["ebs-gp3"], 0},
 		"unknown nodes": {"AWS::EKS::Nodegroup", map[string]any{"InstanceTypes": []any{"z9.huge"}}, 0, 0, 1},
-		"database": {"AWS::RDS::DBInstance", map[string]any{"DBInstanceClass": "db.t4g.small", "AllocatedStorage": "20", "StorageType": "gp3"},
-			2, p.Databases["db.t4g.small"]*730 + 20*p.Storage["rds-gp3"], 0},
-		"Multi-AZ": {"AWS::RDS::DBInstance", map[string]any{"DBInstanceClass": "db.t4g.small", "AllocatedStorage": "20", "StorageType": "gp3", "MultiAZ": true},
-			2, 2 * (p.Databases["db.t4g.small"]*730 + 20*p.Storage["rds-gp3"]), 0},
+		"database": {"AWS::RDS::DBInstance", map[string]any{"Engine": "mysql", "DBInstanceClass": "db.t4g.small", "AllocatedStorage": "20", "StorageType": "gp3"},
+			2, p.Databases["mysql"]["db.t4g.small"]*730 + 20*p.Storage["rds-gp3"], 0},
+		"Multi-AZ": {"AWS::RDS::DBInstance", map[string]any{"Engine": "mysql", "DBInstanceClass": "db.t4g.small", "AllocatedStorage": "20", "StorageType": "gp3", "MultiAZ": true},
+			2, 2 * (p.Databases["mysql"]["db.t4g.small"]*730 + 20*p.Storage["rds-gp3"]), 0},
+		"another engine": {"AWS::RDS::DBInstance", map[string]any{"DBInstanceClass": "db.t4g.small", "Engine": "oracle-se2", "AllocatedStorage": "20", "StorageType": "gp3"},
+			1, 20 * p.Storage["rds-gp3"], 1},
 		"unknown database":   {"AWS::RDS::DBInstance", map[string]any{"DBInstanceClass": "db.z9", "StorageType": "io2"}, 0, 0, 2},
 		"free":               {"AWS::IAM::Role", nil, 0, 0, 0},
 		"custom resource":    {"Custom::AWSCDK-EKS-HelmChart", nil, 0, 0, 0},
@@ -127,7 +129,7 @@ func TestTable(t *testing.T) {
 			t.Error("the lists of types are not sorted")
 		}
 	}
-	for _, prices := range []map[string]float64{p.PerGB, p.Hourly, p.Monthly, p.Storage, p.Instances, p.Databases} {
+	for _, prices := range []map[string]float64{p.PerGB, p.Hourly, p.Monthly, p.Storage, p.Instances, p.Databases["mysql"], p.Databases["postgres"]} {
 		for name, price := range prices {
 			if price <= 0 {
 				t.Errorf("%s costs %v", name, price)

@@ -31,10 +31,10 @@ type Prices struct {
 	// PerGB is paid by use: named beside what uses it, never added up.
 	PerGB map[string]float64 `json:"perGB"`
 	// Storage per GiB and month.
-	Storage         map[string]float64 `json:"storage"`
-	Instances       map[string]float64 `json:"instances"`
-	Databases       map[string]float64 `json:"databases"`
-	StandardSupport []string           `json:"standardSupport"`
+	Storage         map[string]float64            `json:"storage"`
+	Instances       map[string]float64            `json:"instances"`
+	Databases       map[string]map[string]float64 `json:"databases"`
+	StandardSupport []string                      `json:"standardSupport"`
 	// Free and Usage are resource types without a price, and those paid by use.
 	Free  []string `json:"free"`
 	Usage []string `json:"usage"`
