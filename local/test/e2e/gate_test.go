@@ -79,7 +79,7 @@ func (s *system) secondDatabase(there bool) error {
 	for _, e := range [][3]string{
 		{"app-resources/ghost.go", `Size: env.Ghost.Database})
 	content`, `Size: env.Ghost.Database})
-	NewMySQL(g, "Second", &MySQLProps{Env: env, Network: props.Network, App: "second", Size: env.Ghost.Database})
+	NewDatabase(g, "Second", &DatabaseProps{Env: env, Network: props.Network, Engine: MySQL, App: "second", Size: env.Ghost.Database})
 	content`},
 		{"k8s/apps/ghost/externalsecret.yaml", "    name: ghost-database\n", `    name: ghost-database
 ---
@@ -227,12 +227,12 @@ func (s *system) databaseGoes(ctx context.Context) (string, error) {
 	return took(all), s.configure("local", func(e map[string]any) { delete(e, "allowReplacement") })
 }
 
-// setHistory sets how many ReplicaSets of Ghost are kept, and for how many days an upload may take.
-func (s *system) setHistory(fromSets, toSets, fromDays, toDays int) error {
-	return errors.Join(
-		s.edit("k8s/apps/ghost/deployment.yaml", fmt.Sprintf("revisionHistoryLimit: %d", fromSets), fmt.Sprintf("revisionHistoryLimit: %d", toSets)),
-		s.edit("app-resources/bucket.go", fmt.Sprintf("jsii.Number(%d)", fromDays), fmt.Sprintf("jsii.Number(%d)", toDays)),
-	)
+// moreOfBoth keeps one ReplicaSet of Ghost more, and gives an upload one day more, and returns both numbers.
+func (s *system) moreOfBoth() (sets, days int, err error) {
+	if sets, err = s.add(history, 1); err == nil {
+		days, err = s.add(uploadDays, 1)
+	}
+	return sets, days, err
 }
 
 // hasBoth fails unless both halves are so.
@@ -257,7 +257,8 @@ func (s *system) hasBoth(ctx context.Context, sets, days int) error {
 
 // rejected rejects a commit of both halves: it leaves both as they are.
 func (s *system) rejected(ctx context.Context) (string, error) {
-	if err := s.setHistory(4, 5, 6, 5); err != nil {
+	sets, days, err := s.moreOfBoth()
+	if err != nil {
 		return "", err
 	}
 	if err := s.push(ctx, "To be rejected"); err != nil {
@@ -266,7 +267,7 @@ func (s *system) rejected(ctx context.Context) (string, error) {
 	if _, err := s.ran(ctx, "deploy WaitingForApproval"); err != nil {
 		return "", err
 	}
-	if err := s.hasBoth(ctx, 4, 6); err != nil {
+	if err := s.hasBoth(ctx, sets-1, days-1); err != nil {
 		return "", fmt.Errorf("before the answer: %w", err)
 	}
 	if _, err := s.gitops(ctx, "local", "approve", "local-deploy", "--reject", "--message", "scenario"); err != nil {
@@ -279,7 +280,7 @@ func (s *system) rejected(ctx context.Context) (string, error) {
 	}); err != nil {
 		return "", err
 	}
-	if err := s.hasBoth(ctx, 4, 6); err != nil {
+	if err := s.hasBoth(ctx, sets-1, days-1); err != nil {
 		return "", fmt.Errorf("after the rejection: %w", err)
 	}
 	return all[0].Reason, nil
@@ -287,7 +288,7 @@ func (s *system) rejected(ctx context.Context) (string, error) {
 
 // overtaken leaves a commit without an answer. The next one contains it, and takes its place.
 func (s *system) overtaken(ctx context.Context) (string, error) {
-	if err := s.setHistory(5, 4, 5, 4); err != nil {
+	if _, _, err := s.moreOfBoth(); err != nil {
 		return "", err
 	}
 	if err := s.push(ctx, "Nobody answers"); err != nil {
@@ -297,7 +298,8 @@ func (s *system) overtaken(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := s.setHistory(4, 5, 4, 5); err != nil {
+	sets, days, err := s.moreOfBoth()
+	if err != nil {
 		return "", err
 	}
 	if err := s.push(ctx, "The next one"); err != nil {
@@ -323,7 +325,7 @@ func (s *system) overtaken(ctx context.Context) (string, error) {
 	if _, err := s.settled(ctx); err != nil {
 		return "", err
 	}
-	return took(all), s.hasBoth(ctx, 5, 5)
+	return took(all), s.hasBoth(ctx, sets, days)
 }
 
 // ungated lets Flux follow the branch itself, and measures how long a pushed manifest takes then.
@@ -357,7 +359,8 @@ func (s *system) ungated(ctx context.Context) (string, error) {
 	if _, err := s.settled(ctx); err != nil {
 		return "", err
 	}
-	if err := s.edit("k8s/apps/ghost/deployment.yaml", "revisionHistoryLimit: 5", "revisionHistoryLimit: 4"); err != nil {
+	sets, err := s.add(history, 1)
+	if err != nil {
 		return "", err
 	}
 	if _, err := s.gitops(ctx, "local", "push", "--message", "Straight to Flux", "--no-wait"); err != nil {
@@ -369,7 +372,7 @@ func (s *system) ungated(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if *d.Spec.RevisionHistoryLimit == 4 {
+		if int(*d.Spec.RevisionHistoryLimit) == sets {
 			break
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -378,6 +381,6 @@ func (s *system) ungated(ctx context.Context) (string, error) {
 	if cause := context.Cause(ctx); cause != nil {
 		return "", cause
 	}
-	_, err := s.settled(ctx) // a manifest alone starts no deployment then
+	_, err = s.settled(ctx) // a manifest alone starts no deployment then
 	return fmt.Sprintf("applied %.1f s after the push", applied.Seconds()), err
 }

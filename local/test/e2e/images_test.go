@@ -160,7 +160,7 @@ func (s *system) imageStays(ctx context.Context, b built) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := s.edit("k8s/apps/ghost/deployment.yaml", "revisionHistoryLimit: 3", "revisionHistoryLimit: 4"); err != nil {
+	if _, err := s.add(history, 1); err != nil {
 		return "", err
 	}
 	if err := s.push(ctx, "Keep one revision more"); err != nil {

@@ -90,10 +90,8 @@ func (s *system) production(ctx context.Context) (*system, error) {
 	}); err != nil {
 		return nil, err
 	}
-	for _, stage := range []string{"\t\t{\"Applications\", applications},\n", "\t\t{\"Cluster\", []string{\"cluster\"}},\n"} {
-		if err := p.edit("infrastructure/delivery/deployment.go", stage, ""); err != nil {
-			return nil, err
-		}
+	if err := p.edit("infrastructure/delivery/deployment.go", `{"Applications", config.RestStacks}, {"Cluster", "cluster"}, `, ""); err != nil {
+		return nil, err
 	}
 	for _, args := range [][]string{
 		{"checkout", "--quiet", "-b", "production"},

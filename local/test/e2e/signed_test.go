@@ -64,7 +64,6 @@ func sign(file string) error {
 // signed asks for signatures: a push that is signed arrives in both halves, one that is not arrives in none, and a signed one
 // takes it all back. Image automation has no key meanwhile, for which nothing waits.
 func (s *system) signed(ctx context.Context) (said string, err error) {
-	const manifest, from, to = "k8s/apps/ghost/deployment.yaml", "revisionHistoryLimit: 4", "revisionHistoryLimit: 5"
 	before, err := os.ReadFile(filepath.Join(s.repo, "cdk.json"))
 	if err != nil {
 		return "", err
@@ -83,11 +82,11 @@ func (s *system) signed(ctx context.Context) (said string, err error) {
 	if err := s.verified(ctx, true); err != nil {
 		return "", err
 	}
-	if said, err = s.unsigned(ctx, manifest, from, to); err != nil {
+	if said, err = s.unsigned(ctx); err != nil {
 		return "", err
 	}
 	// Signed by a key of what is released; it lists none any more.
-	if err := s.edit(manifest, to, from); err != nil {
+	if _, err := s.add(history, -1); err != nil {
 		return "", err
 	}
 	if err := errors.Join(os.WriteFile(filepath.Join(s.repo, "cdk.json"), before, 0o644), os.Remove(filepath.Join(s.repo, key))); err != nil {
@@ -160,7 +159,7 @@ func (s *system) verified(ctx context.Context, want bool) error {
 }
 
 // unsigned pushes a change of a manifest that nobody signed: Plan says why, and both halves stay.
-func (s *system) unsigned(ctx context.Context, manifest, from, to string) (string, error) {
+func (s *system) unsigned(ctx context.Context) (string, error) {
 	at, err := s.git(ctx, s.dir.Repository(), "rev-parse", released)
 	if err != nil {
 		return "", err
@@ -168,7 +167,8 @@ func (s *system) unsigned(ctx context.Context, manifest, from, to string) (strin
 	if _, err := s.git(ctx, s.repo, "config", "commit.gpgSign", "false"); err != nil {
 		return "", err
 	}
-	if err := s.edit(manifest, from, to); err != nil {
+	sets, err := s.add(history, 1)
+	if err != nil {
 		return "", err
 	}
 	pushed := s.push(ctx, "Nobody signs this")
@@ -185,7 +185,7 @@ func (s *system) unsigned(ctx context.Context, manifest, from, to string) (strin
 	if now, err := s.git(ctx, s.dir.Repository(), "rev-parse", released); err != nil || now != at {
 		return "", fmt.Errorf("the commit that nobody signed was released: %s, %w", now, err)
 	}
-	if d, err := s.ghostDeployment(ctx); err != nil || *d.Spec.RevisionHistoryLimit != 4 {
+	if err := s.hasHistory(ctx, sets-1); err != nil {
 		return "", fmt.Errorf("Flux applied a manifest that nobody signed: %w", err)
 	}
 	_, err = s.git(ctx, s.repo, "config", "commit.gpgSign", "true")

@@ -8,6 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -74,14 +77,41 @@ func (s *system) slowly(ctx context.Context, c *observe.Cluster) (before gitSour
 	return before, func() error { return interval(context.WithoutCancel(ctx), before.interval) }, interval(ctx, "1h")
 }
 
-// history changes how many old ReplicaSets Ghost's Deployment keeps, which makes no new pod.
-func (s *system) history(from, to int32) error {
-	return s.edit("k8s/apps/ghost/deployment.yaml", fmt.Sprintf("revisionHistoryLimit: %d", from), fmt.Sprintf("revisionHistoryLimit: %d", to))
+// number is one in a file of the clone, which the steps change and find as the step before has left it.
+type number struct {
+	file    string
+	pattern *regexp.Regexp
 }
 
-func (s *system) hasHistory(ctx context.Context, want int32) error {
+var (
+	// history is how many old ReplicaSets Ghost's Deployment keeps; a change makes no new pod.
+	history = number{"k8s/apps/ghost/deployment.yaml", regexp.MustCompile(`(revisionHistoryLimit: )(\d+)`)}
+	// uploadDays is for how many days a bucket keeps the parts of an upload that was given up.
+	uploadDays = number{"app-resources/bucket.go", regexp.MustCompile(`(AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days\(jsii.Number\()(\d+)`)}
+)
+
+// add changes a number in the clone, and returns what it is then.
+func (s *system) add(n number, by int) (int, error) {
+	path := filepath.Join(s.repo, n.file)
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	all := n.pattern.FindAllSubmatch(raw, -1)
+	if len(all) != 1 {
+		return 0, fmt.Errorf("%s holds %s %d times, want once", n.file, n.pattern, len(all))
+	}
+	was, err := strconv.Atoi(string(all[0][2]))
+	if err != nil {
+		return 0, err
+	}
+	now := fmt.Sprintf("${1}%d", was+by)
+	return was + by, os.WriteFile(path, n.pattern.ReplaceAll(raw, []byte(now)), 0o644)
+}
+
+func (s *system) hasHistory(ctx context.Context, want int) error {
 	d, err := s.ghostDeployment(ctx)
-	if err == nil && *d.Spec.RevisionHistoryLimit != want {
+	if err == nil && int(*d.Spec.RevisionHistoryLimit) != want {
 		err = fmt.Errorf("the Deployment keeps %d ReplicaSets, want %d", *d.Spec.RevisionHistoryLimit, want)
 	}
 	return err
@@ -97,11 +127,12 @@ func (s *system) wokenByWebhook(ctx context.Context) (said string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, restore()) }()
-	if err := s.history(3, 4); err != nil {
+	sets, err := s.add(history, 1)
+	if err != nil {
 		return "", err
 	}
 	began := time.Now()
-	if err := s.push(ctx, "Keep four ReplicaSets"); err != nil {
+	if err := s.push(ctx, "Keep one ReplicaSet more"); err != nil {
 		return "", err
 	}
 	took := time.Since(began)
@@ -113,7 +144,7 @@ func (s *system) wokenByWebhook(ctx context.Context) (said string, err error) {
 	if err := until(ctx, 5*time.Minute, "the source to say that the webhook woke it", func() error { return woken(ctx, c, before, commit) }); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("applied %.0f s after the push", took.Seconds()), s.hasHistory(ctx, 4)
+	return fmt.Sprintf("applied %.0f s after the push", took.Seconds()), s.hasHistory(ctx, sets)
 }
 
 // notTold is what the Git server says when it gives up.
@@ -143,11 +174,12 @@ func (s *system) withoutWebhook(ctx context.Context) (said string, err error) {
 	if err == nil {
 		err = suspend(ctx, true)
 	}
+	sets := 0
 	if err == nil {
-		err = s.history(4, 3)
+		sets, err = s.add(history, -1)
 	}
 	if err == nil {
-		_, err = s.gitops(ctx, "local", "push", "--message", "Keep three ReplicaSets", "--no-wait")
+		_, err = s.gitops(ctx, "local", "push", "--message", "Keep one ReplicaSet less", "--no-wait")
 	}
 	if err != nil {
 		return "", err
@@ -177,7 +209,7 @@ func (s *system) withoutWebhook(ctx context.Context) (said string, err error) {
 		if _, err := s.ran(ctx, "deploy Succeeded"); err != nil {
 			return err
 		}
-		return s.hasHistory(ctx, 3)
+		return s.hasHistory(ctx, sets)
 	})
 	return proof.Error(), err
 }
