@@ -118,11 +118,8 @@ func TestBootstrapOrder(t *testing.T) {
 			}
 		}
 		associations := stack.ofType("AWS::EKS::PodIdentityAssociation")
-		want := map[bool]int{true: 5, false: 4}[env.UpdatesImages()]
-		if env.Name != "local" {
-			want += 2 // billing, orders
-		}
-		if len(associations) != want {
+		// The controllers', Ghost's, and those of billing and orders.
+		if want := map[bool]int{true: 7, false: 6}[env.UpdatesImages()]; len(associations) != want {
 			t.Errorf("%s: %d associations, want %d", env.Name, len(associations), want)
 		}
 		for id := range associations { // Flux's own controllers, too, start with their roles

@@ -21,10 +21,7 @@ import (
 func TestStacks(t *testing.T) {
 	var want []string
 	for _, env := range []string{"dev", "integration", "local", "production"} {
-		want = append(want, env+"-cluster", env+"-delivery", env+"-ghost", env+"-network")
-		if env != "local" {
-			want = append(want, env+"-billing", env+"-orders")
-		}
+		want = append(want, env+"-billing", env+"-cluster", env+"-delivery", env+"-ghost", env+"-network", env+"-orders")
 	}
 	slices.Sort(want)
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(sampleApp(t)))); diff != "" {
@@ -42,9 +39,6 @@ func TestStacks(t *testing.T) {
 				t.Errorf("%s: termination protection %t", a.Properties.StackName, a.Properties.TerminationProtection)
 			}
 			needed := map[string]int{"cluster": 4, "orders": 2}
-			if env == "local" {
-				needed["cluster"] = 2
-			}
 			if want := needed[strings.TrimPrefix(a.Properties.StackName, env+"-")]; want > 0 && len(stacksOf(all, all[id].Dependencies)) != want {
 				t.Errorf("%s depends on %v", id, a.Dependencies)
 			}

@@ -15,6 +15,7 @@ import (
 	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/construct"
 	"k8s-plus-aws-gitops/internal/retention"
+	"k8s-plus-aws-gitops/internal/services"
 )
 
 // Network is where an application's resources live.
@@ -46,7 +47,7 @@ type Engine struct {
 var (
 	// MySQL is RDS for MySQL 8.4.
 	MySQL = Engine{
-		name: "MySQL", port: 3306,
+		name: "MySQL", port: services.Engines[services.MySQL].Port,
 		engine: func() awsrds.IInstanceEngine {
 			return awsrds.DatabaseInstanceEngine_Mysql(&awsrds.MySqlInstanceEngineProps{Version: awsrds.MysqlEngineVersion_VER_8_4_10()})
 		},
@@ -55,7 +56,7 @@ var (
 	}
 	// Postgres is RDS for PostgreSQL 17.
 	Postgres = Engine{
-		name: "PostgreSQL", port: 5432,
+		name: "PostgreSQL", port: services.Engines[services.Postgres].Port,
 		engine: func() awsrds.IInstanceEngine {
 			return awsrds.DatabaseInstanceEngine_Postgres(&awsrds.PostgresInstanceEngineProps{Version: awsrds.PostgresEngineVersion_VER_17_9()})
 		},

@@ -51,6 +51,21 @@ const (
 	Postgres = "postgres"
 )
 
+// Engine is how pods reach a database.
+type Engine struct {
+	// Port is the engine's own.
+	Port int
+	// Scheme begins the address of a database, and Query ends it. PostgreSQL's drivers would go on without TLS, where MySQL's
+	// server refuses them.
+	Scheme, Query string
+}
+
+// Engines by their names in a service's file.
+var Engines = map[string]Engine{
+	MySQL:    {Port: 3306, Scheme: "mysql"},
+	Postgres: {Port: 5432, Scheme: "postgres", Query: "?sslmode=require"},
+}
+
 // Size is the size as the constructs take it, with defaults.
 func (d Database) Size() config.Database {
 	size := config.DefaultDatabase()

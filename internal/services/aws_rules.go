@@ -106,7 +106,7 @@ func (r *rules) database(c Cluster, d *Database) {
 		return
 	}
 	at := r.own(c, "aws.database.engine")
-	switch engines := []string{MySQL, Postgres}; {
+	switch engines := slices.Sorted(maps.Keys(Engines)); {
 	case d.Engine == "":
 		r.once(at, "write engine: mysql or engine: postgres", "is missing")
 	case !slices.Contains(engines, d.Engine):

@@ -51,7 +51,7 @@ func TestParseTheLocalTemplate(t *testing.T) {
 		t.Fatalf("no stage deploys the pipelines: %+v", p.Stages)
 	}
 	deploy := p.Stages[deliveries].Actions[0]
-	if !strings.HasPrefix(deploy.text("ProjectName"), "id-of-DeliveryDeploymentDeployProject") || !strings.Contains(deploy.text("EnvironmentVariables"), `"value":"delivery"`) {
+	if !strings.HasPrefix(deploy.text("ProjectName"), "id-of-DeliveryDeploymentDeployProject") || !strings.Contains(deploy.text("EnvironmentVariables"), `"value":"DELIVERY"`) {
 		t.Errorf("deploy: %+v", deploy)
 	}
 	test := d.Projects["local-test"]

@@ -8,16 +8,6 @@ import (
 	"k8s-plus-aws-gitops/services/imports/k8s"
 )
 
-// schemes of the addresses of databases, as drivers take them, by engine; and what their address ends with. PostgreSQL's
-// drivers would go on without TLS, where MySQL's server refuses them.
-var schemes = map[string]struct{ scheme, query string }{
-	services.MySQL:    {"mysql", ""},
-	services.Postgres: {"postgres", "?sslmode=require"},
-}
-
-// databasePorts by engine: the port of the instance is in its secret, which a NetworkPolicy cannot read.
-var databasePorts = map[string]int{services.MySQL: 3306, services.Postgres: 5432}
-
 // database is what the service says of its database; nil without one.
 func (p Props) database() *services.Database {
 	if p.AWS == nil {
@@ -34,8 +24,8 @@ func (p Props) databaseSecret() object {
 	for variable, key := range services.DatabaseVariables {
 		data[variable] = text("{{ ." + key + " }}")
 	}
-	of := schemes[p.database().Engine]
-	data[services.DatabaseURL] = text(of.scheme + "://{{ .username }}:{{ .password | urlquery }}@{{ .host }}:{{ .port }}/{{ .dbname }}" + of.query)
+	of := services.Engines[p.database().Engine]
+	data[services.DatabaseURL] = text(of.Scheme + "://{{ .username }}:{{ .password | urlquery }}@{{ .host }}:{{ .port }}/{{ .dbname }}" + of.Query)
 	props := &externalsecretsio.ExternalSecretProps{
 		Metadata: &cdk8s.ApiObjectMetadata{Name: text(p.databaseSecretName()), Namespace: text(p.Name), Labels: p.labels()},
 		Spec: &externalsecretsio.ExternalSecretSpec{
@@ -81,7 +71,8 @@ func (p Props) awsEgress() []*k8s.NetworkPolicyEgressRule {
 		return nil
 	}
 	if d := p.database(); d != nil {
-		rules = append(rules, egressTo(p.Cluster.VPCCIDR, databasePorts[d.Engine]))
+		// The port is in its secret, too, which a NetworkPolicy cannot read.
+		rules = append(rules, egressTo(p.Cluster.VPCCIDR, services.Engines[d.Engine].Port))
 	}
 	if p.AWS.CallsAPIs() && !deref(p.Internet, false) {
 		rules = append(rules, egressTo("0.0.0.0/0", 443))

@@ -114,7 +114,7 @@ func TestBootstrap(t *testing.T) {
 		return string(out), err
 	}
 	var policies []string
-	for _, name := range []string{"delivery", "identity", "network", "workloads"} {
+	for _, name := range []string{"delivery", "identity", "network", "services", "workloads"} {
 		policies = append(policies, "arn:aws:iam::"+caller+":policy/platform-"+name+"-"+region)
 	}
 	want := "cdk bootstrap aws://" + caller + "/" + region + " --cloudformation-execution-policies " + strings.Join(policies, ",") + "\n"
