@@ -2,12 +2,14 @@ package resources
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
@@ -19,6 +21,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
 )
@@ -43,6 +47,10 @@ func (s *Services) secrets() *secretsmanager.Client {
 func (s *Services) ses() *sesv2.Client { return sesv2.NewFromConfig(s.AWS) }
 func (s *Services) ssm() *ssm.Client   { return ssm.NewFromConfig(s.AWS) }
 
+func (s *Services) queues() *sqs.Client      { return sqs.NewFromConfig(s.AWS) }
+func (s *Services) topics() *sns.Client      { return sns.NewFromConfig(s.AWS) }
+func (s *Services) tables() *dynamodb.Client { return dynamodb.NewFromConfig(s.AWS) }
+
 // s3 uses path style: the endpoint is an IP address, buckets are no host names.
 func (s *Services) s3() *s3.Client {
 	return s3.NewFromConfig(s.AWS, func(o *s3.Options) { o.UsePathStyle = true })
@@ -65,7 +73,7 @@ func hasCode(err error, words ...string) bool {
 
 // isGone reports whether err says that the thing does not exist, in the words
 // of any service (NoSuchEntity, InvalidVpcID.NotFound, ResourceNotFoundException).
-func isGone(err error) bool { return hasCode(err, "NotFound", "NoSuch", "404") }
+func isGone(err error) bool { return hasCode(err, "NotFound", "NoSuch", "NonExistent", "404") }
 
 // gone turns "does not exist" into success, for deletions.
 func gone(err error) error {
@@ -74,6 +82,9 @@ func gone(err error) error {
 	}
 	return err
 }
+
+// existsError is what CloudFormation says of a name that another resource has, where the service's own call returns that one.
+func existsError(what string) error { return fmt.Errorf("AlreadyExists: there is a %s already", what) }
 
 // done drops the output of a call.
 func done[T any](_ T, err error) error { return err }

@@ -56,10 +56,6 @@ var records = map[string]record{
 		name: "LayerName", arn: "lambda:layer:${LayerName}:1", check: codeExists("Content")},
 	"AWS::Logs::MetricFilter":   {reason: "log events are not counted", name: "FilterName", id: "${FilterName}"},
 	"AWS::Logs::ResourcePolicy": {reason: "nothing writes to a log group from outside", id: "${PolicyName}"},
-	"AWS::SNS::Subscription":    {reason: "nothing is delivered", id: "${TopicArn}:${Unique}"},
-	"AWS::SNS::Topic": {reason: "nothing publishes to it and nothing is delivered",
-		name: "TopicName", arn: "sns:${TopicName}", identifier: []string{"TopicName"}},
-	"AWS::SNS::TopicPolicy": {reason: "nothing publishes to the topic", id: "${Unique}"},
 }
 
 func init() {

@@ -21,7 +21,7 @@ func recording(kind string) *Request {
 }
 
 func TestRecorded(t *testing.T) {
-	const topic = "arn:aws:sns:eu-west-1:000000000000:stack-Thing-1"
+	const rule = "arn:aws:events:eu-west-1:000000000000:rule/stack-Thing-1"
 	for kind, c := range map[string]struct {
 		given      Properties
 		id         string
@@ -36,8 +36,7 @@ func TestRecorded(t *testing.T) {
 		"AWS::EKS::Addon": {Properties{"ClusterName": "c", "AddonName": "coredns"}, "c|coredns",
 			map[string]any{"Arn": "arn:aws:eks:eu-west-1:000000000000:addon/c/coredns/45a6983d1c98ba87d"}},
 		"AWS::Logs::MetricFilter": {nil, "stack-Thing-1", map[string]any{"FilterName": "stack-Thing-1"}},
-		"AWS::SNS::Topic":         {nil, topic, map[string]any{"TopicName": "stack-Thing-1", "TopicArn": topic}},
-		"AWS::SNS::Subscription":  {Properties{"TopicArn": "t"}, "t:45a6983d1c98ba87d", map[string]any{"Arn": "t:45a6983d1c98ba87d"}},
+		"AWS::Events::Rule":       {nil, "stack-Thing-1", map[string]any{"Name": "stack-Thing-1", "Arn": rule}},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			typ, r := types[kind], recording(kind)
@@ -65,21 +64,21 @@ func TestRecorded(t *testing.T) {
 
 // The schema says what a template may set and what replaces a resource.
 func TestRecordedSchema(t *testing.T) {
-	topic := types["AWS::SNS::Topic"]
+	rule := types["AWS::Events::Rule"]
 	known := map[string]bool{}
-	for _, p := range topic.Properties {
+	for _, p := range rule.Properties {
 		known[p] = true
 	}
-	want := map[string]bool{"DisplayName": true, "TopicArn": false, "Typo": false}
+	want := map[string]bool{"EventPattern": true, "Arn": false, "Typo": false}
 	got := maps.Clone(want)
 	for p := range got {
 		got[p] = known[p]
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("properties of a topic (-want +got):\n%s", diff)
+		t.Errorf("properties of a rule (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"FifoTopic", "TopicName"}, topic.Immutable); diff != "" {
-		t.Errorf("create-only properties of a topic (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]string{"Name"}, rule.Immutable); diff != "" {
+		t.Errorf("create-only properties of a rule (-want +got):\n%s", diff)
 	}
 }
 
