@@ -29,7 +29,9 @@ type Program struct {
 	// Answers are JSON bodies, by path: https://pkg.go.dev/net/http#hdr-Patterns-ServeMux. Each is a template
 	// (https://pkg.go.dev/text/template) that knows, beside Go's functions: path NAME, a part of the request's path; env NAME,
 	// a variable; need NAME, a variable without which the answer is 503; text KEY, one of Texts, or 404; words FILE, the words
-	// of a file; get URL, the JSON that a neighbour answers, or 404 when it does not know, else 502; and json VALUE. A name
+	// of a file; get URL, the JSON that a neighbour answers, or 404 when it does not know, else 502; and json VALUE. Of what
+	// the service has in AWS: row STATEMENT…, the first value that the last of the statements finds in its database; object KEY
+	// TEXT, what is in its bucket after it was put there; message TEXT, what arrives in its queue after it was sent. A name
 	// without a leading slash is no path but a template for the others.
 	Answers map[string]string `json:"answers"`
 	// Texts are what the image would ask the internet for, by key.
@@ -80,7 +82,8 @@ func (p Program) Run(ctx context.Context, host string) error {
 
 // handler is the HTTP interface.
 func (p Program) handler(getenv func(string) string) (handler http.Handler, err error) {
-	all := template.New("").Funcs(p.functions(nil, getenv))
+	has := newUses(getenv)
+	all := template.New("").Funcs(p.functions(nil, getenv, has))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	for name, text := range p.Answers {
@@ -94,7 +97,7 @@ func (p Program) handler(getenv func(string) string) (handler http.Handler, err 
 			var body bytes.Buffer
 			ours, err := all.Clone()
 			if err == nil {
-				err = ours.Funcs(p.functions(r, getenv)).ExecuteTemplate(&body, name, nil)
+				err = ours.Funcs(p.functions(r, getenv, has)).ExecuteTemplate(&body, name, nil)
 			}
 			answer(w, body.Bytes(), err)
 		}); err != nil {
@@ -119,7 +122,7 @@ func route(mux *http.ServeMux, path string, h http.HandlerFunc) (err error) {
 }
 
 // functions are those of the templates, for one request.
-func (p Program) functions(r *http.Request, getenv func(string) string) template.FuncMap {
+func (p Program) functions(r *http.Request, getenv func(string) string, has *uses) template.FuncMap {
 	return template.FuncMap{
 		"path": func(name string) string { return r.PathValue(name) },
 		"env":  func(name string) string { return getenv(name) },
@@ -140,6 +143,11 @@ func (p Program) functions(r *http.Request, getenv func(string) string) template
 			return strings.Fields(string(raw)), err
 		},
 		"get": func(url string) (any, error) { return get(r.Context(), url) },
+		"row": func(statement string, more ...string) (string, error) {
+			return has.row(r.Context(), append([]string{statement}, more...)...)
+		},
+		"object":  func(key, text string) (string, error) { return has.object(r.Context(), key, text) },
+		"message": func(text string) (string, error) { return has.message(r.Context(), text) },
 		"json": func(value any) (string, error) {
 			raw, err := json.Marshal(value)
 			return string(raw), err

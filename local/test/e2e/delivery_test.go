@@ -74,8 +74,9 @@ func (s *system) newNeighbour(ctx context.Context) (string, error) {
 	awscdk.NewCfnOutput(g, jsii.String("NeighbourRole"), &awscdk.CfnOutputProps{Value: neighbour.RoleArn(), ExportName: jsii.String(env.StackName("neighbour"))})
 	return g
 `},
-		{"app.go", "RoleARN: ghost.RoleARN},\n", `RoleARN: ghost.RoleARN},
-			{Namespace: "neighbour", ServiceAccount: "neighbour", RoleARN: *awscdk.Fn_ImportValue(jsii.String(env.StackName("neighbour")))},
+		{"app-resources/ghost.go", "RoleARN: g.RoleARN}},\n", `RoleARN: g.RoleARN}, {
+				Namespace: "neighbour", ServiceAccount: "neighbour", RoleARN: *awscdk.Fn_ImportValue(jsii.String(env.StackName("neighbour"))),
+			}},
 `},
 	} {
 		if err := s.edit(edit[0], edit[1], edit[2]); err != nil {

@@ -1,0 +1,79 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+)
+
+// needs adds a service with a database, a bucket and a queue of its own: one file, one commit, and its tag. It answers with what
+// is in all three. Removed, its pods go, and its data stays.
+func (s *system) needs(ctx context.Context) (string, error) {
+	if _, err := s.gitops(ctx, "service", "add", "orders", "--image", "ghcr.io/nodezoo/nodezoo-orders:1.0.0", "--health", "/healthz",
+		"--host", "orders", "--database", "mysql", "--bucket", "--queue"); err != nil {
+		return "", err
+	}
+	if err := s.commit(ctx, "Add orders"); err != nil {
+		return "", err
+	}
+	if err := s.push(ctx, "Add orders"); err != nil {
+		return "", err
+	}
+	all, err := s.ran(ctx, "deploy Succeeded")
+	if err != nil {
+		return "", err
+	}
+	if err := skipsStages(all[0], "KubernetesFirst", "Network", "Delivery"); err != nil {
+		return "", err
+	}
+	commit, began, err := s.publish(ctx, "orders")
+	if err != nil {
+		return "", err
+	}
+	if err := s.runs(ctx, "orders", commit); err != nil {
+		return "", err
+	}
+	const want = `{"row":"a kettle","object":"a receipt","message":"order 1"}`
+	if err := until(ctx, patient, "orders to answer with what it has in AWS", func() error {
+		code, body, err := s.get(ctx, "orders", "/")
+		if err == nil && (code != 200 || strings.TrimSpace(body) != want) {
+			err = fmt.Errorf("orders answers %d %.300s, want %s", code, body, want)
+		}
+		return err
+	}); err != nil {
+		return "", err
+	}
+	detail := fmt.Sprintf("%s, %.0f s after its first publication", took(all), time.Since(began).Seconds())
+	return detail, s.leavesData(ctx)
+}
+
+// leavesData removes the service again.
+func (s *system) leavesData(ctx context.Context) error {
+	if _, err := s.gitops(ctx, "service", "remove", "orders"); err != nil {
+		return err
+	}
+	if err := s.commit(ctx, "Remove orders"); err != nil {
+		return err
+	}
+	if err := s.push(ctx, "Remove orders"); err != nil {
+		return err
+	}
+	if _, err := s.gitops(ctx, "service", "remove", "orders", "--env", "local"); err != nil {
+		return err
+	}
+	c, err := s.aws()
+	if err != nil {
+		return err
+	}
+	out, err := cloudformation.NewFromConfig(c).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("local-orders")})
+	if err == nil && out.Stacks[0].StackStatus != "CREATE_COMPLETE" {
+		err = fmt.Errorf("the stack of a service that was removed is %s", out.Stacks[0].StackStatus)
+	}
+	return err
+}
