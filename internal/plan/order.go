@@ -29,6 +29,12 @@ func (p *Plan) order(e review.Environment, rollsBack bool) {
 			last = append(last, gone[name])
 		}
 	}
+	comes := slices.ContainsFunc(e.Stacks, adds)
+	// Pods lose their credentials with the tie to their role, so they go before it. It is no reason to refuse a commit: what they
+	// miss is credentials, for the seconds until they end, or after a rollback until the next deployment.
+	if slices.ContainsFunc(e.Stacks, unties) && !comes {
+		p.Order = KubernetesFirst
+	}
 	if len(last) == 0 {
 		return
 	}
@@ -37,9 +43,16 @@ func (p *Plan) order(e review.Environment, rollsBack bool) {
 		return
 	}
 	p.Order = KubernetesFirst
-	if slices.ContainsFunc(e.Stacks, adds) {
+	if comes {
 		p.Refusals = append(p.Refusals, fmt.Sprintf("%s must go after the manifests that used it, and what this commit adds must be there before its manifests: make two pull requests, first what adds, then what removes", strings.Join(last, ", ")))
 	}
+}
+
+// unties reports whether a stack takes a role from pods.
+func unties(s review.Stack) bool {
+	return slices.ContainsFunc(s.Resources, func(r cfndiff.Resource) bool {
+		return r.Type == "AWS::EKS::PodIdentityAssociation" && r.Impact == cfndiff.Destroy
+	})
 }
 
 // adds reports whether resources of a stack are made.

@@ -78,6 +78,14 @@ func TestDecide(t *testing.T) {
 		"removed, and nothing used it": {
 			environment: review.Environment{Stacks: []review.Stack{gone}}, deploy: []string{"Applications"}, order: AWSFirst,
 		},
+		"the role of pods goes, where a rollback may bring them back": {
+			environment: review.Environment{Stacks: []review.Stack{stack("cluster", cfndiff.Destroy, "AWS::EKS::PodIdentityAssociation", "Namespace", "shop")}},
+			rollback:    true, deploy: []string{"Cluster"}, order: KubernetesFirst,
+		},
+		"the role of pods goes, and something comes": {
+			environment: review.Environment{Stacks: []review.Stack{made, stack("cluster", cfndiff.Destroy, "AWS::EKS::PodIdentityAssociation", "Namespace", "shop")}},
+			deploy:      []string{"Network", "Cluster"}, order: AWSFirst,
+		},
 		"moved to another resource": {
 			environment: review.Environment{Stacks: []review.Stack{gone, stack("ghost", cfndiff.Create, "AWS::SecretsManager::Secret", "Name", secret)}, Before: uses(secret), After: uses(secret)},
 			deploy:      []string{"Applications"}, order: AWSFirst,

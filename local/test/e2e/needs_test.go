@@ -64,6 +64,14 @@ func (s *system) leavesData(ctx context.Context) error {
 	if err := s.push(ctx, "Remove orders"); err != nil {
 		return err
 	}
+	// Its pods go before the tie to their role does.
+	all, err := s.ran(ctx, "deploy Succeeded")
+	if err != nil {
+		return err
+	}
+	if err := skipsStages(all[0], "Network", "Applications", "Delivery", "Release"); err != nil {
+		return err
+	}
 	if _, err := s.gitops(ctx, "service", "remove", "orders", "--env", "local"); err != nil {
 		return err
 	}
