@@ -30,7 +30,7 @@ func TestReview(t *testing.T) {
 		t.Fatalf("both halves: exit code %d\n%s", code, text)
 	}
 
-	r.edit("app-resources/database.go", "DatabaseName:            jsii.String(name)", "DatabaseName:            jsii.String(\"blog\")")
+	r.edit("app-resources/ghost.go", "App: ghost, Size: env.Ghost.Database", "App: ghost, Name: \"blog\", Size: env.Ghost.Database")
 	if code, text = r.review("--env", "production"); code != 3 {
 		t.Fatalf("another database: exit code %d\n%s", code, text)
 	}
