@@ -17,13 +17,20 @@ func (c *Cluster) PodFailure(ctx context.Context, since time.Time) error {
 	if err != nil {
 		return nil // an API server that does not answer is no verdict
 	}
+	var vague error
 	for _, e := range slices.Backward(warnings) {
 		o := e.InvolvedObject
-		if o.Kind == "Pod" && o.Namespace != ServicesNamespace && EventTime(e).After(since) && ofImage(e.Message) && c.stillPulls(ctx, o) {
-			return fmt.Errorf("pod %s/%s: %s: %s", o.Namespace, o.Name, e.Reason, e.Message)
+		if o.Kind != "Pod" || o.Namespace == ServicesNamespace || !EventTime(e).After(since) || !ofImage(e.Message) || !c.stillPulls(ctx, o) {
+			continue
 		}
+		failure := fmt.Errorf("pod %s/%s: %s: %s", o.Namespace, o.Name, e.Reason, e.Message)
+		// A kubelet says in the same second that it failed, with the image and why, and "Error: ErrImagePull".
+		if !strings.HasPrefix(e.Message, "Error: ") {
+			return failure
+		}
+		vague = failure
 	}
-	return nil
+	return vague
 }
 
 // ofImage reports whether a kubelet speaks of an image that it does not get.

@@ -51,6 +51,19 @@ func TestPodFailure(t *testing.T) {
 	}
 }
 
+// Of what a kubelet says in one second, the image and the cause are told, in whatever order they come.
+func TestPodFailureNamesTheImage(t *testing.T) {
+	const image = `Failed to pull image "ghost:0": not found`
+	for _, names := range [][2]string{{"a", "b"}, {"b", "a"}} {
+		told, vague := warning(t, "Pod", "ghost", image, 20*time.Second), warning(t, "Pod", "ghost", "Error: ErrImagePull", 20*time.Second)
+		told.SetName(names[0])
+		vague.SetName(names[1])
+		if err := fakeDynamic(told, vague).PodFailure(t.Context(), released); err == nil || !strings.Contains(err.Error(), image) {
+			t.Errorf("got %v, want %q", err, image)
+		}
+	}
+}
+
 // A registry that answered at the second try.
 func TestPodFailureThatIsOver(t *testing.T) {
 	started := warning(t, "Pod", "ghost", "Started container ghost", 30*time.Second)
