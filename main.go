@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
+	appresources "k8s-plus-aws-gitops/app-resources"
 	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/infrastructure"
 	"k8s-plus-aws-gitops/infrastructure/delivery"
@@ -120,7 +121,10 @@ func load() (map[string]any, []config.Environment, inputs, error) {
 	if err != nil {
 		return nil, nil, files, err
 	}
-	if files.services, err = services.LoadFiles(".", all); err != nil {
+	if files.services, err = services.LoadFiles(".", all); err == nil {
+		err = appresources.Check(files.services)
+	}
+	if err != nil {
 		return nil, nil, files, err
 	}
 	files.secretsController, err = infrastructure.ReadSecretsController(".", environments)

@@ -9,6 +9,7 @@ import (
 
 	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/podidentity"
+	"k8s-plus-aws-gitops/internal/services"
 )
 
 // Application is an application with an AWS half. Its stack is <environment>-<name>, and is there before the
@@ -40,6 +41,19 @@ func Register(a Application) {
 		panic(fmt.Sprintf("app-resources: application %s is registered twice", a.Name)) //nolint:forbidigo // a mistake in this package, found by any start
 	}
 	registered = append(registered, a)
+}
+
+// Check fails for a service that has the name of an application: both would be the stack <environment>-<name>.
+func Check(all []services.Service) error {
+	var problems config.Problems
+	for _, s := range all {
+		if slices.ContainsFunc(registered, func(a Application) bool { return a.Name == s.Name }) {
+			problems = append(problems, config.Problem{
+				File: s.File, What: fmt.Sprintf("must not have the name of an application in app-resources, got %q", s.Name), Remedy: "rename the file",
+			})
+		}
+	}
+	return problems.Err()
 }
 
 // Applications are those that are registered, by name.

@@ -43,8 +43,6 @@ type Ghost struct {
 	construct.Part
 	// RoleARN is the role that the pods assume; its name is agreed, so this is plain text.
 	RoleARN string
-	// Name of the application and, after the environment, of its stack.
-	Name string
 	// Images is the name of its image repository.
 	Images string
 }
@@ -53,7 +51,7 @@ type Ghost struct {
 // that is replaced.
 func NewGhost(scope constructs.Construct, id string, props *GhostProps) *Ghost {
 	env := props.Env
-	g := &Ghost{Name: ghost, Images: env.RepositoryName(ghost), RoleARN: env.ARN("iam", "role/"+env.RoleName(ghost))}
+	g := &Ghost{Images: env.RepositoryName(ghost), RoleARN: env.ARN("iam", "role/"+env.RoleName(ghost))}
 	construct.Init(g, scope, id)
 	NewDatabase(g, "MySQL", &DatabaseProps{Env: env, Network: props.Network, Engine: MySQL, App: ghost, Size: env.Ghost.Database})
 	content := NewBucket(g, "Content", &BucketProps{Env: env, App: ghost, Thing: "content"})

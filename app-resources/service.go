@@ -99,12 +99,9 @@ func (s *Service) rights(props *ServiceProps) map[string]policy.Document {
 		rights["queue"] = s.queue(props, *q)
 	}
 	if t := a.Table; t != nil {
-		table := &TableProps{Env: env, App: name, PartitionKey: Attribute(*t.PartitionKey), Expires: t.Expires, Recovery: env.DeletionProtection}
+		table := &TableProps{Env: env, App: name, PartitionKey: Attribute(*t.PartitionKey), Expires: t.Expires, Recovery: t.Recovers(env.DeletionProtection)}
 		if t.SortKey != nil {
 			table.SortKey = Attribute(*t.SortKey)
-		}
-		if t.Recovery != nil {
-			table.Recovery = *t.Recovery
 		}
 		rights["table"] = NewTable(s, "Table", table).Rights
 	}

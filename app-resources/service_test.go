@@ -99,3 +99,12 @@ func TestRegister(t *testing.T) {
 	}()
 	Register(all[0])
 }
+
+// A service cannot have the stack of an application.
+func TestCheck(t *testing.T) {
+	for name, refused := range map[string]bool{Applications()[0].Name: true, "orders": false} {
+		if err := Check([]services.Service{{Name: name, File: "k8s/services/" + name + ".yaml"}}); (err != nil) != refused {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

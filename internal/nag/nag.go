@@ -17,8 +17,8 @@ import (
 	"k8s-plus-aws-gitops/internal/services"
 )
 
-// Check adds the rules and the suppressions to an environment's stage, which has the services. It comes before synthesis; aspects do not cross
-// from an app into its stages.
+// Check adds the rules and the suppressions to an environment's stage, which has the services. It comes before synthesis;
+// aspects do not cross from an app into its stages.
 func Check(stage awscdk.Stage, env config.Environment, all []services.Service) {
 	for _, s := range Suppressions(env, all) {
 		stack, ok := stage.Node().FindChild(jsii.String(s.Stack)).(awscdk.Stack)

@@ -33,7 +33,7 @@ func suppressionsOf(env config.Environment, a services.AWS) []Suppression {
 		add("Bucket/Resource", "S1", "One role reads and writes it. Who needs the record enables CloudTrail data events for the account.")
 		add("Role/Resource", "IAM5", "The objects of the service's own bucket, whose keys the service chooses.", "Resource::<ServiceBucket91D6FFCF.Arn>/*")
 	}
-	if t := a.Table; t != nil && (t.Recovery == nil && !env.DeletionProtection || t.Recovery != nil && !*t.Recovery) {
+	if t := a.Table; t != nil && !t.Recovers(env.DeletionProtection) {
 		add("Table/Table/Resource", "DDB3", "The configuration says that the data of this environment, or of this table, need not be restored (aws.table.recovery).")
 	}
 	for variable := range a.Secrets {

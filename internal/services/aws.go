@@ -158,6 +158,11 @@ func isSet(value *bool) bool { return value != nil && *value }
 // IsFIFO reports whether the queue keeps the order of its messages.
 func (q Queue) IsFIFO() bool { return isSet(q.FIFO) }
 
+// Recovers reports whether the table can be restored to any second, in an environment with or without deletion protection.
+func (t Table) Recovers(protected bool) bool {
+	return t.Recovery == nil && protected || isSet(t.Recovery)
+}
+
 // IsFIFO reports whether the topic keeps the order of its messages.
 func (t Topic) IsFIFO() bool { return isSet(t.FIFO) }
 

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"k8s-plus-aws-gitops/config"
-	"k8s-plus-aws-gitops/internal/awsdata"
 )
 
 // ReservedStacks are the names of the platform's own stacks and roles after the environment, beside those of Reserved.
@@ -285,17 +284,28 @@ func belongs(arn, self string, c Cluster, all map[string]Service) (service, what
 		if name == self {
 			continue
 		}
-		for what, theirs := range map[string]string{
-			"secrets": env.ARN("secretsmanager", "secret:"+env.SecretName(name, "")),
-			"bucket":  env.ARN("s3", env.BucketName(name, BucketThing)),
-			"queue":   env.ARN("sqs", env.QueueName(name, false)),
-			"topic":   env.ARN("sns", env.TopicName(name, false)),
-			"table":   env.ARN("dynamodb", "table/"+env.TableName(name)),
+		for _, r := range []struct{ what, arn string }{
+			{"secrets", env.ARN("secretsmanager", "secret:"+env.SecretName(name, ""))},
+			{"bucket", env.ARN("s3", env.BucketName(name, BucketThing))},
+			{"queue", env.ARN("sqs", env.QueueName(name, false))},
+			{"dead letters", env.ARN("sqs", env.DeadLetterName(name, false))},
+			{"topic", env.ARN("sns", env.TopicName(name, false))},
+			{"table", env.ARN("dynamodb", "table/"+env.TableName(name))},
 		} {
-			if awsdata.Match(arn, theirs) || strings.HasPrefix(arn, theirs+"/") || strings.HasPrefix(arn, theirs+".") || what == "secrets" && strings.HasPrefix(arn, theirs) {
-				return name, what
+			if covers(arn, r.arn) {
+				return name, r.what
 			}
 		}
 	}
 	return "", ""
+}
+
+// covers reports whether a pattern may be about a resource or about something in it. What stands before the first wildcard
+// decides: what comes after it can be anything, and a key of a bucket is no reason to let a pattern of its name pass.
+func covers(pattern, resource string) bool {
+	if i := strings.IndexAny(pattern, "*?"); i >= 0 && strings.HasPrefix(resource, pattern[:i]) {
+		return true
+	}
+	rest, in := strings.CutPrefix(pattern, resource)
+	return in && (rest == "" || strings.HasSuffix(resource, "/") || strings.ContainsRune("/.*?", rune(rest[0])))
 }
