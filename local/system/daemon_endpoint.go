@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 
-	"k8s-plus-aws-gitops/local/cloud"
-	"k8s-plus-aws-gitops/local/cloud/resources"
 	"k8s-plus-aws-gitops/local/database"
+	"k8s-plus-aws-gitops/local/endpoint"
+	"k8s-plus-aws-gitops/local/endpoint/resources"
 	"k8s-plus-aws-gitops/local/pipelines"
 	"k8s-plus-aws-gitops/local/system/deploy"
 	"k8s-plus-aws-gitops/local/system/layout"
@@ -26,7 +26,7 @@ func runEndpoint(ctx context.Context, s *System, p layout.Ports, log *slog.Logge
 	if err != nil {
 		return fmt.Errorf("%w: run `gitops local up`", err)
 	}
-	return cloud.Run(ctx, cloud.Config{
+	return endpoint.Run(ctx, endpoint.Config{
 		Listen:  p.Addr(layout.AWS),
 		Moto:    p.URL(layout.Moto),
 		Account: deploy.Account,

@@ -19,7 +19,7 @@ import (
 
 	"k8s-plus-aws-gitops/local/alb"
 	"k8s-plus-aws-gitops/local/ca"
-	"k8s-plus-aws-gitops/local/cloud/front"
+	"k8s-plus-aws-gitops/local/endpoint/front"
 	"k8s-plus-aws-gitops/local/git"
 	"k8s-plus-aws-gitops/local/procnode"
 	"k8s-plus-aws-gitops/local/system/deploy"

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"k8s-plus-aws-gitops/config"
-	"k8s-plus-aws-gitops/local/cloud/front"
+	"k8s-plus-aws-gitops/local/endpoint/front"
 	"k8s-plus-aws-gitops/local/system/deploy"
 	"k8s-plus-aws-gitops/local/system/layout"
 	"k8s-plus-aws-gitops/local/system/observe"

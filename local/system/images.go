@@ -6,7 +6,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"k8s-plus-aws-gitops/local/cloud/front"
+	"k8s-plus-aws-gitops/local/endpoint/front"
 	"k8s-plus-aws-gitops/local/internal/atomicfile"
 	"k8s-plus-aws-gitops/local/npm"
 	"k8s-plus-aws-gitops/local/platform"

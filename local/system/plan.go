@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"k8s-plus-aws-gitops/local/cloud/front"
+	"k8s-plus-aws-gitops/local/endpoint/front"
 	"k8s-plus-aws-gitops/local/system/layout"
 	"k8s-plus-aws-gitops/local/system/supervise"
 )

@@ -9,7 +9,7 @@ import (
 	"k8s-plus-aws-gitops/internal/progress"
 	"k8s-plus-aws-gitops/local/ca"
 	"k8s-plus-aws-gitops/local/charts"
-	"k8s-plus-aws-gitops/local/cloud/moto"
+	"k8s-plus-aws-gitops/local/endpoint/moto"
 	"k8s-plus-aws-gitops/local/git"
 	"k8s-plus-aws-gitops/local/internal/atomicfile"
 	"k8s-plus-aws-gitops/local/npm"

@@ -44,7 +44,7 @@ func Components() []Component {
 		return product.Pin{File: "local/npm/package.json", Pattern: `"` + name + `": "([0-9.]+)"`}
 	}
 	python := func(name string) product.Pin {
-		return product.Pin{File: "local/cloud/moto/requirements.txt", Pattern: `(?m)^` + name + `==(\S+)$`}
+		return product.Pin{File: "local/endpoint/moto/requirements.txt", Pattern: `(?m)^` + name + `==(\S+)$`}
 	}
 	return append(all, []Component{
 		{Name: "Kubernetes", Of: "Kubernetes", Pin: program("k8s.io/kubernetes"), Why: "EKS takes the patch by itself; one machine runs one"},

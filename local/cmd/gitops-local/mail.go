@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"k8s-plus-aws-gitops/internal/cli"
-	"k8s-plus-aws-gitops/local/cloud/mailbox"
+	"k8s-plus-aws-gitops/local/endpoint/mailbox"
 )
 
 func newMail(f *localFlags) *cobra.Command {

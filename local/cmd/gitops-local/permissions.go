@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"k8s-plus-aws-gitops/internal/cli"
-	"k8s-plus-aws-gitops/local/cloud/permissions"
+	"k8s-plus-aws-gitops/local/endpoint/permissions"
 	"k8s-plus-aws-gitops/local/system/deploy"
 	"k8s-plus-aws-gitops/local/system/layout"
 )

@@ -16,7 +16,7 @@ import (
 
 	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/manifests"
-	"k8s-plus-aws-gitops/local/cloud/moto/mototest"
+	"k8s-plus-aws-gitops/local/endpoint/moto/mototest"
 	"k8s-plus-aws-gitops/local/programs"
 	"k8s-plus-aws-gitops/local/system/deploy"
 )

@@ -16,7 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"k8s-plus-aws-gitops/local/cloud/mailbox"
+	"k8s-plus-aws-gitops/local/endpoint/mailbox"
 	"k8s-plus-aws-gitops/local/system/observe"
 )
 

@@ -17,7 +17,7 @@ import (
 	"slices"
 	"strings"
 
-	"k8s-plus-aws-gitops/local/cloud/permissions"
+	"k8s-plus-aws-gitops/local/endpoint/permissions"
 	"k8s-plus-aws-gitops/local/system/layout"
 	"k8s-plus-aws-gitops/local/system/report"
 )

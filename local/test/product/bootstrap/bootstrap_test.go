@@ -11,8 +11,8 @@ import (
 
 	"k8s-plus-aws-gitops/internal/cachedir"
 	"k8s-plus-aws-gitops/internal/fixture"
-	"k8s-plus-aws-gitops/local/cloud/moto"
-	"k8s-plus-aws-gitops/local/cloud/moto/mototest"
+	"k8s-plus-aws-gitops/local/endpoint/moto"
+	"k8s-plus-aws-gitops/local/endpoint/moto/mototest"
 )
 
 const (

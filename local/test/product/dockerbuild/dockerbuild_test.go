@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"k8s-plus-aws-gitops/internal/cachedir"
-	"k8s-plus-aws-gitops/local/cloud/moto"
+	"k8s-plus-aws-gitops/local/endpoint/moto"
 	"k8s-plus-aws-gitops/local/npm"
 	"k8s-plus-aws-gitops/local/platform"
 )

@@ -27,8 +27,8 @@ import (
 
 	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/teardown"
-	"k8s-plus-aws-gitops/local/cloud"
-	"k8s-plus-aws-gitops/local/cloud/moto/mototest"
+	"k8s-plus-aws-gitops/local/endpoint"
+	"k8s-plus-aws-gitops/local/endpoint/moto/mototest"
 	"k8s-plus-aws-gitops/local/internal/freeport"
 	"k8s-plus-aws-gitops/local/internal/httpbody"
 )
@@ -54,7 +54,7 @@ func newWorld(t *testing.T) *world {
 	})
 	go func() {
 		defer close(ended)
-		if err := cloud.Run(ctx, cloud.Config{Listen: address, Moto: moto.URL, Account: account, Region: "eu-west-1", Dir: t.TempDir(), Mail: t.TempDir(), Log: slog.New(slog.DiscardHandler)}); err != nil {
+		if err := endpoint.Run(ctx, endpoint.Config{Listen: address, Moto: moto.URL, Account: account, Region: "eu-west-1", Dir: t.TempDir(), Mail: t.TempDir(), Log: slog.New(slog.DiscardHandler)}); err != nil {
 			t.Error(err)
 		}
 	}()
