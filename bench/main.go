@@ -17,16 +17,17 @@ import (
 )
 
 // parts are what can be measured by itself, in the order of a full run.
-var parts = []string{"synth", "render"}
+var parts = []string{"synth", "services", "render"}
 
 func main() {
 	runs := flag.Int("runs", 3, "interleaved runs of each command")
 	out := flag.String("out", "out/bench.json", "where the figures go")
 	only := flag.String("parts", strings.Join(parts, ","), "what to measure")
 	sizes := flag.String("sizes", "10,100,1000", "numbers of services to render")
+	asking := flag.String("asking", "10,200", "numbers of services with resources to synthesize")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := bench(ctx, strings.Split(*only, ","), *runs, *sizes, *out)
+	err := bench(ctx, strings.Split(*only, ","), *runs, *sizes, *asking, *out)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -34,7 +35,7 @@ func main() {
 	}
 }
 
-func bench(ctx context.Context, only []string, runs int, sizes, out string) error {
+func bench(ctx context.Context, only []string, runs int, sizes, asking, out string) error {
 	for _, part := range only {
 		if !slices.Contains(parts, part) {
 			return fmt.Errorf("-parts %q: it is some of %s", part, strings.Join(parts, ","))
@@ -44,13 +45,18 @@ func bench(ctx context.Context, only []string, runs int, sizes, out string) erro
 	if err != nil {
 		return err
 	}
+	fleets, err := result.Sizes(asking)
+	if err != nil {
+		return err
+	}
 	root, err := os.Getwd()
 	if err != nil {
 		return err
 	}
 	measure := map[string]func() ([]result.Line, error){
-		"synth":  func() ([]result.Line, error) { return synth(root, runs) },
-		"render": func() ([]result.Line, error) { return render(ctx, root, runs, numbers) },
+		"synth":    func() ([]result.Line, error) { return synth(root, runs) },
+		"services": func() ([]result.Line, error) { return fleet(ctx, root, runs, fleets) },
+		"render":   func() ([]result.Line, error) { return render(ctx, root, runs, numbers) },
 	}
 	var all []result.Line
 	for _, part := range parts {

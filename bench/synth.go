@@ -36,6 +36,16 @@ func synth(root string, runs int) ([]result.Line, error) {
 	}
 	defer os.RemoveAll(scratch)
 	variants := synthVariants(root, scratch)
+	costs, err := take(variants, runs)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := resourceCounts(scratch, variants)
+	return append(summarise(variants, costs), counts...), err
+}
+
+// take runs the variants in turn, and returns what each run took by the variant's name.
+func take(variants []variant, runs int) (map[string][]cost, error) {
 	costs := map[string][]cost{}
 	for i := range runs {
 		for _, v := range variants {
@@ -47,8 +57,7 @@ func synth(root string, runs int) ([]result.Line, error) {
 			costs[v.name] = append(costs[v.name], c)
 		}
 	}
-	counts, err := resourceCounts(scratch, variants)
-	return append(summarise(variants, costs), counts...), err
+	return costs, nil
 }
 
 // synthVariants lists the commands: the peer first, since the rest is held

@@ -1,0 +1,73 @@
+// Command handwritten is a CDK app as somebody writes one without this platform: a stack per service with a database, a
+// bucket, a queue and the role of its pods, by CDK's own constructs. The bench holds the synthesis of the same services
+// from their files against it.
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/jsii-runtime-go"
+)
+
+func main() {
+	defer jsii.Close()
+	count, err := strconv.Atoi(os.Getenv("SERVICES"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "SERVICES must be a number, got", os.Getenv("SERVICES"))
+		os.Exit(2)
+	}
+	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(os.Getenv("CDK_OUTDIR")), AnalyticsReporting: jsii.Bool(false)})
+	where := &awscdk.StackProps{Env: &awscdk.Environment{Account: jsii.String("222222222222"), Region: jsii.String("eu-west-1")}}
+	network := awscdk.NewStack(app, jsii.String("network"), where)
+	vpc := awsec2.NewVpc(network, jsii.String("VPC"), &awsec2.VpcProps{
+		AvailabilityZones: jsii.Strings("eu-west-1a", "eu-west-1b"), NatGateways: jsii.Number(1),
+		SubnetConfiguration: &[]*awsec2.SubnetConfiguration{
+			{Name: jsii.String("public"), SubnetType: awsec2.SubnetType_PUBLIC, CidrMask: jsii.Number(24)},
+			{Name: jsii.String("private"), SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS, CidrMask: jsii.Number(20)},
+			{Name: jsii.String("isolated"), SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED, CidrMask: jsii.Number(24)},
+		},
+	})
+	pods := awsec2.NewSecurityGroup(network, jsii.String("Pods"), &awsec2.SecurityGroupProps{Vpc: vpc})
+	for i := range count {
+		service(awscdk.NewStack(app, jsii.String(fmt.Sprintf("service-%03d", i)), where), vpc, pods)
+	}
+	app.Synth(nil)
+}
+
+// service fills a service's stack.
+func service(stack awscdk.Stack, vpc awsec2.Vpc, pods awsec2.SecurityGroup) {
+	database := awsrds.NewDatabaseInstance(stack, jsii.String("Database"), &awsrds.DatabaseInstanceProps{
+		Engine:       awsrds.DatabaseInstanceEngine_Mysql(&awsrds.MySqlInstanceEngineProps{Version: awsrds.MysqlEngineVersion_VER_8_4_9()}),
+		InstanceType: awsec2.InstanceType_Of(awsec2.InstanceClass_T4G, awsec2.InstanceSize_MICRO),
+		Vpc:          vpc, VpcSubnets: &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED},
+		StorageEncrypted: jsii.Bool(true), DatabaseName: jsii.String("service"),
+		Parameters: &map[string]*string{"require_secure_transport": jsii.String("ON")},
+	})
+	database.Connections().AllowDefaultPortFrom(pods, nil)
+	bucket := awss3.NewBucket(stack, jsii.String("Bucket"), &awss3.BucketProps{
+		Encryption: awss3.BucketEncryption_S3_MANAGED, EnforceSSL: jsii.Bool(true), Versioned: jsii.Bool(true),
+		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
+	})
+	dead := awssqs.NewQueue(stack, jsii.String("DeadLetters"), &awssqs.QueueProps{EnforceSSL: jsii.Bool(true)})
+	queue := awssqs.NewQueue(stack, jsii.String("Queue"), &awssqs.QueueProps{
+		EnforceSSL: jsii.Bool(true), DeadLetterQueue: &awssqs.DeadLetterQueue{Queue: dead, MaxReceiveCount: jsii.Number(5)},
+	})
+	awscloudwatch.NewAlarm(stack, jsii.String("Alarm"), &awscloudwatch.AlarmProps{
+		Metric: dead.MetricApproximateNumberOfMessagesVisible(nil), Threshold: jsii.Number(1), EvaluationPeriods: jsii.Number(1),
+	})
+	role := awsiam.NewRole(stack, jsii.String("Role"), &awsiam.RoleProps{
+		AssumedBy: awsiam.NewSessionTagsPrincipal(awsiam.NewServicePrincipal(jsii.String("pods.eks.amazonaws.com"), nil)),
+	})
+	bucket.GrantReadWrite(role, nil)
+	queue.GrantSendMessages(role)
+	queue.GrantConsumeMessages(role)
+}
