@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/services/iam"
 )
 
 // ReservedStacks are the names of the platform's own stacks and roles after the environment, beside those of Reserved.
@@ -252,15 +253,12 @@ func (r *rules) statement(c Cluster, at string, s Statement, all map[string]Serv
 	if len(s.Resources) == 0 {
 		r.once(join(at, "resources"), "write the ARNs that it is about", "is missing")
 	}
+	everything := slices.Equal(s.Resources, []string{"*"})
 	for i, action := range s.Actions {
-		item := fmt.Sprintf("%s.actions[%d]", at, i)
-		service, _, _ := strings.Cut(action, ":")
-		switch {
-		case !actionName.MatchString(action):
-			r.once(item, "write it as s3:GetObject", "must be an action of IAM by its name, got %q", action)
-		case slices.Contains([]string{"iam", "sts", "organizations", "account"}, service):
-			r.once(item, "remove it: a service must not widen its own rights", "must not be an action of %s, got %q", service, action)
-		}
+		r.action(fmt.Sprintf("%s.actions[%d]", at, i), action, everything)
+	}
+	if everything {
+		return
 	}
 	for i, resource := range s.Resources {
 		item := fmt.Sprintf("%s.resources[%d]", at, i)
@@ -268,12 +266,32 @@ func (r *rules) statement(c Cluster, at string, s Statement, all map[string]Serv
 		case unknown != "":
 			r.once(item, "use ${ENVIRONMENT}, ${DOMAIN}, ${AWS_REGION} or ${AWS_ACCOUNT_ID}", "must use known variables, got %s", unknown)
 		case !resourceARN.MatchString(arn):
-			r.once(item, "write an ARN without a wildcard before the resource's name; what AWS knows no resource for needs a Go file in app-resources", "must be the ARN of a resource, got %q", resource)
+			r.once(item, "write an ARN without a wildcard before the resource's name", "must be the ARN of a resource, got %q", resource)
 		default:
 			if other, what := belongs(arn, r.service.Name, c, all); other != "" {
 				r.once(item, "let that service do it, or send it a message", "must not be another service's, got %q, which covers the %s of %s", resource, what, other)
 			}
 		}
+	}
+}
+
+// action checks one action of a statement, which is about named resources or about everything.
+func (r *rules) action(at, action string, everything bool) {
+	service, name, _ := strings.Cut(action, ":")
+	narrow, wide := iam.Find(action)
+	switch {
+	case !actionName.MatchString(action):
+		r.once(at, "write it as s3:GetObject", "must be an action of IAM by its name, got %q", action)
+	case slices.Contains([]string{"iam", "sts", "organizations", "account"}, service):
+		r.once(at, "remove it: a service must not widen its own rights", "must not be an action of %s, got %q", service, action)
+	case len(iam.Actions(service)) == 0:
+		r.once(at, config.Suggest(service, iam.Prefixes()), "must be an action of a service that IAM has, got %q", action)
+	case !narrow && !wide:
+		r.once(at, config.Suggest(strings.TrimSuffix(name, "*"), iam.Actions(service)), "must be an action that IAM has, got %q", action)
+	case everything && narrow:
+		r.once(at, "write the ARNs that it is about", "must not be for all resources, for it can be allowed for some, got %q", action)
+	case !everything && !narrow:
+		r.once(at, `write it in a statement of its own, with resources: ["*"]`, "must be for all resources, for IAM knows none that it could be allowed for, got %q", action)
 	}
 }
 

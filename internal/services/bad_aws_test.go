@@ -57,7 +57,12 @@ var badAWS = []badFile{
 	// policies
 	{name: "policy of everything", add: "aws:\n  policy:\n    - {actions: [\"*\"], resources: [\"arn:aws:s3:::x\"]}\n", line: 12, says: "must be an action of IAM by its name", schema: true},
 	{name: "policy of a service", add: "aws:\n  policy:\n    - {actions: [\"s3:*\"], resources: [\"arn:aws:s3:::x\"]}\n", line: 12, says: "must be an action of IAM by its name", schema: true},
-	{name: "policy on everything", add: "aws:\n  policy:\n    - {actions: [\"s3:GetObject\"], resources: [\"*\"]}\n", line: 12, says: "must be the ARN of a resource", schema: true},
+	{name: "policy on everything", add: "aws:\n  policy:\n    - {actions: [\"s3:GetObject\"], resources: [\"*\"]}\n", line: 12, says: "must not be for all resources"},
+	{name: "policy on everything and more", add: "aws:\n  policy:\n    - {actions: [\"sqs:ListQueues\"], resources: [\"*\", \"arn:aws:s3:::x\"]}\n", line: 12, says: "must be for all resources"},
+	{name: "policy of a service that IAM has not", add: "aws:\n  policy:\n    - {actions: [\"s33:GetObject\"], resources: [\"arn:aws:s3:::x\"]}\n", line: 12, says: "must be an action of a service that IAM has, got \"s33:GetObject\"; did you mean \"s3\"?"},
+	{name: "policy of an action that IAM has not", add: "aws:\n  policy:\n    - {actions: [\"s3:GetObjekt\"], resources: [\"arn:aws:s3:::x\"]}\n", line: 12, says: "must be an action that IAM has, got \"s3:GetObjekt\"; did you mean \"GetObject\"?"},
+	{name: "policy of a beginning that IAM has not", add: "aws:\n  policy:\n    - {actions: [\"s3:Gett*\"], resources: [\"arn:aws:s3:::x\"]}\n", line: 12, says: "must be an action that IAM has"},
+	{name: "policy on a resource that IAM does not ask for", add: "aws:\n  policy:\n    - {actions: [\"sqs:ListQueues\"], resources: [\"arn:aws:sqs:eu-west-1:111111111111:x\"]}\n", line: 12, says: "must be for all resources"},
 	{name: "policy on every bucket", add: "aws:\n  policy:\n    - {actions: [\"s3:GetObject\"], resources: [\"arn:aws:s3:::*\"]}\n", line: 12, says: "must be the ARN of a resource"},
 	{name: "policy that widens itself", add: "aws:\n  policy:\n    - {actions: [\"iam:PutRolePolicy\"], resources: [\"arn:aws:iam::111111111111:role/x\"]}\n", line: 12, says: "must not be an action of iam"},
 	{name: "policy on nothing", add: "aws:\n  policy:\n    - {actions: [\"s3:GetObject\"]}\n", line: 12, says: "resources: is missing", schema: true},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"k8s-plus-aws-gitops/internal/awsdata"
+	"k8s-plus-aws-gitops/internal/services/iam"
 )
 
 // iamAction is an action in the IAM data.
@@ -151,4 +152,35 @@ func (d iamData) arns(table awsdata.Table) error {
 		}
 	}
 	return nil
+}
+
+// writeActions writes the names of all actions, a line per service.
+func writeActions(name, dir string) error {
+	entries, err := os.ReadDir(filepath.Join(dir, "data", "actions"))
+	if err != nil {
+		return fmt.Errorf("--iam: %w", err)
+	}
+	data := iamData{dir: dir, services: map[string]map[string]iamAction{}}
+	all := map[string]iam.Service{}
+	for _, entry := range entries {
+		prefix := strings.TrimSuffix(entry.Name(), ".json")
+		actions, err := data.service(prefix)
+		if err != nil {
+			return err
+		}
+		var narrow, wide []string
+		for _, a := range actions {
+			if len(a.ResourceTypes) > 0 {
+				narrow = append(narrow, a.Name)
+			} else {
+				wide = append(wide, a.Name)
+			}
+		}
+		all[prefix] = iam.Service{Narrow: strings.Join(sorted(narrow), " "), Wide: strings.Join(sorted(wide), " ")}
+	}
+	var b strings.Builder
+	if err := entriesOf(&b, all); err != nil {
+		return err
+	}
+	return os.WriteFile(name, []byte(b.String()+"\n"), 0o644)
 }

@@ -1,4 +1,5 @@
-// Awsdata writes internal/awsdata/data.json: facts about the types and actions that the golden templates use.
+// Awsdata writes internal/awsdata/data.json: facts about the types and actions that the golden templates use. It also writes
+// internal/services/iam/actions.json: the names of all actions.
 // docs/design/20261129.aws-facts.md says where its input comes from.
 package main
 
@@ -18,6 +19,7 @@ func main() {
 	flag.StringVar(&o.templates, "templates", "testdata/templates/*.json", "templates whose types and policies to look up")
 	flag.StringVar(&o.supplement, "supplement", "internal/awsdata/supplement.json", "facts that the schemas lack")
 	flag.StringVar(&o.out, "out", "internal/awsdata/data.json", "file to write")
+	flag.StringVar(&o.actions, "actions", "internal/services/iam/actions.json", "file to write with the names of all actions")
 	flag.Parse()
 	o.date = time.Now().UTC().Format(time.DateOnly)
 	if err := run(o); err != nil {
@@ -28,7 +30,7 @@ func main() {
 
 // options are the command's flags.
 type options struct {
-	schemas, version, iam, templates, supplement, out, date string
+	schemas, version, iam, templates, supplement, out, actions, date string
 }
 
 // run reads the sources and writes the table.
@@ -49,5 +51,8 @@ func run(o options) error {
 		return err
 	}
 	table.Date, table.Sources.Schemas = o.date, o.version
+	if err := writeActions(o.actions, o.iam); err != nil {
+		return err
+	}
 	return write(o.out, table)
 }

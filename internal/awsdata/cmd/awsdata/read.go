@@ -227,7 +227,13 @@ func write(name string, table awsdata.Table) error {
 
 // lines writes a map with one key a line.
 func lines[T any](b *strings.Builder, name string, values map[string]T) error {
-	fmt.Fprintf(b, "%q: {", name)
+	fmt.Fprintf(b, "%q: ", name)
+	return entriesOf(b, values)
+}
+
+// entriesOf writes an object with one key a line.
+func entriesOf[T any](b *strings.Builder, values map[string]T) error {
+	b.WriteString("{")
 	for i, key := range slices.Sorted(maps.Keys(values)) {
 		text, err := json.Marshal(values[key])
 		if err != nil {
