@@ -23,8 +23,9 @@ type inputs struct {
 	secretsController map[string]string
 	// publicKeys are those of repository.verify, by the names of their files.
 	publicKeys map[string]string
-	// services are those of k8s/services.
+	// services are those of k8s/services, and fleet is k8s/fleet/fleet.yaml.
 	services []services.Service
+	fleet    services.Config
 }
 
 // newApp builds the construct tree: a stage per environment, and in it the stacks network → one per application →
@@ -60,7 +61,7 @@ func addEnvironment(app awscdk.App, env config.Environment, files inputs) awscdk
 	}
 	if env.Delivers() {
 		pipelines := construct.Stack(stage, env, "delivery", "Pipelines of "+env.Name+": deploy on merge, review of pull requests")
-		delivery.NewDelivery(pipelines, "Delivery", &delivery.DeliveryProps{Env: env, Image: env.RepositoryName(appresources.Dockerbuild), Repositories: applications.repositories(env), VPC: network.VPC})
+		delivery.NewDelivery(pipelines, "Delivery", &delivery.DeliveryProps{Env: env, Image: env.RepositoryName(appresources.Dockerbuild), Repositories: applications.repositories(env), ByMerge: files.fleet.For(env.Name).ByMerge(), VPC: network.VPC})
 		pipelines.AddStackDependency(cluster, jsii.String("a pipeline runs when it is created, and deploys what must exist by then"))
 	}
 	for key, value := range env.Tags {

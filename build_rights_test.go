@@ -37,7 +37,7 @@ var commands = []command{
 	{regexp.MustCompile(`\bbin/gitops plan\b`), "it reads deployed templates", []string{"cloudformation:DescribeStacks", "cloudformation:GetTemplate"}},
 	{regexp.MustCompile(`--pipeline\b.*--execution\b`), "its plan waits for other executions", []string{"codepipeline:ListPipelineExecutions", "codepipeline:ListActionExecutions", "codepipeline:ListRuleExecutions", "codepipeline:StopPipelineExecution"}},
 	{regexp.MustCompile(`\bbin/gitops window\b`), "it looks at the clock", nil},
-	{regexp.MustCompile(`\bbin/gitops" release\b`), "it reads the token for the push", []string{"secretsmanager:GetSecretValue"}},
+	{regexp.MustCompile(`\bbin/gitops" release\b`), "it reads the token for the push; where it publishes services, see publishing", []string{"secretsmanager:GetSecretValue"}},
 	{regexp.MustCompile(`\bbin/gitops images copy\b`), "it pulls from one registry and pushes to another: the rights of docker pull and push", []string{"ecr:GetAuthorizationToken",
 		"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability", "ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"}},
 	{regexp.MustCompile(`\bbin/gitops status\b.*--only kubernetes`), "it finds the cluster; what it may ask there is an access entry", []string{"eks:DescribeCluster"}},
@@ -48,9 +48,11 @@ var commands = []command{
 		[]string{"secretsmanager:GetSecretValue"}},
 	{regexp.MustCompile(`\bbin/gitops report\b`), "it reads the token, and how an execution stands",
 		[]string{"secretsmanager:GetSecretValue", "codepipeline:ListActionExecutions", "codepipeline:ListPipelineExecutions"}},
-	{regexp.MustCompile(`\bbin/gitops service publish\b`), "it reads the token and keeps the services' static files",
-		[]string{"secretsmanager:GetSecretValue", "s3:DeleteObject", "s3:ListBucket", "s3:PutObject"}},
+	{regexp.MustCompile(`\bbin/gitops service publish\b`), "it reads the token and keeps the services' static files", publishing},
 }
+
+// publishing reads the token for manifests and keeps the services' static files.
+var publishing = []string{"secretsmanager:GetSecretValue", "s3:DeleteObject", "s3:ListBucket", "s3:PutObject"}
 
 var (
 	comment  = regexp.MustCompile(`(?m)^\s*#.*$`)
@@ -226,6 +228,9 @@ func TestBuildRights(t *testing.T) {
 			}
 			if slices.Contains(asking(stack), id) {
 				needs = append(needs, "codepipeline:GetPipelineExecution")
+			}
+			if strings.HasSuffix(buildspec, "/release.yml") && fleetOf(t).For(env.Name).ByMerge() {
+				needs = append(needs, publishing...)
 			}
 			if project.Properties["VpcConfig"] != nil {
 				needs = append(needs, inTheVPC...)

@@ -14,7 +14,7 @@ import (
 
 // rights is what each role of a delivery stack may do, as "action resource", with $ for the environment's account and
 // region. Anything more, and any role that is not here, fails the test.
-func rights(env config.Environment) map[string][]string {
+func rights(env config.Environment, byMerge bool) map[string][]string {
 	build := func(name string, more ...string) []string {
 		return append([]string{
 			"logs:CreateLogStream arn:aws:logs:$:log-group:/" + env.Name + "/delivery/" + name + ":*", "logs:PutLogEvents arn:aws:logs:$:log-group:/" + env.Name + "/delivery/" + name + ":*",
@@ -55,6 +55,11 @@ func rights(env config.Environment) map[string][]string {
 		return all
 	}
 	deployments := start("plan", "test", "deploy")
+	publish := []string{
+		"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/manifests-token-??????",
+		"s3:ListBucket arn:aws:s3:::" + env.AssetsBucket() + " if s3:prefix services/*",
+		"s3:PutObject arn:aws:s3:::" + env.AssetsBucket() + "/services/*", "s3:DeleteObject arn:aws:s3:::" + env.AssetsBucket() + "/services/*",
+	}
 	all := map[string][]string{
 		"plan": build("plan", append([]string{
 			"cloudformation:DescribeStacks arn:aws:cloudformation:$:stack/" + env.Name + "-*/*", "cloudformation:GetTemplate arn:aws:cloudformation:$:stack/" + env.Name + "-*/*",
@@ -66,15 +71,12 @@ func rights(env config.Environment) map[string][]string {
 			"logs:CreateLogStream arn:aws:logs:$:log-group:/" + env.Name + "/delivery/report:*", "logs:PutLogEvents arn:aws:logs:$:log-group:/" + env.Name + "/delivery/report:*",
 			"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/review-token-??????",
 		}, executions("ListActionExecutions", "ListPipelineExecutions"), token),
-		"start-report": {"codebuild:StartBuild arn:aws:codebuild:$:project/" + env.Name + "-report"},
-		"review":       build("review", append([]string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/review-token-??????"}, connection...)...),
-		"services": build("services", append([]string{
-			"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/manifests-token-??????",
-			"s3:ListBucket arn:aws:s3:::" + env.AssetsBucket() + " if s3:prefix services/*",
-			"s3:PutObject arn:aws:s3:::" + env.AssetsBucket() + "/services/*", "s3:DeleteObject arn:aws:s3:::" + env.AssetsBucket() + "/services/*",
-		}, connection...)...),
-		"pipeline-services": pipeline(start("services")...),
-		"pipeline-review":   pipeline(start("review")...),
+		"start-report":    {"codebuild:StartBuild arn:aws:codebuild:$:project/" + env.Name + "-report"},
+		"review":          build("review", append([]string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/review-token-??????"}, connection...)...),
+		"pipeline-review": pipeline(start("review")...),
+	}
+	if !byMerge {
+		all["services"], all["pipeline-services"] = build("services", slices.Concat(publish, connection)...), pipeline(start("services")...)
 	}
 	if env.BuildsImages() {
 		all["image-arm64"], all["image-amd64"] = build("image-arm64", push...), build("image-amd64", push...)
@@ -88,6 +90,9 @@ func rights(env config.Environment) map[string][]string {
 	}
 	if env.Gated() {
 		all["release"] = build("release", append([]string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/release-token-??????"}, connection...)...)
+		if byMerge {
+			all["release"] = append(all["release"], publish...)
+		}
 		if env.RollsBack() {
 			all["release"] = append(all["release"], executions("GetPipelineExecution")...)
 		}
@@ -158,7 +163,7 @@ func TestDeliveryRoles(t *testing.T) {
 				}
 			}
 		}
-		if diff := gocmp.Diff(rights(env), got); diff != "" {
+		if diff := gocmp.Diff(rights(env, fleetOf(t).For(env.Name).ByMerge()), got); diff != "" {
 			t.Errorf("%s: rights (-wanted +template):\n%s", env.Name, diff)
 		}
 	}

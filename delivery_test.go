@@ -19,6 +19,9 @@ func TestPipelines(t *testing.T) {
 		stack := sampleApp(t)[env.StackName("delivery")]
 		paths := env.Repository.Paths
 		want := map[string][]string{"deploy": append(slices.Clone(paths.Deploy), config.ManifestPaths), "review": nil, "services": nil}
+		if fleetOf(t).For(env.Name).ByMerge() {
+			want = map[string][]string{"deploy": append(slices.Clone(paths.Deploy), "{k8s,services}/**"), "review": nil}
+		}
 		if env.BuildsImages() {
 			want["dockerbuild"] = paths.Dockerbuild
 		}

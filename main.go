@@ -111,7 +111,11 @@ func load() (map[string]any, []config.Environment, inputs, error) {
 		return nil, nil, files, err
 	}
 	files.publicKeys = signature.Secret(keys)
-	if err := delivery.Check(".", environments); err != nil {
+	if files.fleet, err = services.LoadConfig("."); err != nil {
+		return nil, nil, files, err
+	}
+	byMerge := func(environment string) bool { return files.fleet.For(environment).ByMerge() }
+	if err := delivery.Check(".", environments, byMerge); err != nil {
 		return nil, nil, files, err
 	}
 	if _, err := os.Stat(kubectlLayer); err != nil {

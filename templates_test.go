@@ -146,7 +146,7 @@ func synthesize(t testing.TB, context map[string]any, selected []config.Environm
 		keys[path.Base(file)] = "the key " + file
 	}
 	all := definitions(t, environments(t, context, ""))
-	files := inputs{kubectlLayer: layer, secretsController: manifests, publicKeys: keys, services: all}
+	files := inputs{kubectlLayer: layer, secretsController: manifests, publicKeys: keys, services: all, fleet: fleetOf(t)}
 	app, stages := newApp(awscdk.AppProps{Context: &context, Outdir: jsii.String(dir)}, selected, files)
 	if check {
 		for i, stage := range stages {
@@ -155,6 +155,16 @@ func synthesize(t testing.TB, context map[string]any, selected []config.Environm
 	}
 	app.Synth(nil)
 	return dir
+}
+
+// fleetOf is how the fixture's services are published: those of integration by merge.
+func fleetOf(t testing.TB) services.Config {
+	t.Helper()
+	c, err := services.LoadConfig(fixture.Dir(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // definitions are the fixture's services. They name all of its environments, of which a test may have less.

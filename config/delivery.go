@@ -9,9 +9,9 @@ import (
 	"k8s-plus-aws-gitops/internal/pathfilter"
 )
 
-// maxPatterns is CodePipeline's limit for the file path patterns of a trigger:
+// MaxPatterns is CodePipeline's limit for the file path patterns of a trigger:
 // https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GitFilePathFilterCriteria.html
-const maxPatterns = 8
+const MaxPatterns = 8
 
 var (
 	makeTargets  = regexp.MustCompile(`^[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*$`)
@@ -25,10 +25,10 @@ func (f field) patterns(patterns []string, own ...string) {
 	switch {
 	case len(patterns) == 0:
 		f.add("give for example \"infrastructure/**\": without a pattern every push would start the pipeline", "must have at least one pattern")
-	case len(patterns)+len(own) > maxPatterns && len(own) > 0:
-		f.add("merge some with *, ** or a common folder", "must have at most %d patterns, got %d: CodePipeline takes %d, and delivery.gate or imagesFrom adds %s", maxPatterns-len(own), len(patterns), maxPatterns, strings.Join(own, ", "))
-	case len(patterns) > maxPatterns:
-		f.add("merge some with *, ** or a common folder", "must have at most %d patterns, got %d", maxPatterns, len(patterns))
+	case len(patterns)+len(own) > MaxPatterns && len(own) > 0:
+		f.add("merge some with *, ** or a common folder", "must have at most %d patterns, got %d: CodePipeline takes %d, and delivery.gate or imagesFrom adds %s", MaxPatterns-len(own), len(patterns), MaxPatterns, strings.Join(own, ", "))
+	case len(patterns) > MaxPatterns:
+		f.add("merge some with *, ** or a common folder", "must have at most %d patterns, got %d", MaxPatterns, len(patterns))
 	}
 	for i, pattern := range patterns {
 		at := f.index(i)

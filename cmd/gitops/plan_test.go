@@ -23,12 +23,16 @@ func TestPlanReport(t *testing.T) {
 	}{
 		"goes on": {
 			plan.Plan{Deploy: map[string][]string{"Network": nil, "Cluster": {"cluster"}}, Order: plan.AWSFirst, Review: reviewOf("1f3a9c2", 0)}, 0,
-			"Network        is skipped: no difference", "CLUSTER=deploy\nCLUSTER_STACKS='cluster'\nFIRST=aws\nNETWORK=skip\nNETWORK_STACKS=''\nRELEASE=yes\n",
+			"Network        is skipped: no difference", "CLUSTER=deploy\nCLUSTER_STACKS='cluster'\nFIRST=aws\nNETWORK=skip\nNETWORK_STACKS=''\nRELEASE=yes\nSERVICES=''\n",
 		},
-		"Kubernetes first": {plan.Plan{Order: plan.KubernetesFirst}, 0, "Kubernetes goes first", "FIRST=kubernetes\nRELEASE=yes\n"},
+		"Kubernetes first": {plan.Plan{Order: plan.KubernetesFirst}, 0, "Kubernetes goes first", "FIRST=kubernetes\nRELEASE=yes\nSERVICES=''\n"},
+		"publishes": {
+			plan.Plan{Order: plan.AWSFirst, Services: []string{"npm", "orders"}}, 0,
+			"Services       publishes npm, orders", "FIRST=aws\nRELEASE=yes\nSERVICES='npm orders'\n",
+		},
 		"refused": {
 			plan.Plan{Order: plan.AWSFirst, Refusals: []string{"dev/ghost/Database: is replaced"}}, plan.ExitRefused,
-			"Refused: dev/ghost/Database: is replaced", "FIRST=aws\nRELEASE=yes\n",
+			"Refused: dev/ghost/Database: is replaced", "FIRST=aws\nRELEASE=yes\nSERVICES=''\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,8 +67,8 @@ func TestPlanOfAnEarlierCommit(t *testing.T) {
 		at, says, variables string
 		code                int
 	}{
-		"earlier": {"HEAD^", "Nothing is done", "FIRST=aws\nNETWORK=skip\nNETWORK_STACKS=''\nRELEASE=no\n", 0},
-		"rewound": {"", "a release only goes forward", "FIRST=aws\nRELEASE=yes\n", plan.ExitRefused},
+		"earlier": {"HEAD^", "Nothing is done", "FIRST=aws\nNETWORK=skip\nNETWORK_STACKS=''\nRELEASE=no\nSERVICES=''\n", 0},
+		"rewound": {"", "a release only goes forward", "FIRST=aws\nRELEASE=yes\nSERVICES=''\n", plan.ExitRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			gitIn(t, dir, "checkout", "--quiet", "--detach", "main")

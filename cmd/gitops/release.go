@@ -20,8 +20,8 @@ import (
 
 // releaseFlags are the flags of `gitops release`.
 type releaseFlags struct {
-	commit, secret, execution string
-	first, dryRun             bool
+	commit, secret, execution, services, variables string
+	first, dryRun                                  bool
 }
 
 func newRelease() *cobra.Command {
@@ -38,9 +38,14 @@ The branch only goes forward. An earlier commit changes nothing, and one that do
 not contain what was released is refused. Where CodePipeline says that --execution
 rolls back, it goes back to the commit of the execution that is repeated.
 
+With --services it publishes these services before, by the checkout's commit: those
+that the plan names, where the environment publishes them by merge. A rollback takes
+back what later commits have published.
+
 The token for the push is in the secret that --token-secret names; without one
-git's own credentials are used.`,
+git's own credentials are used. So it is with MANIFESTS_TOKEN_SECRET and services.`,
 		Example: `  gitops release dev
+  gitops release dev --services "npm orders"
   gitops release production --commit 1f3a9c2 --dry-run`,
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
@@ -49,6 +54,8 @@ git's own credentials are used.`,
 	flags.StringVar(&f.commit, "commit", "HEAD", "the `commit` to release")
 	flags.StringVar(&f.secret, "token-secret", "", "`name` of the secret with the token (default: RELEASE_TOKEN_SECRET, or git's own credentials)")
 	flags.StringVar(&f.execution, "execution", "", "`id` of the pipeline's execution that releases (default: PIPELINE_EXECUTION_ID)")
+	flags.StringVar(&f.services, "services", "", "`names` of the services to publish, separated by blanks")
+	flags.StringVar(&f.variables, "variables", "", "write what was published to this `file`: PUBLISHED")
 	flags.BoolVar(&f.first, "first", false, "make the branch, and leave one that is there where it is")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "move nothing; say what would be done")
 	return cmd
@@ -61,6 +68,9 @@ func (f *releaseFlags) run(cmd *cobra.Command, name string) error {
 	}
 	out := cmd.OutOrStdout()
 	if !env.Gated() {
+		if err := f.publish(cmd.Context(), cmd, root, env, release.Options{}); err != nil {
+			return err
+		}
 		fmt.Fprintf(out, "%s has no release: Flux follows branch %s itself.\n", env.Name, env.Branch)
 		return nil
 	}
@@ -81,6 +91,9 @@ func (f *releaseFlags) run(cmd *cobra.Command, name string) error {
 		}
 	}
 	if o.Rollback, err = f.rollback(ctx, env); err != nil {
+		return err
+	}
+	if err := f.publish(ctx, cmd, root, env, o); err != nil {
 		return err
 	}
 	run := release.Run

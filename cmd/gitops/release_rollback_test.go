@@ -19,7 +19,7 @@ func pipelineAnswering(t *testing.T, executions map[string]string) {
 		err := json.NewDecoder(r.Body).Decode(&in)
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		e, ok := executions[in.PipelineExecutionID]
-		if err != nil || !ok || in.PipelineName != "dev-deploy" || r.Header.Get("X-Amz-Target") != "CodePipeline_20150709.GetPipelineExecution" {
+		if err != nil || !ok || !strings.HasSuffix(in.PipelineName, "-deploy") || r.Header.Get("X-Amz-Target") != "CodePipeline_20150709.GetPipelineExecution" {
 			w.WriteHeader(http.StatusBadRequest)
 			io.WriteString(w, `{"__type": "PipelineExecutionNotFoundException", "message": "there is none"}`)
 			return

@@ -22,6 +22,9 @@ type publishFlags struct {
 	allowDirty, rollback bool
 	propose, dryRun      bool
 	release              bool
+	// merged publishes for a release of the environment's branch: a service that a later commit has published stays as it is. With
+	// back it takes back what later commits have published.
+	merged, back bool
 }
 
 func newServicePublish(f *serviceFlags) *cobra.Command {
@@ -111,11 +114,12 @@ func (f *serviceFlags) publish(cmd *cobra.Command, names []string, p publishFlag
 	if err != nil {
 		return err
 	}
-	return f.push(cmd, run, chosen, p)
+	_, err = f.push(cmd, run, chosen, p)
+	return err
 }
 
 // push publishes the chosen services in one atomic push.
-func (f *serviceFlags) push(cmd *cobra.Command, run *publication, chosen []services.Service, p publishFlags) error {
+func (f *serviceFlags) push(cmd *cobra.Command, run *publication, chosen []services.Service, p publishFlags) ([]publish.Result, error) {
 	ctx := git.WithToken(cmd.Context(), run.url, run.token)
 	o := publish.SourceOptions{Dir: run.root, Paths: []string{services.AppDir, services.FilesDir, services.ConfigFile, "cdk.json"}, AllowDirty: p.allowDirty, Repository: os.Getenv("SOURCE_REPOSITORY")}
 	if len(chosen) == 1 {
@@ -123,11 +127,11 @@ func (f *serviceFlags) push(cmd *cobra.Command, run *publication, chosen []servi
 	}
 	source, err := publish.ReadSource(ctx, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	rendered, err := f.render(ctx, run.root, run.cluster, chosen)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	to := run.loaded.Config.For(f.environment)
 	all := make([]publish.Manifest, len(chosen))
@@ -136,10 +140,11 @@ func (f *serviceFlags) push(cmd *cobra.Command, run *publication, chosen []servi
 	}
 	files, err := f.files(cmd, run, chosen, p)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	results, err := publish.Publish(ctx, all, publish.Options{
 		URL: run.url, Environment: f.environment, Source: source, Propose: to.Propose || p.propose, Rollback: p.rollback, DryRun: p.dryRun,
+		LeaveNewer: p.merged, Back: p.back,
 		Older: publish.OlderIn(run.root),
 		Check: func(changed []publish.Manifest) error {
 			documents := make(map[string][]byte, len(changed))
@@ -155,12 +160,12 @@ func (f *serviceFlags) push(cmd *cobra.Command, run *publication, chosen []servi
 	// Of a fleet larger than one push, the parts before the one that failed are there.
 	said := published(cmd, results, p)
 	if err != nil {
-		return errors.Join(said, err)
+		return results, errors.Join(said, err)
 	}
 	if !p.dryRun {
 		err = pulls(cmd, run, results)
 	}
-	return errors.Join(said, err, files.finish(cmd, results))
+	return results, errors.Join(said, err, files.finish(cmd, results))
 }
 
 // published says what happened to each service: changes to stdout, the rest as a number.
@@ -173,6 +178,8 @@ func published(cmd *cobra.Command, results []publish.Result, p publishFlags) err
 	unchanged := 0
 	for _, r := range results {
 		switch {
+		case r.Newer:
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s is left as it is: it was published from %.12s, which is newer.\n", r.Service, r.Source)
 		case !r.Changed:
 			unchanged++
 		case p.dryRun:

@@ -22,6 +22,11 @@ func (f *serviceFlags) release(cmd *cobra.Command, p publishFlags) error {
 	if err != nil {
 		return err
 	}
+	if run.loaded.Config.For(f.environment).ByMerge() {
+		// A tag may be of a commit that nobody has merged or approved.
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s publishes what is merged (publish in %s): a tag releases nothing there.\n", f.environment, services.ConfigFile)
+		return nil
+	}
 	tags, problems, err := publish.Tags(cmd.Context(), run.root)
 	if err != nil {
 		return err
@@ -38,7 +43,7 @@ func (f *serviceFlags) release(cmd *cobra.Command, p publishFlags) error {
 			continue
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "Releasing %s to %s\n", tags[name].Name, f.environment)
-		err := f.push(cmd, run, []services.Service{s}, p)
+		_, err := f.push(cmd, run, []services.Service{s}, p)
 		var older *publish.OlderError
 		if errors.As(err, &older) && len(tags) > 1 {
 			// The tags do not tell which of them is new. A service that was released from a later commit since is not.

@@ -26,9 +26,9 @@ import (
 
 // statusFlags are the flags of `gitops status`.
 type statusFlags struct {
-	commit, output, kubeconfig, only string
-	wait                             bool
-	timeout                          time.Duration
+	commit, output, kubeconfig, only, published string
+	wait                                        bool
+	timeout                                     time.Duration
 }
 
 func newStatus() *cobra.Command {
@@ -39,7 +39,8 @@ func newStatus() *cobra.Command {
 		Long: `Show where a commit is: the stages of the pipeline's execution that brings it,
 the environment's stacks, the branch that Flux follows, and every object of Flux
 with the commit that it has applied. --wait waits until both halves are healthy at
-the commit, or something has failed; the pipeline's last stage does that.
+the commit, or something has failed; the pipeline's last stage does that, also for
+the services that the release has published.
 
 The pipeline is read with codepipeline:ListPipelineExecutions, GetPipelineState
 and ListActionExecutions. Without these rights a line says so, and the rest is
@@ -67,6 +68,7 @@ Exit codes: 0 verified, 1 an error or a failure, 3 not there yet.`,
 	flags.StringVar(&f.commit, "commit", "", "the `commit` (default: the one that Flux's branch is at)")
 	flags.StringVarP(&f.output, "output", "o", "", "json, or a table when left out")
 	flags.StringVar(&f.only, "only", "", "kubernetes leaves the pipeline and the stacks out")
+	flags.StringVar(&f.published, "published", "", "services that must be healthy, too, and the commits of their branches: `NAME@COMMIT`…, or none")
 	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the environment's cluster (default: $KUBECONFIG, or EKS)")
 	flags.BoolVar(&f.wait, "wait", false, "wait until the commit is verified or has failed")
 	flags.DurationVar(&f.timeout, "timeout", 20*time.Minute, "how long --wait waits")
@@ -126,7 +128,11 @@ func (f *statusFlags) print(cmd *cobra.Command, s *status.Status) error {
 
 // source finds both halves of the environment.
 func (f *statusFlags) source(ctx context.Context, root string, env config.Environment) (status.Source, error) {
-	from := status.Source{Environment: env.Name, Branch: env.FluxBranch()}
+	published, err := status.ParsePublished(f.published)
+	if err != nil {
+		return status.Source{}, cli.UsageError{Err: fmt.Errorf("--published %w", err)}
+	}
+	from := status.Source{Environment: env.Name, Branch: env.FluxBranch(), Published: published}
 	from.Contains = func(ctx context.Context, head, commit string) bool {
 		holds, err := release.Contains(ctx, root, head, commit)
 		return err == nil && holds

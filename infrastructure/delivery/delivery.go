@@ -31,6 +31,8 @@ type DeliveryProps struct {
 	Image string
 	// Repositories are those of the applications' images, without the environment.
 	Repositories []string
+	// ByMerge lets the deployment publish the services' manifests; by default a pipeline of its own does, by tags.
+	ByMerge bool
 	// VPC of the cluster, inside which its API is asked whether a release has arrived.
 	VPC awsec2.IVpc
 }
@@ -43,23 +45,29 @@ type Delivery struct {
 
 // NewDelivery makes the store and the notifications that the pipelines share, the bucket of the services' static files, and the
 // pipelines, each in a file of its own. The review is made where delivery.review asks for it, the image pipeline where images are
-// built. It needs the network, and the
+// built, and the services' where they are published by tag: a tag is no merged commit, and must not reach an environment past its
+// gate. It needs the network, and the
 // cluster by its name, and nothing of the others.
 func NewDelivery(scope constructs.Construct, id string, props *DeliveryProps) *Delivery {
 	d, env := &Delivery{}, props.Env
 	construct.Init(d, scope, id)
 	store := NewStore(d, "Store", &StoreProps{Env: env})
 	newAssets(d, env)
-	pipelines := []string{deployPipeline, dockerbuildPipeline, servicesPipeline}
-	if !env.BuildsImages() {
-		pipelines = []string{deployPipeline, servicesPipeline}
+	pipelines := []string{deployPipeline}
+	if env.BuildsImages() {
+		pipelines = append(pipelines, dockerbuildPipeline)
+	}
+	if !props.ByMerge {
+		pipelines = append(pipelines, servicesPipeline)
 	}
 	told := NewNotifications(d, "Notifications", &NotificationsProps{Env: env, Key: store.Key, Pipelines: pipelines})
-	NewDeployment(d, "Deployment", &DeploymentProps{Env: env, Store: store, Notifications: told, Repositories: props.Repositories, VPC: props.VPC})
+	NewDeployment(d, "Deployment", &DeploymentProps{Env: env, Store: store, Notifications: told, Repositories: props.Repositories, ByMerge: props.ByMerge, VPC: props.VPC})
 	if env.BuildsImages() {
 		NewDockerbuild(d, "Dockerbuild", &DockerbuildProps{Env: env, Store: store, Notifications: told, Image: props.Image})
 	}
-	NewServices(d, "Services", &ServicesProps{Env: env, Store: store, Notifications: told})
+	if !props.ByMerge {
+		NewServices(d, "Services", &ServicesProps{Env: env, Store: store, Notifications: told})
+	}
 	NewReport(d, "Report", &ReportProps{Env: env, Store: store, Pipeline: deployPipeline})
 	if env.Delivery.Review {
 		NewReview(d, "Review", &ReviewProps{Env: env, Store: store})

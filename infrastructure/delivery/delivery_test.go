@@ -64,22 +64,23 @@ func pattern(expression string) assertions.Matcher {
 // The whole of it has the pipelines that the configuration asks for.
 func TestDelivery(t *testing.T) {
 	for name, c := range map[string]struct {
-		gate, review        bool
-		pipelines, projects int
+		gate, review, byMerge       bool
+		pipelines, projects, alarms int
 	}{
-		"all":       {true, true, 4, 11},
-		"no gate":   {false, true, 4, 9},
-		"no review": {true, false, 3, 10},
+		"all":               {true, true, false, 4, 11, 3},
+		"no gate":           {false, true, false, 4, 9, 3},
+		"no review":         {true, false, false, 3, 10, 3},
+		"services by merge": {true, true, true, 3, 10, 2}, // no tag gets past the gate
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := cdktest.Environment(t)
 			env.Delivery.Gate, env.Delivery.Review = c.gate, c.review
 			stack := cdktest.Stack(t, env)
-			NewDelivery(stack, "Delivery", &DeliveryProps{Env: env, Image: "dev/ghost", VPC: vpc(stack)})
+			NewDelivery(stack, "Delivery", &DeliveryProps{Env: env, Image: "dev/ghost", ByMerge: c.byMerge, VPC: vpc(stack)})
 			template := cdktest.Synthesize(t, stack)
 			template.Count("AWS::CodePipeline::Pipeline", c.pipelines)
 			template.Count("AWS::CodeBuild::Project", c.projects)
-			template.Count("AWS::CloudWatch::Alarm", 3)
+			template.Count("AWS::CloudWatch::Alarm", c.alarms)
 			template.Has("AWS::S3::Bucket", map[string]any{"BucketName": env.AssetsBucket()})
 		})
 	}

@@ -42,6 +42,8 @@ type DeploymentProps struct {
 	Notifications *Notifications
 	// Repositories are those of the applications' images, without the environment; with delivery.imagesFrom they are filled.
 	Repositories []string
+	// ByMerge publishes the services' manifests with the release; by default the deployment leaves them alone.
+	ByMerge bool
 	// VPC of the cluster; it is used with delivery.gate.
 	VPC awsec2.IVpc
 }
@@ -83,10 +85,10 @@ func NewDeployment(scope constructs.Construct, id string, props *DeploymentProps
 		stages = append(stages, windowStages(d, props, releases)...)
 	}
 	images := imagesActions(d, props)
-	var release []Action
+	release := newReleaseBuilds(d, props)
 	if env.Gated() {
-		release = releaseActions(d, props)
-		stages = append(stages, Stage{Name: "KubernetesFirst", If: map[string]string{planned("RELEASE"): "yes", planned("FIRST"): "kubernetes"}, Actions: behind(images, release)})
+		const name = "KubernetesFirst"
+		stages = append(stages, Stage{Name: name, If: map[string]string{planned("RELEASE"): "yes", planned("FIRST"): "kubernetes"}, Actions: behind(images, release.actions(name))})
 	}
 	for _, s := range deployStages {
 		stages = append(stages, Stage{
@@ -97,25 +99,37 @@ func NewDeployment(scope constructs.Construct, id string, props *DeploymentProps
 	if images != nil { // the applications' repositories are there
 		stages = append(stages, Stage{Name: "Images", If: releases, Actions: images})
 	}
-	if env.Gated() {
+	const last = "Release"
+	switch {
+	case env.Gated():
 		// One stage, because CodePipeline rolls back a stage: Release takes back what Verify found wanting. KubernetesFirst does
 		// not roll back: what it last succeeded with is any old commit. docs/design/20261129.one-gate.md
 		stages = append(stages, Stage{
-			Name: "Release", If: map[string]string{planned("RELEASE"): "yes", planned("FIRST"): "aws"}, Rollback: env.RollsBack(), Actions: release,
+			Name: last, If: map[string]string{planned("RELEASE"): "yes", planned("FIRST"): "aws"}, Rollback: env.RollsBack(), Actions: release.actions(last),
 		})
+	case release != nil: // Flux follows the branch itself, and the services' manifests are published
+		stages = append(stages, Stage{Name: last, If: releases, Actions: release.actions(last)})
 	}
 	d.Pipeline = NewPipeline(d, "Pipeline", &PipelineProps{
 		Env: env, Store: props.Store, Notifications: props.Notifications, Name: deployPipeline, Clone: true,
-		Trigger: Trigger{Paths: deployPaths(env)}, Stages: stages, Restart: true,
+		Trigger: Trigger{Paths: deployPaths(env, props.ByMerge)}, Stages: stages, Restart: true,
 	})
 	return d
 }
 
-// deployPaths are the files whose change starts a deployment: those of the AWS half, and what Flux applies where the deployment reads it.
-func deployPaths(env config.Environment) []string {
-	paths := env.Repository.Paths.Deploy
-	if env.ReadsManifests() && !slices.Contains(paths, config.ManifestPaths) {
-		paths = append(slices.Clone(paths), config.ManifestPaths)
+// servicePaths are the files that Flux applies and those that render the services' manifests. One pattern, because CodePipeline
+// takes 8 and the default leaves one.
+const servicePaths = "{k8s,services}/**"
+
+// deployPaths are the files whose change starts a deployment: those of the AWS half, what Flux applies where the deployment reads
+// it, and what renders the services where it publishes them.
+func deployPaths(env config.Environment, byMerge bool) []string {
+	paths, more := env.Repository.Paths.Deploy, config.ManifestPaths
+	if byMerge {
+		more = servicePaths
+	}
+	if (byMerge || env.ReadsManifests()) && !slices.Contains(paths, more) {
+		paths = append(slices.Clone(paths), more)
 	}
 	return paths
 }

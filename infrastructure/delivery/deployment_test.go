@@ -15,26 +15,39 @@ import (
 	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/buildspec"
 	"k8s-plus-aws-gitops/internal/cdktest"
+	"k8s-plus-aws-gitops/internal/pathfilter"
 )
 
 // The deployment plans and tests, deploys the stacks in their order, each stage where the plan found a difference, waits for an
 // approval where that is asked for, and with the gate releases and verifies, before the stacks or after.
 func TestDeployment(t *testing.T) {
-	for name, c := range map[string]struct{ approval, gate, rollback bool }{
-		"all": {true, true, true}, "no rollback": {true, true, false}, "no approval": {false, true, false}, "no gate": {true, false, false},
+	for name, c := range map[string]struct{ approval, gate, rollback, byMerge bool }{
+		"all": {true, true, true, true}, "services by tag": {true, true, true, false}, "no rollback": {true, true, false, true}, "no approval": {false, true, false, false},
+		"no gate": {true, false, false, false}, "no gate, services by merge": {true, false, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := cdktest.Environment(t)
 			env.Delivery.Approval, env.Delivery.Gate, env.Delivery.Rollback = c.approval, c.gate, c.rollback
 			s := newShared(t, env)
-			NewDeployment(s.stack, "Deployment", &DeploymentProps{Env: env, Store: s.store, Notifications: s.told, VPC: vpc(s.stack)})
+			NewDeployment(s.stack, "Deployment", &DeploymentProps{Env: env, Store: s.store, Notifications: s.told, ByMerge: c.byMerge, VPC: vpc(s.stack)})
 			releases := rule("#{Plan.RELEASE}", "yes")
 			configuration := map[string]any{"PrimarySource": "Source", "EnvironmentVariables": assertions.Match_Absent()}
 			if c.rollback {
 				configuration["EnvironmentVariables"] = `[{"name":"PIPELINE_EXECUTION_ID","type":"PLAINTEXT","value":"#{codepipeline.PipelineExecutionId}"}]`
 			}
-			release := object(map[string]any{"Name": "Release", "RunOrder": 1, "InputArtifacts": artifacts("Source", "Plan"), "Configuration": object(configuration)})
-			verify := object(map[string]any{"Name": "Verify", "RunOrder": 2, "InputArtifacts": artifacts("Plan")})
+			// Verify waits for what the release of its own stage has published.
+			actions := func(stage string) []any {
+				release := map[string]any{"Name": "Release", "RunOrder": 1, "InputArtifacts": artifacts("Source", "Plan"), "Configuration": object(configuration), "Namespace": assertions.Match_Absent()}
+				if !c.gate {
+					return []any{object(release)}
+				}
+				waits := `[{"name":"COMMIT","type":"PLAINTEXT","value":"#{Source.CommitId}"}]`
+				if c.byMerge {
+					release["Namespace"] = stage
+					waits = strings.Replace(waits, "]", `,{"name":"PUBLISHED","type":"PLAINTEXT","value":"#{`+stage+`.PUBLISHED}"}]`, 1)
+				}
+				return []any{object(release), object(map[string]any{"Name": "Verify", "RunOrder": 2, "InputArtifacts": artifacts("Plan"), "Configuration": object(map[string]any{"EnvironmentVariables": waits})})}
+			}
 			stages := []any{
 				object(map[string]any{"Name": "Source", "Actions": []any{object(map[string]any{"Configuration": object(map[string]any{"OutputArtifactFormat": "CODEBUILD_CLONE_REF"})})}}),
 				object(map[string]any{"Name": "Plan", "BeforeEntry": assertions.Match_Absent(), "Actions": []any{object(map[string]any{"Namespace": "Plan", "OutputArtifacts": artifacts("Plan")})}}),
@@ -44,7 +57,7 @@ func TestDeployment(t *testing.T) {
 				stages = append(stages, stage("Approve", []any{releases}, assertions.Match_Absent(), object(map[string]any{"Configuration": object(map[string]any{"ExternalEntityLink": "#{Plan.PLAN_URL}"})})))
 			}
 			if c.gate {
-				stages = append(stages, stage("KubernetesFirst", []any{rule("#{Plan.FIRST}", "kubernetes"), releases}, assertions.Match_Absent(), release, verify))
+				stages = append(stages, stage("KubernetesFirst", []any{rule("#{Plan.FIRST}", "kubernetes"), releases}, assertions.Match_Absent(), actions("KubernetesFirst")...))
 			}
 			for _, name := range []string{"Network", "Applications", "Cluster", "Delivery"} {
 				planned := strings.ToUpper(name)
@@ -55,11 +68,17 @@ func TestDeployment(t *testing.T) {
 				if c.rollback {
 					failure = map[string]any{"Result": "ROLLBACK"}
 				}
-				stages = append(stages, stage("Release", []any{rule("#{Plan.FIRST}", "aws"), releases}, failure, release, verify))
+				stages = append(stages, stage("Release", []any{rule("#{Plan.FIRST}", "aws"), releases}, failure, actions("Release")...))
+			} else if c.byMerge {
+				stages = append(stages, stage("Release", []any{releases}, assertions.Match_Absent(), actions("Release")...))
 			}
 			template := cdktest.Synthesize(t, s.stack)
 			template.Has("AWS::CodePipeline::Pipeline", map[string]any{"Name": "dev-deploy", "RestartExecutionOnUpdate": true, "Stages": stages})
-			template.Count("AWS::CodeBuild::Project", map[bool]int{false: 3, true: 5}[c.gate])
+			projects := map[bool]int{false: 3, true: 5}[c.gate]
+			if c.byMerge && !c.gate {
+				projects = 4 // the release that publishes
+			}
+			template.Count("AWS::CodeBuild::Project", projects)
 			template.Count("AWS::EKS::AccessEntry", map[bool]int{false: 0, true: 1}[c.gate])
 		})
 	}
@@ -94,6 +113,34 @@ func deploys(stage string) any {
 	return object(map[string]any{"InputArtifacts": artifacts("Source", "Plan"), "Configuration": object(map[string]any{
 		"EnvironmentVariables": `[{"name":"STAGE","type":"PLAINTEXT","value":"` + stage + `"}]`,
 	})})
+}
+
+// What renders the services starts a deployment that publishes them, within CodePipeline's number of patterns.
+func TestDeployPaths(t *testing.T) {
+	env := cdktest.Environment(t)
+	for _, c := range []struct {
+		gate, byMerge bool
+		want          string
+	}{{true, false, config.ManifestPaths}, {true, true, servicePaths}, {false, true, servicePaths}, {false, false, ""}} {
+		env.Delivery.Gate = c.gate
+		got := deployPaths(env, c.byMerge)[len(env.Repository.Paths.Deploy):]
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("gate %t, by merge %t: %q added, want %q", c.gate, c.byMerge, got, c.want)
+		}
+	}
+	for _, file := range []string{"services/hatches/hatches.go", "k8s/services/npm/assets/img/a.svg", "k8s/fleet/fleet.yaml"} {
+		if starts, err := pathfilter.Any([]string{servicePaths}, file); err != nil || !starts {
+			t.Errorf("%s starts a deployment: %t, %v", file, starts, err)
+		}
+	}
+	merge := func(string) bool { return true }
+	if err := Check("../..", []config.Environment{env}, merge); err != nil {
+		t.Error(err)
+	}
+	env.Repository.Paths.Deploy = []string{"a", "b", "c", "d", "e", "f", "g", "h"}
+	if err := Check("../..", []config.Environment{env}, merge); err == nil || !strings.Contains(err.Error(), "must have at most 7 patterns, got 8") {
+		t.Errorf("8 patterns and one of services: %v", err)
+	}
 }
 
 // The plan is told every stage, and exports each variable that the pipeline asks of it, and no other.

@@ -56,7 +56,7 @@ func TestImages(t *testing.T) {
 func TestImagesStartADeployment(t *testing.T) {
 	env := copying(t)
 	env.Delivery.Gate = false
-	if paths := deployPaths(env); paths[len(paths)-1] != config.ManifestPaths {
+	if paths := deployPaths(env, false); paths[len(paths)-1] != config.ManifestPaths {
 		t.Errorf("got %v", paths)
 	}
 }

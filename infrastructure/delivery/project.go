@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -40,9 +41,9 @@ const (
 	serviceBuildspec = "infrastructure/delivery/buildspecs/services.yml"
 )
 
-// Check reads the buildspecs below the root of the repository that the environments' pipelines run. A broken one would
-// show when the next merge is deployed.
-func Check(root string, environments []config.Environment) error {
+// Check reads the buildspecs below the root of the repository that the environments' pipelines run, and counts the patterns of
+// their triggers; byMerge says which of them publish services. What is broken would show when the next merge is deployed.
+func Check(root string, environments []config.Environment, byMerge func(environment string) bool) error {
 	if !slices.ContainsFunc(environments, config.Environment.Delivers) {
 		return nil
 	}
@@ -50,6 +51,13 @@ func Check(root string, environments []config.Environment) error {
 	for _, name := range []string{deployBuildspec, testBuildspec, planBuildspec, windowBuildspec, releaseBuildspec, imagesBuildspec, verifyBuildspec, reviewBuildspec, reportBuildspec, imageBuildspec, publishBuildspec, serviceBuildspec} {
 		if _, err := buildspec.Load(root, name); err != nil {
 			problems = append(problems, err)
+		}
+	}
+	for _, env := range environments {
+		if paths := deployPaths(env, byMerge(env.Name)); env.Delivers() && len(paths) > config.MaxPatterns {
+			problems = append(problems, fmt.Errorf("cdk.json: gitops.repository.paths.deploy: must have at most %d patterns, got %d: publish: merge of k8s/fleet/fleet.yaml adds %s in %s; merge some with *, ** or a common folder",
+				config.MaxPatterns-1, len(paths)-1, servicePaths, env.Name))
+			break
 		}
 	}
 	return errors.Join(problems...)

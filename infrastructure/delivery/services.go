@@ -32,7 +32,7 @@ type Services struct {
 }
 
 // NewServices makes the pipeline that publishes a service when its tag is pushed: in every environment, so that a release
-// reaches each as its fleet.yaml says, at once or as a proposal. The build finds the tags in its clone: the variable in
+// reaches each that publishes by tag as its fleet.yaml says, at once or as a proposal. The build finds the tags in its clone: the variable in
 // which CodePipeline names the tag is missing when an execution is started in another way, as the first one is, and a
 // variable that is missing fails its action.
 func NewServices(scope constructs.Construct, id string, props *ServicesProps) *Services {
@@ -41,11 +41,7 @@ func NewServices(scope constructs.Construct, id string, props *ServicesProps) *S
 	project := NewProject(s, "Build", &ProjectProps{
 		Env: env, Store: props.Store, Name: servicesPipeline, Description: "Publishes the services that a tag releases", Buildspec: serviceBuildspec,
 		Size: awscodebuild.ComputeType_MEDIUM, Minutes: 30,
-		Variables: map[string]string{
-			"MANIFESTS_TOKEN_SECRET": env.SecretName("gitops", manifestsToken),
-			"SOURCE_REPOSITORY":      env.RepositoryURL,
-		},
-		Rights: publishRights(env),
+		Variables: publishVariables(env), Rights: append([]policy.Statement{cloneRight(env)}, publishRights(env)...),
 	})
 	s.Pipeline = NewPipeline(s, "Pipeline", &PipelineProps{
 		Env: env, Store: props.Store, Notifications: props.Notifications, Name: servicesPipeline, Clone: true,
@@ -55,13 +51,16 @@ func NewServices(scope constructs.Construct, id string, props *ServicesProps) *S
 	return s
 }
 
-// publishRights clone the repository with its tags, read the token with which the build pushes manifests and opens pull
-// requests, and keep the services' static files. Their bucket holds nothing else; earlier versions of a file stay out of
-// its reach.
+// publishVariables tell a build where the token for manifests is, and of which repository they are made.
+func publishVariables(env config.Environment) map[string]string {
+	return map[string]string{"MANIFESTS_TOKEN_SECRET": env.SecretName("gitops", manifestsToken), "SOURCE_REPOSITORY": env.RepositoryURL}
+}
+
+// publishRights read the token with which a build pushes manifests and opens pull requests, and keep the services' static
+// files. Their bucket holds nothing else; earlier versions of a file stay out of its reach.
 func publishRights(env config.Environment) []policy.Statement {
 	bucket := env.ARN("s3", env.AssetsBucket())
 	return []policy.Statement{
-		cloneRight(env),
 		tokenRight(env, "ReadTheTokenForManifests", manifestsToken),
 		policy.Allow("ListTheAssets", policy.List{bucket}, "s3:ListBucket").If(map[string]any{
 			"StringLike": map[string]any{"s3:prefix": config.AssetsPrefix + "*"},

@@ -21,8 +21,6 @@ func TestServices(t *testing.T) {
 	})
 	bucket := "arn:aws:s3:::" + s.env.AssetsBucket()
 	want := []string{
-		"Allow codeconnections:UseConnection " + s.env.Delivery.ConnectionARN + " null",
-		"Allow codestar-connections:UseConnection " + s.env.Delivery.ConnectionARN + " null",
 		"Allow s3:DeleteObject " + bucket + "/services/* null",
 		"Allow s3:ListBucket " + bucket + ` {"StringLike":{"s3:prefix":"services/*"}}`,
 		"Allow s3:PutObject " + bucket + "/services/* null",

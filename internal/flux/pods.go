@@ -11,8 +11,9 @@ import (
 )
 
 // PodFailure returns why a pod's image cannot be pulled, if that was said since a time and nothing better after it. Flux finds out
-// when the time for the rollout is over. It is read from events, which whoever may not read pods may read.
-func (c *Cluster) PodFailure(ctx context.Context, since time.Time) error {
+// when the time for the rollout is over. It is read from events, which whoever may not read pods may read. since is asked for the
+// time by namespace; zero leaves the namespace out.
+func (c *Cluster) PodFailure(ctx context.Context, since func(namespace string) time.Time) error {
 	warnings, err := c.warnings(ctx)
 	if err != nil {
 		return nil // an API server that does not answer is no verdict
@@ -20,7 +21,7 @@ func (c *Cluster) PodFailure(ctx context.Context, since time.Time) error {
 	var vague error
 	for _, e := range slices.Backward(warnings) {
 		o := e.InvolvedObject
-		if o.Kind != "Pod" || o.Namespace == ServicesNamespace || !EventTime(e).After(since) || !ofImage(e.Message) || !c.stillPulls(ctx, o) {
+		if o.Kind != "Pod" || o.Namespace == ServicesNamespace || !after(EventTime(e), since(o.Namespace)) || !ofImage(e.Message) || !c.stillPulls(ctx, o) {
 			continue
 		}
 		failure := fmt.Errorf("pod %s/%s: %s: %s", o.Namespace, o.Name, e.Reason, e.Message)
@@ -32,6 +33,9 @@ func (c *Cluster) PodFailure(ctx context.Context, since time.Time) error {
 	}
 	return vague
 }
+
+// after reports whether something was said since a time that is known.
+func after(said, since time.Time) bool { return !since.IsZero() && said.After(since) }
 
 // ofImage reports whether a kubelet speaks of an image that it does not get.
 func ofImage(message string) bool {

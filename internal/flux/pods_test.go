@@ -28,6 +28,16 @@ func warning(t *testing.T, kind, namespace, message string, after time.Duration)
 
 var released = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 
+// since is a time for every namespace but that of npm.
+func since(at time.Time) func(string) time.Time {
+	return func(namespace string) time.Time {
+		if namespace == "npm" {
+			return time.Time{}
+		}
+		return at
+	}
+}
+
 func TestPodFailure(t *testing.T) {
 	const image = `Failed to pull image "ghost:0": not found`
 	for name, c := range map[string]struct {
@@ -38,12 +48,13 @@ func TestPodFailure(t *testing.T) {
 		"of the release before":            {warning(t, "Pod", "ghost", image, 2*time.Second), ""},
 		"a probe, which may pass yet":      {warning(t, "Pod", "ghost", "Readiness probe failed: connection refused", 20*time.Second), ""},
 		"of a service, which has its own":  {warning(t, "Pod", ServicesNamespace, image, 20*time.Second), ""},
+		"of a namespace that is left out":  {warning(t, "Pod", "npm", image, 20*time.Second), ""},
 		"of something else than a pod":     {warning(t, "Ingress", "ghost", image, 20*time.Second), ""},
 		"a Secret that may yet be made":    {warning(t, "Pod", "ghost", `Error: secret "ghost-database" not found`, 20*time.Second), ""},
 		"an image's name that is no image": {warning(t, "Pod", "ghost", "Error: InvalidImageName", 20*time.Second), "InvalidImageName"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := fakeDynamic(c.event).PodFailure(t.Context(), released.Add(10*time.Second))
+			err := fakeDynamic(c.event).PodFailure(t.Context(), since(released.Add(10*time.Second)))
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -58,7 +69,7 @@ func TestPodFailureNamesTheImage(t *testing.T) {
 		told, vague := warning(t, "Pod", "ghost", image, 20*time.Second), warning(t, "Pod", "ghost", "Error: ErrImagePull", 20*time.Second)
 		told.SetName(names[0])
 		vague.SetName(names[1])
-		if err := fakeDynamic(told, vague).PodFailure(t.Context(), released); err == nil || !strings.Contains(err.Error(), image) {
+		if err := fakeDynamic(told, vague).PodFailure(t.Context(), since(released)); err == nil || !strings.Contains(err.Error(), image) {
 			t.Errorf("got %v, want %q", err, image)
 		}
 	}
@@ -70,7 +81,7 @@ func TestPodFailureThatIsOver(t *testing.T) {
 	started.SetName("later")
 	started.Object["type"], started.Object["reason"] = corev1.EventTypeNormal, "Started"
 	failed := warning(t, "Pod", "ghost", `Failed to pull image "ghost:1": timeout`, 20*time.Second)
-	if err := fakeDynamic(failed, started).PodFailure(t.Context(), released); err != nil {
+	if err := fakeDynamic(failed, started).PodFailure(t.Context(), since(released)); err != nil {
 		t.Error(err)
 	}
 }

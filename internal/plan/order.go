@@ -18,22 +18,30 @@ const shortest = 8
 // order decides which half goes first. What is added is there before the pods that use it; what goes, goes after them. A
 // commit that does both cannot be right in either order. Nor can one that removes what a rollback would bring back the use of.
 func (p *Plan) order(e review.Environment, rollsBack bool) {
-	used, uses := text(e.Before), text(e.After)
 	gone := removed(e)
 	var last []string
 	for _, name := range slices.Sorted(maps.Keys(gone)) {
+		// Names of a service's resources are alike: its own manifests say nothing of one of them. See lost.
+		var own string
+		if slices.Contains(p.Services, gone[name].stack) {
+			own = ofService(gone[name].stack)
+		}
 		switch {
-		case strings.Contains(uses, name):
-			p.Refusals = append(p.Refusals, fmt.Sprintf("%s goes, and with it %s, which a manifest of this commit uses: take it out of the manifest, or keep the resource", gone[name], name))
-		case strings.Contains(used, name):
-			last = append(last, gone[name])
+		case strings.Contains(text(e.After, own), name):
+			p.Refusals = append(p.Refusals, fmt.Sprintf("%s goes, and with it %s, which a manifest of this commit uses: take it out of the manifest, or keep the resource", gone[name].resource, name))
+		case strings.Contains(text(e.Before, own), name):
+			last = append(last, gone[name].resource)
 		}
 	}
-	comes := slices.ContainsFunc(e.Stacks, adds)
+	comes, lost := slices.ContainsFunc(e.Stacks, adds), p.lost(e)
 	// Pods lose their credentials with the tie to their role, so they go before it. It is no reason to refuse a commit: what they
-	// miss is credentials, for the seconds until they end, or after a rollback until the next deployment.
-	if slices.ContainsFunc(e.Stacks, unties) && !comes {
+	// miss is credentials, for the seconds until they end, or after a rollback until the next deployment. What a service loses is
+	// none, either: no two commits could say it.
+	if (slices.ContainsFunc(e.Stacks, unties) || len(lost) > 0) && !comes {
 		p.Order = KubernetesFirst
+	}
+	if len(lost) > 0 && comes {
+		p.Refusals = append(p.Refusals, both(lost))
 	}
 	if len(last) == 0 {
 		return
@@ -44,8 +52,13 @@ func (p *Plan) order(e review.Environment, rollsBack bool) {
 	}
 	p.Order = KubernetesFirst
 	if comes {
-		p.Refusals = append(p.Refusals, fmt.Sprintf("%s must go after the manifests that used it, and what this commit adds must be there before its manifests: make two pull requests, first what adds, then what removes", strings.Join(last, ", ")))
+		p.Refusals = append(p.Refusals, both(last))
 	}
+}
+
+// both refuses a commit that cannot be right in either order.
+func both(last []string) string {
+	return fmt.Sprintf("%s must go after the manifests that used it, and what this commit adds must be there before its manifests: make two pull requests, first what adds, then what removes", strings.Join(last, ", "))
 }
 
 // unties reports whether a stack takes a role from pods.
@@ -61,10 +74,13 @@ func adds(s review.Stack) bool {
 	return created > 0
 }
 
+// loss is a resource that goes, and the stack that had it.
+type loss struct{ stack, resource string }
+
 // removed returns the agreed names of the resources that are removed from AWS, each with the resource that had it. A name
 // that another resource takes over is not among them.
-func removed(e review.Environment) map[string]string {
-	gone, kept := map[string]string{}, map[string]bool{}
+func removed(e review.Environment) map[string]loss {
+	gone, kept := map[string]loss{}, map[string]bool{}
 	for _, s := range e.Stacks {
 		for _, r := range s.Resources {
 			for _, name := range names(r.New) {
@@ -74,11 +90,11 @@ func removed(e review.Environment) map[string]string {
 				continue
 			}
 			for _, name := range names(r.Old) {
-				gone[name] = e.Name + "/" + s.Part + "/" + r.ID
+				gone[name] = loss{stack: s.Part, resource: e.Name + "/" + s.Part + "/" + r.ID}
 			}
 		}
 	}
-	maps.DeleteFunc(gone, func(name, _ string) bool { return kept[name] })
+	maps.DeleteFunc(gone, func(name string, _ loss) bool { return kept[name] })
 	return gone
 }
 
@@ -95,10 +111,13 @@ func names(resource map[string]any) []string {
 	return found
 }
 
-// text is everything that the manifests of a side say.
-func text(side manifests.Rendered) string {
+// text is everything that the manifests of a side say, without those of one Kustomization.
+func text(side manifests.Rendered, without string) string {
 	var all strings.Builder
 	for _, k := range side.Kustomizations {
+		if k.Name == without && without != "" {
+			continue
+		}
 		for _, o := range k.Objects {
 			content, err := json.Marshal(o.Values)
 			if err == nil { // of values that were read from YAML it is

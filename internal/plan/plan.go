@@ -82,6 +82,8 @@ type Plan struct {
 	// Deploy holds, by the names of the stages, the stacks to deploy.
 	Deploy map[string][]string
 	Order  Order
+	// Services are those whose manifests the release publishes, where the environment publishes by merge.
+	Services []string
 	// Refusals are the reasons for which the deployment must not go on, one line each.
 	Refusals []string
 }
@@ -146,6 +148,9 @@ func compare(ctx context.Context, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := p.publishes(ctx, o, base); err != nil {
+		return nil, err
+	}
 	p.decide(o, stacks.unfit)
 	return p, nil
 }
@@ -185,9 +190,10 @@ func (p *Plan) decide(o Options, unfit map[string]bool) {
 func (p *Plan) Releases() bool { return p.Release.Outcome != release.Passed }
 
 // Variables are what the pipeline's conditions read: RELEASE is yes or no, FIRST is one of the orders, and each stage's name
-// in capitals is deploy or skip. With _STACKS behind it it lists the stacks to deploy, for a shell.
+// in capitals is deploy or skip. With _STACKS behind it it lists the stacks to deploy, for a shell, and SERVICES lists the
+// services to publish.
 func (p *Plan) Variables(out io.Writer) error {
-	lines := []string{"RELEASE=" + word(p.Releases(), "yes", "no"), "FIRST=" + string(p.Order)}
+	lines := []string{"RELEASE=" + word(p.Releases(), "yes", "no"), "FIRST=" + string(p.Order), "SERVICES='" + strings.Join(p.Services, " ") + "'"}
 	for name, deploy := range p.Deploy {
 		lines = append(lines,
 			strings.ToUpper(name)+"="+word(len(deploy) > 0 && p.Releases(), "deploy", "skip"),
@@ -207,6 +213,9 @@ func (p *Plan) Summary(out io.Writer) {
 	fmt.Fprintln(out)
 	for _, name := range slices.Sorted(maps.Keys(p.Deploy)) {
 		fmt.Fprintf(out, "%-14s %s\n", name, word(len(p.Deploy[name]) > 0, "deploys "+strings.Join(p.Deploy[name], ", "), "is skipped: no difference"))
+	}
+	if len(p.Services) > 0 {
+		fmt.Fprintf(out, "%-14s publishes %s\n", "Services", strings.Join(p.Services, ", "))
 	}
 	if p.Order == KubernetesFirst && len(p.Refusals) == 0 {
 		fmt.Fprintln(out, "Kubernetes goes first: what it used is removed after it.")

@@ -38,11 +38,18 @@ func uses(name string) manifests.Rendered {
 func TestDecide(t *testing.T) {
 	const secret = "/dev/shop/database"
 	gone := stack("shop", cfndiff.Destroy, "AWS::SecretsManager::Secret", "Name", secret)
+	queue := stack("orders", cfndiff.Destroy, "AWS::SQS::Queue", "QueueName", "dev-orders")
+	told := func(name string) manifests.Rendered {
+		r := uses(name)
+		r.Kustomizations[0].Name = "services/orders"
+		return r
+	}
 	made := stack("network", cfndiff.Create, "AWS::S3::Bucket", "BucketName", "dev-something-else")
 	for name, c := range map[string]struct {
 		environment review.Environment
 		unfit       map[string]bool
 		rollback    bool
+		services    []string
 		deploy      []string
 		order       Order
 		refusal     string
@@ -90,6 +97,22 @@ func TestDecide(t *testing.T) {
 			environment: review.Environment{Stacks: []review.Stack{gone, stack("ghost", cfndiff.Create, "AWS::SecretsManager::Secret", "Name", secret)}, Before: uses(secret), After: uses(secret)},
 			deploy:      []string{"Applications"}, order: AWSFirst,
 		},
+		"a service's queue goes with what told its pods of it": {
+			environment: review.Environment{Stacks: []review.Stack{queue}, Before: told("dev-orders"), After: told("dev-orders-files")},
+			services:    []string{"orders"}, deploy: []string{"Applications"}, order: KubernetesFirst,
+		},
+		"a service's queue goes, where a rollback may bring its use back": {
+			environment: review.Environment{Stacks: []review.Stack{queue}, Before: told("dev-orders")}, rollback: true,
+			services: []string{"orders"}, deploy: []string{"Applications"}, order: KubernetesFirst,
+		},
+		"a service's queue goes and its bucket comes": {
+			environment: review.Environment{Stacks: []review.Stack{queue, made}, Before: told("dev-orders")},
+			services:    []string{"orders"}, deploy: []string{"Network", "Applications"}, order: AWSFirst, refusal: "dev/orders/Thing must go after",
+		},
+		"a service's queue goes, and another manifest uses it": {
+			environment: review.Environment{Stacks: []review.Stack{queue}, After: uses("dev-orders")},
+			services:    []string{"orders"}, deploy: []string{"Applications"}, order: KubernetesFirst, refusal: "a manifest of this commit uses",
+		},
 		"one goes and another comes": {
 			environment: review.Environment{Stacks: []review.Stack{gone, made}, Before: uses(secret)},
 			deploy:      []string{"Network", "Applications"}, order: KubernetesFirst, refusal: "two pull requests",
@@ -97,7 +120,7 @@ func TestDecide(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.environment.Name = "dev"
-			p := &Plan{Deploy: map[string][]string{}, Order: AWSFirst, Review: &review.Review{Environments: []review.Environment{c.environment}}}
+			p := &Plan{Deploy: map[string][]string{}, Order: AWSFirst, Services: c.services, Review: &review.Review{Environments: []review.Environment{c.environment}}}
 			env := config.Environment{Delivery: config.Delivery{ConnectionARN: "arn", Gate: true, Rollback: c.rollback}}
 			p.decide(Options{Env: env, Stages: stages}, c.unfit)
 			for _, s := range stages {
@@ -118,10 +141,11 @@ func TestVariables(t *testing.T) {
 		plan Plan
 		want string
 	}{
-		"deploys": {Plan{Deploy: map[string][]string{"Applications": {"ghost", "shop"}, "Cluster": nil}, Order: AWSFirst}, "APPLICATIONS=deploy\nAPPLICATIONS_STACKS='ghost shop'\nCLUSTER=skip\nCLUSTER_STACKS=''\nFIRST=aws\nRELEASE=yes\n"},
+		"deploys":   {Plan{Deploy: map[string][]string{"Applications": {"ghost", "shop"}, "Cluster": nil}, Order: AWSFirst}, "APPLICATIONS=deploy\nAPPLICATIONS_STACKS='ghost shop'\nCLUSTER=skip\nCLUSTER_STACKS=''\nFIRST=aws\nRELEASE=yes\nSERVICES=''\n"},
+		"publishes": {Plan{Order: AWSFirst, Services: []string{"npm", "orders"}}, "FIRST=aws\nRELEASE=yes\nSERVICES='npm orders'\n"},
 		"passed": {
 			Plan{Deploy: map[string][]string{"Network": {"network"}}, Order: AWSFirst, Release: release.Result{Outcome: release.Passed}},
-			"FIRST=aws\nNETWORK=skip\nNETWORK_STACKS='network'\nRELEASE=no\n",
+			"FIRST=aws\nNETWORK=skip\nNETWORK_STACKS='network'\nRELEASE=no\nSERVICES=''\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -110,8 +110,12 @@ func ofAWS(path string) bool {
 	return !slices.Contains([]string{"docs", "k8s", services.AppDir}, folder)
 }
 
-// asksAWS reports whether a file is that of a service which has something in AWS, on one of the sides.
+// asksAWS reports whether a file is that of a service which has something in AWS, on one of the sides, or says which build may
+// publish services.
 func (w *work) asksAWS(file string) bool {
+	if file == services.ConfigFile {
+		return true
+	}
 	if path.Dir(file) != services.FilesDir {
 		return false
 	}

@@ -42,7 +42,8 @@ func Load(root string) (Fleet, error) {
 	}
 	fleet := Fleet{Clusters: clusters}
 	var problems config.Problems
-	fleet.Config, problems = parseConfig(ConfigFile, content)
+	fleet.Config, problems = ParseConfig(content)
+	problems = append(problems, fleet.shared()...)
 	files, err := read(filepath.Join(root, FilesDir))
 	if err != nil {
 		return Fleet{}, err
@@ -56,6 +57,35 @@ func Load(root string) (Fleet, error) {
 		}
 	}
 	return fleet, problems.Err()
+}
+
+// LoadConfig reads the settings of the fleet below root alone. Without the file they are those of a repository without
+// services. The error is config.Problems when they are wrong.
+func LoadConfig(root string) (Config, error) {
+	content, err := os.ReadFile(filepath.Join(root, ConfigFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Config{}, nil
+	}
+	if err != nil {
+		return Config{}, err
+	}
+	c, problems := ParseConfig(content)
+	return c, problems.Err()
+}
+
+// shared finds environments that follow the same branches, of which one publishes by merge: a merge for the one would change
+// the pods of the other.
+func (f Fleet) shared() config.Problems {
+	var problems config.Problems
+	for i, a := range f.Names() {
+		for _, b := range f.Names()[:i] {
+			x, y := f.Config.For(a), f.Config.For(b)
+			if (x.ByMerge() || y.ByMerge()) && x.URL == y.URL && x.Ref(a, "npm") == y.Ref(b, "npm") {
+				problems = append(problems, config.Problem{File: ConfigFile, Line: 1, Path: "branch", What: fmt.Sprintf("must not be one for %s and %s, which publish by merge into the same repository, got %q", b, a, x.Branch), Remedy: "use " + defaultBranch + ", or give each a url of its own"})
+			}
+		}
+	}
+	return problems
 }
 
 // LoadFiles reads the service files below root alone, and checks them against environments. The error is config.Problems when they are wrong.

@@ -26,9 +26,9 @@ func Parse(file string, content []byte) (Service, config.Problems) {
 	return s, r.problems.Sorted()
 }
 
-// parseConfig reads fleet.yaml.
-func parseConfig(file string, content []byte) (Config, config.Problems) {
-	d := &decoder{file: file, lines: map[string]int{}}
+// ParseConfig reads fleet.yaml.
+func ParseConfig(content []byte) (Config, config.Problems) {
+	d := &decoder{file: ConfigFile, lines: map[string]int{}}
 	var c Config
 	d.document(content, &c)
 	if len(d.problems) > 0 {

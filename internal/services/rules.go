@@ -261,8 +261,12 @@ func (d *decoder) config(c Config) {
 		d.add("url", d.lines[""], "write url: https://github.com/my-company/manifests.git", "is missing")
 	}
 	d.source("", c.URL, c.SecretRef, c.Interval)
+	d.publish("publish", c.Publish, c.For(""))
 	for name, e := range c.Environments {
 		d.source("environments."+name, e.URL, e.SecretRef, e.Interval)
+		if e.Publish != "" || e.Propose != nil {
+			d.publish("environments."+name+".publish", e.Publish, c.For(name))
+		}
 	}
 	at := d.lines["branch"]
 	branch, unknown := expand(cmp.Or(c.Branch, defaultBranch), map[string]string{"ENVIRONMENT": "dev", "SERVICE": "npm"})
@@ -271,6 +275,17 @@ func (d *decoder) config(c Config) {
 		d.add("branch", at, "use "+defaultBranch+" or ${SERVICE}", "must name the service, got %q", c.Branch)
 	case !regexp.MustCompile(`^[A-Za-z0-9]+([/._-][A-Za-z0-9]+)*$`).MatchString(branch) || strings.HasSuffix(branch, ".lock"):
 		d.add("branch", at, "use "+defaultBranch+" or ${SERVICE}", "must be the name of a branch, got %q", c.Branch)
+	}
+}
+
+// publish checks what publishes. A proposal would leave the pods as they are while the deployment goes on to remove what they use.
+func (d *decoder) publish(at string, given Publish, of Source) {
+	line := cmp.Or(d.lines[at], d.lines[strings.TrimSuffix(at, "publish")+"propose"])
+	switch {
+	case given != "" && given != PublishMerge && given != PublishTag:
+		d.add(at, line, "write one of them", "must be merge or tag, got %q", given)
+	case of.ByMerge() && of.Propose:
+		d.add(at, line, "leave propose out, because the deployment has been approved, or set publish: tag", "must not be merge where propose is true")
 	}
 }
 

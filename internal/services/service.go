@@ -148,6 +148,8 @@ type Config struct {
 	Interval string `yaml:"interval"`
 	// Propose sends a publication to a branch of its own, for a pull request against the service's branch.
 	Propose bool `yaml:"propose"`
+	// Publish says what brings a service's manifests to its branch. Default PublishTag.
+	Publish Publish `yaml:"publish"`
 	// Environments are the differences by environment.
 	Environments map[string]ConfigDifference `yaml:"environments"`
 }
@@ -162,19 +164,36 @@ type ConfigDifference struct {
 	Interval string `yaml:"interval"`
 	// Propose, as in Config.
 	Propose *bool `yaml:"propose"`
+	// Publish, as in Config.
+	Publish Publish `yaml:"publish"`
 }
+
+// Publish is what brings a service's manifests to its branch.
+type Publish string
+
+// The ways.
+const (
+	// PublishMerge is a merged commit, by the environment's deployment.
+	PublishMerge Publish = "merge"
+	// PublishTag is a tag <service>/v1.2.3, by a pipeline of its own.
+	PublishTag Publish = "tag"
+)
 
 // Source is how one environment's Flux and one environment's publications reach the manifests.
 type Source struct {
 	URL, Branch, SecretRef string
 	Interval               time.Duration
 	Propose                bool
+	Publish                Publish
 }
+
+// ByMerge reports whether the environment's deployment publishes.
+func (s Source) ByMerge() bool { return s.Publish == PublishMerge }
 
 // For returns what holds for one environment.
 func (c Config) For(environment string) Source {
 	d := c.Environments[environment]
-	s := Source{URL: cmp.Or(d.URL, c.URL), Branch: cmp.Or(c.Branch, defaultBranch), SecretRef: cmp.Or(d.SecretRef, c.SecretRef), Propose: c.Propose}
+	s := Source{URL: cmp.Or(d.URL, c.URL), Branch: cmp.Or(c.Branch, defaultBranch), SecretRef: cmp.Or(d.SecretRef, c.SecretRef), Propose: c.Propose, Publish: cmp.Or(d.Publish, c.Publish, PublishTag)}
 	if d.Propose != nil {
 		s.Propose = *d.Propose
 	}

@@ -252,24 +252,68 @@ environments:
 
 func TestConfig(t *testing.T) {
 	for content, says := range map[string]string{
-		"branch: ${SERVICE}\n":                                            "url: is missing",
-		"url: git@github.com:a/b.git\n":                                   "url: must be the address of a repository",
-		"url: http://example.com/a.git\n":                                 "must be encrypted",
-		"url: https://u:p@example.com/a.git\n":                            "must not hold credentials",
-		"url: https://example.com/a.git\nbranch: x\n":                     "must name the service",
-		"url: https://example.com/a.git\nbranch: ${SERVICE}..\n":          "must be the name of a branch",
-		"url: https://example.com/a.git\ninterval: 1s\n":                  "interval: must be from 10s to 24h",
-		"url: https://example.com/a.git\ninterval: soon\n":                "interval: must be from 10s to 24h",
-		"url: https://example.com/a.git\nsecretRef: A_b\n":                "must be the name of a Secret",
-		"url: https://example.com/a.git\nenvironments: {dev: {url: x}}\n": "url: must be the address of a repository",
+		"branch: ${SERVICE}\n":                                                                   "url: is missing",
+		"url: git@github.com:a/b.git\n":                                                          "url: must be the address of a repository",
+		"url: http://example.com/a.git\n":                                                        "must be encrypted",
+		"url: https://u:p@example.com/a.git\n":                                                   "must not hold credentials",
+		"url: https://example.com/a.git\nbranch: x\n":                                            "must name the service",
+		"url: https://example.com/a.git\nbranch: ${SERVICE}..\n":                                 "must be the name of a branch",
+		"url: https://example.com/a.git\ninterval: 1s\n":                                         "interval: must be from 10s to 24h",
+		"url: https://example.com/a.git\ninterval: soon\n":                                       "interval: must be from 10s to 24h",
+		"url: https://example.com/a.git\nsecretRef: A_b\n":                                       "must be the name of a Secret",
+		"url: https://example.com/a.git\nenvironments: {dev: {url: x}}\n":                        "url: must be the address of a repository",
+		"url: https://example.com/a.git\npublish: push\n":                                        "publish: must be merge or tag, got \"push\"",
+		"url: https://example.com/a.git\npublish: merge\nenvironments: {dev: {propose: true}}\n": "environments.dev.publish: must not be merge where propose is true",
+		"url: https://example.com/a.git\npublish: merge\npropose: true\n":                        "publish: must not be merge where propose is true",
 	} {
-		if _, problems := parseConfig(ConfigFile, []byte(content)); len(problems) != 1 || !strings.Contains(problems[0].String(), says) {
+		if _, problems := ParseConfig([]byte(content)); len(problems) != 1 || !strings.Contains(problems[0].String(), says) {
 			t.Errorf("%q: %v", content, problems)
 		}
 	}
-	c, problems := parseConfig(ConfigFile, []byte("url: https://example.com/a.git\nbranch: ${SERVICE}\nenvironments: {dev: {propose: true, interval: 5m}}\n"))
+	c, problems := ParseConfig([]byte("url: https://example.com/a.git\nbranch: ${SERVICE}\nenvironments: {dev: {propose: true, interval: 5m}}\n"))
 	if len(problems) > 0 || c.For("dev").Ref("dev", "npm") != "npm" || !c.For("dev").Propose || c.For("dev").Interval.String() != "5m0s" || c.For("x").Propose {
 		t.Errorf("%v %+v", problems, c.For("dev"))
+	}
+	if c.For("dev").ByMerge() {
+		t.Error("a file that does not say so publishes by merge")
+	}
+	c, problems = ParseConfig([]byte("url: https://example.com/a.git\npublish: merge\nenvironments: {production: {propose: true, publish: tag}}\n"))
+	if len(problems) > 0 || !c.For("dev").ByMerge() || c.For("production").ByMerge() {
+		t.Errorf("%v %+v", problems, c)
+	}
+}
+
+// Environments that share branches must not publish by merge: the merge for the one would change the pods of the other.
+func TestSharedBranches(t *testing.T) {
+	for name, c := range map[string]struct {
+		config   string
+		problems int
+	}{
+		"by tag":               {"branch: ${SERVICE}\n", 0},
+		"by merge":             {"branch: ${SERVICE}\npublish: merge\n", 1},
+		"one by merge":         {"branch: ${SERVICE}\nenvironments: {dev: {publish: merge}}\n", 1},
+		"their own branches":   {"publish: merge\n", 0},
+		"their own repository": {"branch: ${SERVICE}\npublish: merge\nenvironments: {dev: {url: \"https://example.com/dev.git\"}}\n", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			parsed, problems := ParseConfig([]byte("url: https://example.com/a.git\n" + c.config))
+			if len(problems) > 0 {
+				t.Fatal(problems)
+			}
+			f := Fleet{Clusters: []Cluster{{Environment: "dev"}, {Environment: "production"}}, Config: parsed}
+			if got := f.shared(); len(got) != c.problems {
+				t.Errorf("%v", got)
+			}
+		})
+	}
+}
+
+func TestLoadConfig(t *testing.T) {
+	if c, err := LoadConfig(fixture.Dir(t)); err != nil || !c.For("integration").ByMerge() || c.For("dev").ByMerge() {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if c, err := LoadConfig(t.TempDir()); err != nil || c.For("dev").ByMerge() {
+		t.Errorf("without the file: %+v, %v", c, err)
 	}
 }
 

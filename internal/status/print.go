@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"k8s-plus-aws-gitops/internal/flux"
 )
 
 // width is what the table fits into.
@@ -21,18 +23,10 @@ func (s *Status) Print(w io.Writer) {
 		row(w, "Stack", k.Name, mark(k.Whole, "ok", "not whole"), strings.ToLower(strings.ReplaceAll(k.Status, "_", " ")))
 	}
 	for _, o := range s.Objects {
-		state := "ready"
-		switch {
-		case o.Suspended:
-			state = "suspended"
-		case o.Failed():
-			state = "failed"
-		case o.Ready != "True":
-			state = "waits"
-		case !o.At:
-			state = "behind"
-		}
-		row(w, o.Kind, o.Name, state, short(o.Revision))
+		row(w, o.Kind, o.Name, word(o.Item, o.At), short(o.Revision))
+	}
+	for _, k := range s.Services {
+		row(w, "Service", k.Service, word(k.Item, k.At), short(k.Revision))
 	}
 	if s.Pipeline != nil && s.Pipeline.Note != "" {
 		fmt.Fprintf(w, "\n%s\n", strings.TrimPrefix("pipeline "+s.Pipeline.Name+": "+s.Pipeline.Note, "pipeline : "))
@@ -40,6 +34,21 @@ func (s *Status) Print(w io.Writer) {
 	if s.Cause != "" {
 		fmt.Fprintf(w, "\n%s\n", s.Cause)
 	}
+}
+
+// word is the state of an object of Flux in the table; at says whether it has the commit.
+func word(i flux.Item, at bool) string {
+	switch {
+	case i.Suspended:
+		return "suspended"
+	case i.Failed():
+		return "failed"
+	case i.Ready != "True":
+		return "waits"
+	case !at:
+		return "behind"
+	}
+	return "ready"
 }
 
 // print writes the pipeline's rows: the execution, then its stages.

@@ -3,6 +3,7 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +45,11 @@ type Status struct {
 	Stacks []Stack `json:"stacks,omitempty"`
 	// Objects of Flux in the cluster.
 	Objects []Object `json:"objects,omitempty"`
+	// Services that were published with the commit; empty when none were asked for.
+	Services []Service `json:"services,omitempty"`
+
+	// patience is how long a failure must last before it counts; zero: the constant.
+	patience time.Duration
 }
 
 // Stack is a CloudFormation stack of the environment.
@@ -81,6 +87,8 @@ type Source struct {
 	// Failure returns why the commit cannot be applied, or nil while it may be, for one who knows more of the cluster than Flux
 	// does; nil takes what Flux says, and in a wait what is said of the pods.
 	Failure func(ctx context.Context, look *flux.Look, target *flux.Target) error
+	// Published are the services that the release of the commit has published.
+	Published []Published
 	// Pipeline reads where a commit is in it; nil leaves it out.
 	Pipeline func(ctx context.Context, commit string, holds func(head string) bool) *Pipeline
 }
@@ -134,7 +142,7 @@ func (s Source) read(ctx context.Context) (*Status, *flux.Look, error) {
 			now.worse(Failed, failed.Error())
 		}
 	}
-	return now, look, nil
+	return now, look, s.services(ctx, now)
 }
 
 func (s Source) failure(ctx context.Context, look *flux.Look, target *flux.Target) error {
@@ -193,11 +201,12 @@ const patience = 10 * time.Second
 func (s Source) Wait(ctx context.Context, every time.Duration, told func(*Status)) (*Status, error) {
 	var last *Status
 	var lastErr error
-	var since, tried time.Time
+	var since time.Time
+	tried := trials{}
 	for {
 		now, look, err := s.read(ctx)
 		if err == nil {
-			s.pods(ctx, now, look, &tried)
+			s.pods(ctx, now, look, tried)
 			if last == nil || last.State != now.State || last.Cause != now.Cause {
 				told(now)
 			}
@@ -209,7 +218,7 @@ func (s Source) Wait(ctx context.Context, every time.Duration, told func(*Status
 				since = time.Time{}
 			case since.IsZero():
 				since = time.Now()
-			case time.Since(since) > patience:
+			case time.Since(since) > cmp.Or(now.patience, patience):
 				return now, errors.New(now.Cause)
 			}
 		}
@@ -218,22 +227,6 @@ func (s Source) Wait(ctx context.Context, every time.Duration, told func(*Status
 		case <-ctx.Done():
 			return last, over(ctx, last, lastErr)
 		case <-time.After(every):
-		}
-	}
-}
-
-// pods looks for pods that no waiting helps, some time after Flux has begun with the commit: those of the commit before are gone
-// by then. Flux itself finds out when the time for their rollout is over.
-func (s Source) pods(ctx context.Context, now *Status, look *flux.Look, tried *time.Time) {
-	switch {
-	case now.State != Applying || s.Failure != nil:
-	case tried.IsZero():
-		if look.Tried(s.target(ctx)) {
-			*tried = time.Now()
-		}
-	default:
-		if cause := s.Cluster.PodFailure(ctx, tried.Add(patience)); cause != nil {
-			now.worse(Failed, cause.Error())
 		}
 	}
 }

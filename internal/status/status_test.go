@@ -134,6 +134,81 @@ stage Network of dev-deploy has failed: action Deploy failed: exit status 1
 	}
 }
 
+// service is a Kustomization of a service at a commit of its branch.
+func service(name, commit, ready, reason string) runtime.Object {
+	o := object("Kustomization", name, commit, ready, reason)
+	o.SetNamespace(flux.ServicesNamespace)
+	return o
+}
+
+// at are the layers at the commit, and services.
+func at(services ...runtime.Object) *flux.Cluster {
+	return cluster(append(layers("new", "True", "Ok"), services...)...)
+}
+
+const npmCommit = "0123456789abcdef0123456789abcdef01234567"
+
+// What was published with the commit counts, and no other service.
+func TestReadServices(t *testing.T) {
+	broken := service("info", "older", "False", "HealthCheckFailed")
+	for name, c := range map[string]struct {
+		cluster *flux.Cluster
+		state   status.State
+		cause   string
+	}{
+		"healthy":                      {at(service("npm", npmCommit, "True", "Ok"), broken), status.Verified, ""},
+		"Flux has not seen it":         {at(service("npm", "older", "True", "Ok")), status.Applying, "service npm is not at 0123456789ab yet"},
+		"a failure of what was before": {at(service("npm", "older", "False", "BuildFailed")), status.Applying, "service npm is not at"},
+		"it rolls out":                 {at(service("npm", npmCommit, "Unknown", "Progressing")), status.Applying, "service npm is not at"},
+		"it has failed":                {at(service("npm", npmCommit, "False", "HealthCheckFailed")), status.Failed, "service npm: HealthCheckFailed: because"},
+		"the fleet is not there":       {at(), status.Applying, "service npm is not in the cluster yet"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := source("new", c.cluster)
+			s.Published = []status.Published{{Service: "npm", Commit: npmCommit[:12]}}
+			got, err := s.Read(t.Context())
+			if err != nil || got.State != c.state || !strings.Contains(got.Cause, c.cause) || (got.Cause == "") != (c.cause == "") || len(got.Services) != 1 {
+				t.Errorf("got %+v, %v; want %s, %q", got, err, c.state, c.cause)
+			}
+		})
+	}
+}
+
+func TestPrintServices(t *testing.T) {
+	s := source("new", at(service("npm", npmCommit, "False", "HealthCheckFailed")))
+	s.Published = []status.Published{{Service: "npm", Commit: npmCommit[:12]}}
+	now, err := s.Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	now.Print(&out)
+	if want := "Service        npm                         failed     released/dev 0123456789ab\n\nservice npm: HealthCheckFailed: because\n"; !strings.HasSuffix(out.String(), want) {
+		t.Errorf("got:\n%s\nwant at the end:\n%s", out.String(), want)
+	}
+}
+
+func TestPublished(t *testing.T) {
+	all := []status.Published{{Service: "npm", Commit: npmCommit}, {Service: "web-2", Commit: npmCommit}}
+	text := status.FormatPublished(all)
+	if text != "npm@0123456789ab web-2@0123456789ab" {
+		t.Errorf("%q", text)
+	}
+	if back, err := status.ParsePublished(text); err != nil || len(back) != 2 || back[1] != (status.Published{Service: "web-2", Commit: npmCommit[:12]}) {
+		t.Errorf("%+v, %v", back, err)
+	}
+	for _, text := range []string{status.FormatPublished(nil), ""} {
+		if back, err := status.ParsePublished(text); err != nil || len(back) > 0 {
+			t.Errorf("%q: %+v, %v", text, back, err)
+		}
+	}
+	for _, text := range []string{"npm", "npm@", "npm@xyz", "npm@0123", "@0123456789ab"} {
+		if _, err := status.ParsePublished(text); err == nil || !strings.Contains(err.Error(), "must be services and commits") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 // A wait ends when the commit is verified, when a failure lasts, and when the time is over.
 func TestWait(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -166,6 +241,62 @@ func TestWait(t *testing.T) {
 				}
 				if took := time.Since(began); took != c.took || told != c.told {
 					t.Errorf("took %s, want %s; told %d times, want %d", took, c.took, told, c.told)
+				}
+			})
+		})
+	}
+}
+
+// A service's first try may come before the release that it needs, and Flux tries again; a failure that lasts is named.
+func TestWaitServices(t *testing.T) {
+	for name, c := range map[string]struct {
+		then *flux.Cluster
+		says string
+		took time.Duration
+	}{
+		"heals": {at(service("npm", npmCommit, "True", "Ok")), "", time.Minute},
+		"lasts": {nil, "service npm: ReconciliationFailed: because", 122 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, began := source("new", at(service("npm", npmCommit, "False", "ReconciliationFailed"))), time.Now()
+				s.Published = []status.Published{{Service: "npm", Commit: npmCommit}}
+				s.Tip = func(context.Context) (string, error) {
+					if c.then != nil && time.Since(began) >= time.Minute {
+						*s.Cluster = *c.then
+					}
+					return "new", nil
+				}
+				_, err := s.Wait(t.Context(), 2*time.Second, func(*status.Status) {})
+				if took := time.Since(began); (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) || took != c.took {
+					t.Errorf("%v after %s, want %q after %s", err, took, c.says, c.took)
+				}
+			})
+		})
+	}
+}
+
+// pullFails is what a kubelet says of a pod of a namespace, a while after the wait began.
+func pullFails(namespace string, began time.Time) runtime.Object {
+	said := began.Add(20 * time.Second).UTC().Format(time.RFC3339)
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Event", "metadata": map[string]any{"name": "pull", "namespace": namespace},
+		"type": "Warning", "reason": "Failed", "message": "Failed to pull image \"x\": not found", "lastTimestamp": said,
+		"involvedObject": map[string]any{"kind": "Pod", "namespace": namespace, "name": "x-1"},
+	}}
+}
+
+// An image that does not exist ends the wait where it is of what was published, and not where it is of another service.
+func TestWaitForPodsOfServices(t *testing.T) {
+	for namespace, says := range map[string]string{"npm": "pod npm/x-1: Failed", "info": "the time is over; still missing: service npm"} {
+		t.Run(namespace, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				s := source("new", at(service("npm", npmCommit, "Unknown", "Progressing"), service("info", npmCommit, "Unknown", "Progressing"), pullFails(namespace, time.Now())))
+				s.Published = []status.Published{{Service: "npm", Commit: npmCommit}}
+				if _, err := s.Wait(ctx, 2*time.Second, func(*status.Status) {}); err == nil || !strings.Contains(err.Error(), says) {
+					t.Errorf("got %v, want %q", err, says)
 				}
 			})
 		})

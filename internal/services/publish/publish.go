@@ -41,6 +41,11 @@ type Options struct {
 	Propose bool
 	// Rollback allows to publish from a commit that is older than the published one.
 	Rollback bool
+	// Back publishes only what a later commit than the source has published, and leaves the rest as it is. It goes with Rollback.
+	Back bool
+	// LeaveNewer leaves a branch as it is that was published from a later commit; by default it is an OlderError, and nothing is
+	// published.
+	LeaveNewer bool
 	// Older reports whether commit a is an ancestor of b in the source repository. Nil: not checked.
 	Older func(ctx context.Context, a, b string) bool
 	// Check is asked about the manifests that would change something, before anything is pushed. Nil: not asked.
@@ -62,6 +67,10 @@ type Result struct {
 	Commit string `json:"commit"`
 	// Changed is false if the branch held the manifest already.
 	Changed bool `json:"changed"`
+	// Newer is true if the branch was left as it is, because a later commit than the source has published it.
+	Newer bool `json:"newer,omitempty"`
+	// Source is the commit that the branch's tip was made of.
+	Source string `json:"-"`
 	// Before are the manifests that the service's branch and its proposal held.
 	Before [][]byte `json:"-"`
 }
@@ -177,7 +186,7 @@ func attempt(ctx context.Context, scratch string, manifests []Manifest, o Option
 	}
 	for i := range results {
 		if commit := commits[results[i].Branch]; commit != "" {
-			results[i].Commit, results[i].Changed = commit, true
+			results[i].Commit, results[i].Changed, results[i].Source = commit, true, o.Source.Commit
 		}
 	}
 	return results, push(ctx, scratch, changes, commits, o.URL)
@@ -198,16 +207,19 @@ type change struct {
 // plan compares a manifest with the remote.
 func plan(ctx context.Context, m Manifest, remote map[string]tip, o Options) (Result, []change, error) {
 	base := remote[m.Branch]
-	result := Result{Service: m.Service, Branch: m.Branch, Commit: base.commit}
+	result := Result{Service: m.Service, Branch: m.Branch, Commit: base.commit, Source: base.source.Commit}
 	for _, t := range []tip{base, remote[proposals+m.Branch]} {
 		if manifest, there := t.files[m.file()]; there {
 			result.Before = append(result.Before, manifest)
 		}
 	}
-	if base.holds(m) {
+	if base.holds(m) || o.Back && !o.passed(ctx, base) {
 		return result, nil, nil
 	}
 	if err := newest(ctx, m, base, o); err != nil {
+		if result.Newer = o.LeaveNewer; result.Newer {
+			return result, nil, nil
+		}
 		return result, nil, err
 	}
 	live := change{branch: m.Branch, tip: base.commit, parent: base.commit, message: message(m, o), source: o.Source, files: content(m, o.Source)}
@@ -234,14 +246,16 @@ func plan(ctx context.Context, m Manifest, remote map[string]tip, o Options) (Re
 
 // newest refuses to put an older state on a branch: a slow pipeline must not undo what a later one published.
 func newest(ctx context.Context, m Manifest, base tip, o Options) error {
-	published := base.source.Commit
-	if o.Rollback || o.Older == nil || published == "" || published == o.Source.Commit {
-		return nil
-	}
-	if o.Older(ctx, strings.TrimSuffix(o.Source.Commit, dirty), strings.TrimSuffix(published, dirty)) {
-		return &OlderError{fmt.Errorf("%s was published from %.12s, which is newer than %.12s; pass --rollback to go back", m.Service, published, o.Source.Commit)}
+	if !o.Rollback && o.passed(ctx, base) {
+		return &OlderError{fmt.Errorf("%s was published from %.12s, which is newer than %.12s; pass --rollback to go back", m.Service, base.source.Commit, o.Source.Commit)}
 	}
 	return nil
+}
+
+// passed reports whether a branch was published from a later commit than the source.
+func (o Options) passed(ctx context.Context, base tip) bool {
+	published := base.source.Commit
+	return o.Older != nil && published != "" && published != o.Source.Commit && o.Older(ctx, strings.TrimSuffix(o.Source.Commit, dirty), strings.TrimSuffix(published, dirty))
 }
 
 // OlderError says that what is published is newer than the source.
