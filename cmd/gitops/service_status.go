@@ -129,6 +129,9 @@ func (f *serviceFlags) status(ctx context.Context, names []string, kubeconfig st
 	lines := make([]line, len(chosen))
 	for i, s := range chosen {
 		lines[i] = describe(s, branches[i], tips[branches[i]], applied)
+		if tips[branches[i]].Commit == "" && to.ByMerge() {
+			lines[i].Message += ": the deployment of its commit does it"
+		}
 	}
 	return lines, nil
 }
