@@ -32,6 +32,9 @@ func (f *releaseFlags) publish(ctx context.Context, cmd *cobra.Command, root str
 	case len(names) > 0 && !byMerge:
 		return cli.UsageError{Err: fmt.Errorf("--services: %s publishes services by tag; set publish: merge in %s, or leave it out", env.Name, services.ConfigFile)}
 	case !byMerge || len(names) == 0 && o.Rollback == nil:
+		if byMerge && !f.first && !cmd.Flags().Changed("services") {
+			fmt.Fprintf(cmd.ErrOrStderr(), "No service is published: name those that differ with --services. 'gitops plan %s' lists them.\n", env.Name)
+		}
 		return f.tell(cmd, nil, "")
 	}
 	commit, err := git.Commit(ctx, root, "HEAD")

@@ -26,7 +26,9 @@ func releasing(t *testing.T) (dir, platform, manifests string) {
 	}
 	put(t, dir, ".gitignore", "/bin/\n/node_modules/\n/*.env\n")
 	put(t, dir, "Makefile", "node_modules/.package-lock.json:\n\t@mkdir -p node_modules && touch $@\nbin/services: "+app+"\n\t@mkdir -p bin && cp $< $@\n")
-	gitops(t, 0, "service", "add", "npm", "--image", "ghcr.io/nodezoo/npm:1.0.0")
+	if says := gitops(t, 0, "service", "add", "npm", "--image", "ghcr.io/nodezoo/npm:1.0.0"); !strings.Contains(says, "Their merge publishes it to integration; to others publish with") {
+		t.Errorf("says %s", says)
+	}
 	gitops(t, 0, "service", "add", "info", "--image", "ghcr.io/nodezoo/info:1.0.0")
 	return dir, platform, manifests
 }
@@ -80,6 +82,9 @@ func TestReleasePublishes(t *testing.T) {
 	}
 
 	two := image(t, dir, "npm", "2.0.0")
+	if said := gitops(t, 0, "release", "integration", "--dry-run"); !strings.Contains(said, "'gitops plan integration' lists them") {
+		t.Errorf("by hand, without names: %s", said)
+	}
 	if said, told = release(0, "--services", "npm"); told != published("npm") || !strings.Contains(runs("npm"), "npm:2.0.0") {
 		t.Errorf("the next: told %q; %s", told, said)
 	}

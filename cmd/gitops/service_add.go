@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -80,10 +82,23 @@ func addService(cmd *cobra.Command, root string, n services.New) error {
 			for _, name := range append([]string{file}, written...) {
 				fmt.Fprintln(cmd.OutOrStdout(), name)
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "Commit these files. Publish with 'gitops service publish %s --env …', or push the tag %s/v1.0.0.\n", n.Name, n.Name)
+			fmt.Fprintf(cmd.ErrOrStderr(), "Commit these files. %s\n", publishedBy(loaded, n.Name))
 			return nil
 		}
 	}
 	// A file that does not go with the others is not left behind.
 	return errors.Join(err, os.Remove(target))
+}
+
+// publishedBy says what brings a service's manifests to its branches.
+func publishedBy(loaded services.Fleet, name string) string {
+	byMerge := slices.DeleteFunc(loaded.Names(), func(environment string) bool { return !loaded.Config.For(environment).ByMerge() })
+	by := fmt.Sprintf("ublish with 'gitops service publish %s --env …', or push the tag %s/v1.0.0.", name, name)
+	switch len(byMerge) {
+	case 0:
+		return "P" + by
+	case len(loaded.Clusters):
+		return "Their merge publishes it."
+	}
+	return "Their merge publishes it to " + strings.Join(byMerge, ", ") + "; to others p" + by
 }

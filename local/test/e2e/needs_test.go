@@ -15,7 +15,7 @@ import (
 // needs adds a service with a database, a bucket and a queue of its own where services are published by merge: one file, one
 // commit. Once that is deployed, the service answers with what is in all three. Removed, its pods go, and its data stays.
 func (s *system) needs(ctx context.Context) (string, error) {
-	if err := s.publishBy(ctx, "tag", "merge"); err != nil {
+	if err := s.publishByMerge(ctx, true); err != nil {
 		return "", err
 	}
 	if _, err := s.gitops(ctx, "service", "add", "orders", "--image", "ghcr.io/nodezoo/nodezoo-orders:1.0.0", "--health", "/healthz",
@@ -52,19 +52,23 @@ func (s *system) needs(ctx context.Context) (string, error) {
 	if err := s.leavesData(ctx); err != nil {
 		return "", err
 	}
-	return took(all), s.publishBy(ctx, "merge", "tag")
+	return took(all), s.publishByMerge(ctx, false)
 }
 
-// publishBy changes what publishes the services. The pipeline changes itself by it, and deploys the commit again.
-func (s *system) publishBy(ctx context.Context, from, to string) error {
-	const settings = `{url: "http://git.localhost/manifests.git", publish: `
-	if err := s.edit("k8s/fleet/fleet.yaml", settings+from, settings+to); err != nil {
+// publishByMerge lets the deployment publish the services, or their tags again. The pipeline changes itself by it, and deploys
+// the commit again.
+func (s *system) publishByMerge(ctx context.Context, merge bool) error {
+	from, to, message := `manifests.git"}`, `manifests.git", publish: merge}`, "Publish services by merge"
+	if !merge {
+		from, to, message = to, from, "Publish services by tag"
+	}
+	if err := s.edit("k8s/fleet/fleet.yaml", from, to); err != nil {
 		return err
 	}
-	if err := s.commit(ctx, "Publish services by "+to); err != nil {
+	if err := s.commit(ctx, message); err != nil {
 		return err
 	}
-	if err := s.push(ctx, "Publish services by "+to); err != nil {
+	if err := s.push(ctx, message); err != nil {
 		return err
 	}
 	return until(ctx, 15*time.Minute, "the changed pipeline to deploy the commit", func() error {
