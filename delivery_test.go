@@ -247,9 +247,12 @@ func TestDeliveryStore(t *testing.T) {
 				t.Errorf("%s %s: %s", env.Name, id, text(alarm.Properties))
 			}
 		}
-		want := 2
+		want := 1
 		if env.BuildsImages() {
-			want = 3
+			want++
+		}
+		if !fleetOf(t).For(env.Name).ByMerge() {
+			want++
 		}
 		if got := len(stack.ofType("AWS::CloudWatch::Alarm")); got != want {
 			t.Errorf("%s: %d alarms, want %d, one per deploying pipeline", env.Name, got, want)

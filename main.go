@@ -48,7 +48,7 @@ func run(stderr io.Writer) (code int) {
 	check := fmt.Sprint(context["nag"]) == "true" // the CDK CLI turns the text of -c into a bool
 	if check {
 		for i, stage := range stages {
-			nag.Check(stage, environments[i], files.services)
+			nag.Check(stage, environments[i], files.services, files.fleet)
 		}
 	}
 	app.Synth(nil)

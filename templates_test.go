@@ -150,7 +150,7 @@ func synthesize(t testing.TB, context map[string]any, selected []config.Environm
 	app, stages := newApp(awscdk.AppProps{Context: &context, Outdir: jsii.String(dir)}, selected, files)
 	if check {
 		for i, stage := range stages {
-			nag.Check(stage, selected[i], all)
+			nag.Check(stage, selected[i], all, files.fleet)
 		}
 	}
 	app.Synth(nil)
@@ -307,7 +307,7 @@ func TestNag(t *testing.T) {
 		used[s.Resource+" "+regexp.MustCompile(`\[.*`).ReplaceAllString(s.Rule, "")] = true
 	}
 	for _, env := range selected {
-		for _, s := range nag.Suppressions(env, definitions(t, selected)) {
+		for _, s := range nag.Suppressions(env, definitions(t, selected), fleetOf(t)) {
 			if key := env.Name + "/" + s.Stack + "/" + s.Path + " AwsSolutions-" + s.Rule; !used[key] {
 				t.Errorf("%s: nothing to suppress; remove it from internal/nag/suppressions.go", key)
 			}

@@ -5,11 +5,18 @@ import "k8s-plus-aws-gitops/config"
 // build is a project of an environment's pipelines: its name after the environment, and its construct's path.
 type build struct{ name, path string }
 
-// deliverySuppressions are the accepted findings on an environment's pipelines.
-func deliverySuppressions(env config.Environment) []Suppression {
+// deliverySuppressions are the accepted findings on an environment's pipelines, of which the deployment publishes services where
+// they are published by merge.
+func deliverySuppressions(env config.Environment, byMerge bool) []Suppression {
 	if !env.Delivers() {
 		return nil
 	}
+	builds, pipelines := []build{{"plan", "Deployment/Plan"}, {"test", "Deployment/Test"}, {"deploy", "Deployment/Deploy"}}, []string{"Deployment"}
+	publishes := build{"release", "Deployment/Release"}
+	if !byMerge {
+		publishes, pipelines = build{"services", "Services/Build"}, append(pipelines, "Services")
+	}
+	builds = append(builds, publishes)
 	const artifacts = "Resource::<DeliveryStoreArtifacts22E6BD8C.Arn>/*"
 	accept := func(path, rule, reason string, appliesTo ...any) Suppression {
 		return Suppression{Stack: "delivery", Path: "Delivery/" + path + "/Resource", Rule: rule, AppliesTo: appliesTo, Reason: reason}
@@ -19,14 +26,10 @@ func deliverySuppressions(env config.Environment) []Suppression {
 			"It holds the repository's own sources, and only the pipelines' roles read it. Who needs the record enables CloudTrail data events for the account."),
 		accept("Assets", "S1",
 			"It holds static files that are in Git, and one role writes it. Who needs the record enables CloudTrail data events for the account."),
-		accept("Services/Build/Role", "IAM5",
+		accept(publishes.path+"/Role", "IAM5",
 			"The static files of all services: the same build publishes any of them, and a service is added without a deployment.",
 			"Resource::"+env.ARN("s3", env.AssetsBucket()+"/"+config.AssetsPrefix+"*")),
 	}
-	builds := []build{
-		{"plan", "Deployment/Plan"}, {"test", "Deployment/Test"}, {"deploy", "Deployment/Deploy"}, {"services", "Services/Build"},
-	}
-	pipelines := []string{"Deployment", "Services"}
 	var logsIn []string // those that log in to a registry
 	if env.BuildsImages() {
 		builds = append(builds, build{"image-arm64", "Dockerbuild/arm64"}, build{"image-amd64", "Dockerbuild/amd64"}, build{"image-publish", "Dockerbuild/Publish"})
@@ -39,7 +42,9 @@ func deliverySuppressions(env config.Environment) []Suppression {
 		"The environment's stacks, an application's new one included; CloudFormation appends a random id to each name.",
 		"Resource::"+env.ARN("cloudformation", "stack/"+env.Name+"-*/*")))
 	if env.Gated() {
-		builds = append(builds, build{"release", "Deployment/Release"}, build{"verify", "Deployment/Verify"})
+		if builds = append(builds, build{"verify", "Deployment/Verify"}); !byMerge {
+			builds = append(builds, build{"release", "Deployment/Release"})
+		}
 		list = append(list, accept("Deployment/Verify/Role", "IAM5",
 			"A build in a VPC: EC2's descriptions have no resource level, and the id of the network interface is known once it is made; it is held to the private subnets and to CodeBuild.",
 			"Resource::*", "Resource::"+env.ARN("ec2", "network-interface/*"), "Resource::"+env.ARN("ec2", "security-group/*")))

@@ -18,10 +18,10 @@ type Suppression struct {
 }
 
 // Suppressions are the accepted findings of an environment and of the services in it.
-func Suppressions(env config.Environment, all []services.Service) []Suppression {
+func Suppressions(env config.Environment, all []services.Service, fleet services.Config) []Suppression {
 	list := append(managedPolicies(), wildcards(env)...)
 	list = append(list, serviceSuppressions(env, all)...)
-	list = append(list, deliverySuppressions(env)...)
+	list = append(list, deliverySuppressions(env, fleet.For(env.Name).ByMerge())...)
 	list = append(list,
 		Suppression{Stack: "cluster", Path: "Cluster/EKS/KubectlProvider/Handler/Resource", Rule: "L1",
 			Reason: "CDK chooses the Python that its kubectl handler was tested with."},
