@@ -57,7 +57,12 @@ require (
 	gotest.tools/v3 v3.5.2 // indirect
 )
 
-require github.com/aws/aws-sdk-go-v2/service/eks v1.105.2
+require (
+	github.com/aws/aws-sdk-go-v2/service/codeconnections v1.11.2
+	github.com/aws/aws-sdk-go-v2/service/eks v1.105.2
+	github.com/aws/aws-sdk-go-v2/service/iam v1.64.6
+	github.com/aws/aws-sdk-go-v2/service/servicequotas v1.43.8
+)
 
 require (
 	dario.cat/mergo v1.0.2 // indirect

@@ -73,6 +73,7 @@ var system = map[string]string{
 	"gitops local":                    "is a plug-in, and needs a running system",
 	"gitops repository setup":         "needs a repository on GitHub",
 	"gitops commit-status":            "needs a repository on GitHub",
+	"gitops doctor":                   "needs an account",
 	"gitops report":                   "needs an account",
 	"gitops release":                  "needs a repository on GitHub",
 	"gitops status":                   "needs a cluster",
@@ -224,7 +225,7 @@ func scratchCopy(t *testing.T, tool string) (dir, path string) {
 		t.Fatal(err)
 	}
 	copyInto(t, dir, "dockerbuild/Dockerfile")
-	for _, name := range []string{"delivery", "identity", "network", "workloads"} {
+	for _, name := range []string{"delivery", "identity", "network", "services", "workloads"} {
 		copyInto(t, dir, "infrastructure/delivery/execution/"+name+".json")
 	}
 	programs(t, dir, tool)

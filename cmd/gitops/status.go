@@ -150,17 +150,20 @@ func (f *statusFlags) source(ctx context.Context, root string, env config.Enviro
 		}
 		from.Pipeline = pipelineOf(c, env)
 	}
-	var access *rest.Config
-	if f.kubeconfig != "" || os.Getenv("KUBECONFIG") != "" {
-		access, err = flux.Config(cmp.Or(f.kubeconfig, os.Getenv("KUBECONFIG")))
-	} else {
-		access, err = eks.Config(ctx, c, env.ClusterName())
-	}
+	access, err := clusterAccess(ctx, f.kubeconfig, c, env)
 	if err != nil {
 		return from, err
 	}
 	from.Cluster, err = flux.New(access)
 	return from, err
+}
+
+// clusterAccess is by a kubeconfig, by $KUBECONFIG, or as EKS with the AWS credentials at hand.
+func clusterAccess(ctx context.Context, kubeconfig string, c aws.Config, env config.Environment) (*rest.Config, error) {
+	if path := cmp.Or(kubeconfig, os.Getenv("KUBECONFIG")); path != "" {
+		return flux.Config(path)
+	}
+	return eks.Config(ctx, c, env.ClusterName())
 }
 
 // pipelineOf reads the environment's pipeline, if it has one.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Ruleset is what a repository enforces on its branches: https://docs.github.com/rest/repos/rules.
@@ -94,6 +95,26 @@ func (n *numeral) UnmarshalJSON(content []byte) error {
 // Hooks lists the webhooks.
 func (c Client) Hooks(ctx context.Context, r Repository) ([]Hook, error) {
 	return list[Hook](ctx, c, request{path: r.path("hooks"), need: "Webhooks: read", of: r})
+}
+
+// Delivery is what GitHub sent to a webhook once: https://docs.github.com/rest/repos/webhooks#list-deliveries-for-a-repository-webhook.
+type Delivery struct {
+	At    time.Time `json:"delivered_at"`
+	Event string    `json:"event"`
+	// Code is the HTTP status of the answer, 0 if there was none, and Status says it in words.
+	Code   int    `json:"status_code"`
+	Status string `json:"status"`
+}
+
+// Delivered reports whether the receiver took it.
+func (d Delivery) Delivered() bool { return d.Code/100 == 2 }
+
+// Deliveries lists the last hundred to a webhook, the newest first. GitHub keeps them for some days.
+func (c Client) Deliveries(ctx context.Context, r Repository, hook int64) ([]Delivery, error) {
+	var all []Delivery
+	q := request{method: http.MethodGet, path: r.path("hooks", strconv.FormatInt(hook, 10), "deliveries") + "?per_page=100", need: "Webhooks: read", of: r, out: &all}
+	_, err := c.send(ctx, q)
+	return all, err
 }
 
 // PutHook changes the webhook with the id, or makes one if that is 0. The secret signs its deliveries; GitHub never shows

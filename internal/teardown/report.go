@@ -3,11 +3,9 @@ package teardown
 import (
 	"fmt"
 	"io"
-	"strings"
-)
 
-// width is the number of columns that plan and report fit into.
-const width = 80
+	"k8s-plus-aws-gitops/internal/cli"
+)
 
 // Result is what became of a thing.
 type Result string
@@ -52,7 +50,7 @@ func (r Report) Print(w io.Writer) {
 		if item.Why != "" {
 			text += ": " + item.Why
 		}
-		wrap(w, fmt.Sprintf("%-9s", item.Result), text)
+		cli.Wrap(w, fmt.Sprintf("%-9s", item.Result), text)
 	}
 }
 
@@ -65,39 +63,22 @@ func (p Plan) Print(w io.Writer) {
 		fmt.Fprintln(w, "These go, with everything in them, in this order:")
 	}
 	for _, s := range p.Stacks {
-		wrap(w, "  ", fmt.Sprintf("stack %s, %d resources", s.Name, len(s.Resources)))
+		cli.Wrap(w, "  ", fmt.Sprintf("stack %s, %d resources", s.Name, len(s.Resources)))
 		for _, b := range s.Buckets {
 			more := ""
 			if b.More {
 				more = "more than "
 			}
-			wrap(w, "    ", fmt.Sprintf("bucket %s, %s%d objects and versions", b.Name, more, b.Objects))
+			cli.Wrap(w, "    ", fmt.Sprintf("bucket %s, %s%d objects and versions", b.Name, more, b.Objects))
 		}
 	}
 	for _, record := range p.Records {
-		wrap(w, "  ", "record "+record)
+		cli.Wrap(w, "  ", "record "+record)
 	}
 	if len(p.Kept) > 0 {
 		fmt.Fprintln(w, "These are kept:")
 	}
 	for _, k := range p.Kept {
-		wrap(w, "  ", k.What+": "+k.Why)
+		cli.Wrap(w, "  ", k.What+": "+k.Why)
 	}
-}
-
-// wrap writes a text behind a mark, in lines that fit. A word that does not fit has a line of its own.
-func wrap(w io.Writer, mark, text string) {
-	line := mark
-	for i, word := range strings.Fields(text) {
-		switch {
-		case i == 0:
-			line += word
-		case len(line)+1+len(word) > width:
-			fmt.Fprintln(w, line)
-			line = strings.Repeat(" ", len(mark)) + "  " + word
-		default:
-			line += " " + word
-		}
-	}
-	fmt.Fprintln(w, line)
 }

@@ -38,6 +38,8 @@ type Server struct {
 	Commits []string
 	// What is there, oldest first.
 	Comments, Pulls, Statuses, Rulesets, Hooks []Object
+	// Deliveries to the webhooks, newest first.
+	Deliveries []Object
 	// Calls are the requests that were not refused for a limit or the token: "POST /repos/me/platform/hooks".
 	Calls []string
 

@@ -63,6 +63,12 @@ func (s *Server) settings(mux *http.ServeMux) {
 		}
 		return http.StatusOK, shown, nil
 	})
+	s.handle(mux, "GET "+hooks+"/{id}/deliveries", "Webhooks: read", func(r *http.Request, _ Object) (int, any, error) {
+		if find(s.Hooks, r) < 0 {
+			return 0, nil, notFound
+		}
+		return http.StatusOK, append([]Object{}, s.Deliveries...), nil
+	})
 	s.handle(mux, "POST "+hooks, "Webhooks: write", s.addHook)
 	s.handle(mux, "PATCH "+hooks+"/{id}", "Webhooks: write", s.editHook)
 }

@@ -1,0 +1,479 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
+
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/fixture"
+	"k8s-plus-aws-gitops/internal/flux"
+	"k8s-plus-aws-gitops/internal/forge"
+	"k8s-plus-aws-gitops/internal/forge/forgetest"
+	"k8s-plus-aws-gitops/internal/forge/setup"
+)
+
+// servers answers for the DNS.
+type servers struct {
+	names []string
+	err   error
+}
+
+func (s servers) LookupNS(context.Context, string) ([]*net.NS, error) {
+	var all []*net.NS
+	for _, n := range s.names {
+		all = append(all, &net.NS{Host: n})
+	}
+	return all, s.err
+}
+
+// fluxObject is one of Flux with a Ready condition.
+func fluxObject(kind, group, name, ready string) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": group + ".toolkit.fluxcd.io/" + map[string]string{"helm": "v2"}[group] + map[string]string{"kustomize": "v1", "source": "v1"}[group], "kind": kind,
+		"metadata": map[string]any{"name": name, "namespace": "flux-system", "generation": int64(1)},
+		"status": map[string]any{
+			"observedGeneration": int64(1), "lastAppliedRevision": "released/dev@sha1:1", "lastAttemptedRevision": "released/dev@sha1:1",
+			"conditions": []any{map[string]any{"type": "Ready", "status": ready, "reason": "BuildFailed", "message": "because"}},
+		},
+	}}
+}
+
+func cluster(objects ...runtime.Object) *flux.Cluster {
+	lists := map[schema.GroupVersionResource]string{
+		{Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Resource: "kustomizations"}: "KustomizationList",
+		{Group: "helm.toolkit.fluxcd.io", Version: "v2", Resource: "helmreleases"}:        "HelmReleaseList",
+		{Group: "source.toolkit.fluxcd.io", Version: "v1", Resource: "gitrepositories"}:   "GitRepositoryList",
+		{Version: "v1", Resource: "events"}:                                               "EventList",
+	}
+	return &flux.Cluster{Dynamic: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), lists, objects...)}
+}
+
+func healthy() *flux.Cluster {
+	return cluster(fluxObject("Kustomization", "kustomize", "flux-system", "True"), fluxObject("Kustomization", "kustomize", "apps", "True"), fluxObject("GitRepository", "source", "flux-system", "True"))
+}
+
+// programs print these versions; one that is not among them is not there.
+var programs = map[string]string{
+	"git": "git version 2.39.5", "go": "go1.26.8", "npm": "11.0.1", "node": "v24.21.0", "cdk": "2.1148.1 (build 1a2b3c4)", "aws": "aws-cli/2.31.1 Python/3.13.7 Linux/6.1",
+}
+
+func running(versions map[string]string) func(context.Context, string, string, ...string) (string, error) {
+	return func(_ context.Context, _, name string, _ ...string) (string, error) {
+		said, there := versions[filepath.Base(name)]
+		if !there {
+			return "", &exec.Error{Name: name, Err: exec.ErrNotFound}
+		}
+		return said, nil
+	}
+}
+
+// world is a doctor of the environment dev, which lacks nothing, and what answers it.
+type world struct {
+	*Doctor
+	api   *api
+	forge *forgetest.Server
+}
+
+func newWorld(t *testing.T) world {
+	t.Helper()
+	root, env := repository(t, fixture.Text(t))
+	env.Repository = config.Repository{Owner: "me", Name: "platform"}
+	env.RepositoryURL = "https://github.com/me/platform.git"
+	env.GitCredentials = config.CredentialsBasic
+	w := world{api: &api{}, forge: forgetest.New(t)}
+	w.forge.Hooks = []forgetest.Object{{"id": 7, "name": "web", "active": true, "events": []any{"push"}, "config": forgetest.Object{"url": "https://flux.dev.example.com/hook/abc", "content_type": "json", "insecure_ssl": "0"}}}
+	w.forge.Deliveries = []forgetest.Object{
+		{"delivered_at": "2026-11-29T12:00:00Z", "event": "push", "status": "OK", "status_code": 200},
+		{"delivered_at": "2026-11-28T12:00:00Z", "event": "push", "status": "timed out", "status_code": 0},
+	}
+	address := w.api.serve(t)
+	w.Doctor = &Doctor{
+		Root: root, Env: env, Region: "eu-west-1", Run: running(programs),
+		AWS: aws.Config{Region: env.Region, BaseEndpoint: &address, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+			Retryer: func() aws.Retryer {
+				return retry.NewStandard(func(o *retry.StandardOptions) {
+					o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+				})
+			}},
+		Resolver: servers{names: []string{"NS-2.example.net.", "ns-1.example.org."}},
+		Cluster:  func(context.Context) (*flux.Cluster, error) { return healthy(), nil },
+		Hook:     func(context.Context) (setup.Hook, error) { return setup.Hook{Host: "flux.dev.example.com"}, nil },
+		Tip:      func(context.Context) (string, error) { return "1f3a9c2d5e6f70819203", nil },
+		Forge:    forge.Client{API: w.forge.URL, Token: forgetest.Token},
+	}
+	w.api.answers = answers(t, w.Doctor)
+	w.api.errors = map[string]string{}
+	return w
+}
+
+func (w world) look(t *testing.T) Report {
+	t.Helper()
+	r, err := w.Look(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func of(r Report, check string) Line {
+	return r.Lines[slices.IndexFunc(r.Lines, func(l Line) bool { return l.Check == check })]
+}
+
+func TestNothingIsMissing(t *testing.T) {
+	w := newWorld(t)
+	r := w.look(t)
+	for _, l := range r.Lines {
+		if l.State != OK || l.Detail == "" || l.Fix != "" {
+			t.Errorf("%+v, must be ok", l)
+		}
+	}
+	if r.Verdict() != "dev: nothing is missing." || !r.Looked() {
+		t.Errorf("says %q", r.Verdict())
+	}
+}
+
+// AWS throttles, and lists have pages: each question is asked until it is answered in full.
+func TestThrottled(t *testing.T) {
+	w := newWorld(t)
+	w.api.throttled = 1
+	for _, l := range w.look(t).Lines {
+		if l.State != OK && l.Check != "clock" { // it takes the date of a refusal
+			t.Errorf("%+v, must be ok after the second try", l)
+		}
+	}
+}
+
+// A right that the caller lacks makes its lines unknown, with the name of the action, and no other line missing.
+func TestDenied(t *testing.T) {
+	for action := range answers(t, newWorld(t).Doctor) {
+		t.Run(action, func(t *testing.T) {
+			message := "User: arn:aws:iam::111111111111:user/reader is not authorized to perform: " + action + " on resource: x because no identity-based policy allows it"
+			refusal := "AccessDenied " + message
+			switch {
+			case strings.HasPrefix(action, "ec2:"):
+				refusal = "UnauthorizedOperation You are not authorized to perform this operation. Encoded authorization failure message: abc"
+			case slices.Contains([]string{"codeconnections", "servicequotas", "secretsmanager", "acm"}, strings.Split(action, ":")[0]):
+				refusal = "AccessDeniedException " + message
+			}
+			w := newWorld(t)
+			w.api.errors[action] = refusal
+			r := w.look(t)
+			said := slices.ContainsFunc(r.Lines, func(l Line) bool { return l.State == Unknown && l.Detail == "it needs the right "+action })
+			if r.Count(Missing) > 0 || !said {
+				t.Errorf("got %+v, must have an unknown line with %s", r.Lines, action)
+			}
+			if want := action != "sts:GetCallerIdentity"; r.Looked() != want {
+				t.Errorf("looked: %t", r.Looked())
+			}
+		})
+	}
+}
+
+// At an endpoint that implements nothing, nothing fails and nothing is said to be missing.
+func TestNotImplemented(t *testing.T) {
+	w := newWorld(t)
+	w.api.answers = map[string]string{"sts:GetCallerIdentity": w.api.answers["sts:GetCallerIdentity"]}
+	r := w.look(t)
+	if r.Count(Missing) > 0 || r.Count(Unknown) != 10 || of(r, "connection").Detail != "codeconnections:GetConnection: the endpoint answers with status 501" {
+		t.Errorf("got %d missing and %d unknown: %+v", r.Count(Missing), r.Count(Unknown), r.Lines)
+	}
+}
+
+// An environment that a plug-in serves is not asked for what only an account of AWS has.
+func TestOutside(t *testing.T) {
+	w := newWorld(t)
+	w.Outside = "gitops-local"
+	w.api.answers["servicequotas:GetServiceQuota"] = quotaAnswer("0")
+	r := w.look(t)
+	if l := of(r, "quota: VPCs"); l.State != Unknown || l.Detail != "not looked at: gitops-local serves dev, not AWS" || r.Count(Missing) > 0 {
+		t.Errorf("got %+v, %+v", l, r.Lines)
+	}
+}
+
+func TestLines(t *testing.T) {
+	denied := apierrors.NewForbidden(schema.GroupResource{Group: "kustomize.toolkit.fluxcd.io", Resource: "kustomizations"}, "", errors.New("no"))
+	for name, c := range map[string]struct {
+		change      func(w world)
+		check       string
+		state       State
+		detail, fix string
+	}{
+		"no AWS CLI":      {func(w world) { w.Run = running(map[string]string{"git": "git version 2.1"}) }, "AWS CLI", Missing, "aws is not there", "install the AWS CLI, version 2"},
+		"an old AWS CLI":  {func(w world) { w.Run = running(map[string]string{"aws": "aws-cli/1.45.11 Python/3.11"}) }, "AWS CLI", Missing, "1.45.11", "version 2"},
+		"an old Go":       {func(w world) { w.Run = running(map[string]string{"go": "go1.25.3"}) }, "go", Missing, "1.25.3, go.mod needs 1.26.0", "install Go 1.26.0 or later"},
+		"another CDK CLI": {func(w world) { w.Run = running(map[string]string{"cdk": "2.1000.2 (build x)"}) }, "CDK CLI", Missing, "2.1000.2, package.json pins 2.1148.1", "npm ci"},
+		"no node_modules": {func(w world) { w.Run = running(nil) }, "node", Missing, "node_modules/.bin/node is not there", "npm ci"},
+		"a broken program": {func(w world) {
+			w.Run = func(context.Context, string, string, ...string) (string, error) {
+				return "", errors.New("exit status 1")
+			}
+		}, "git", Unknown, "git: exit status 1", ""},
+
+		"no credentials": {func(w world) { w.AWS.Credentials = nil }, "credentials", Missing, "there are none", "aws sso login"},
+		"expired credentials": {func(w world) {
+			w.api.errors["sts:GetCallerIdentity"] = "ExpiredToken The security token included in the request is expired"
+		}, "credentials", Missing, "ExpiredToken", "export AWS_PROFILE=<a profile of account 111111111111>"},
+		"another account": {func(w world) { w.Env.Account = "222222222222" }, "credentials", Missing, "of account 111111111111, and dev is in 222222222222", "AWS_PROFILE"},
+		"what follows":    {func(w world) { w.Env.Account = "222222222222" }, "certificate", Unknown, "not looked at: credentials: missing", ""},
+		"another region":  {func(w world) { w.Region = "us-east-1" }, "region", Missing, "names us-east-1, and dev is in eu-west-1", "export AWS_REGION=eu-west-1"},
+		"no region":       {func(w world) { w.Region = "" }, "region", OK, "commands take that of cdk.json", ""},
+		"a clock behind":  {func(w world) { w.api.date = time.Now().Add(time.Hour).UTC().Format(http.TimeFormat) }, "clock", Missing, "behind AWS", "ntp"},
+		"a clock ahead":   {func(w world) { w.api.date = time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat) }, "clock", Missing, "ahead of AWS", "ntp"},
+		"a clock, by a refusal": {func(w world) {
+			w.api.date = time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat)
+			w.api.errors["sts:GetCallerIdentity"] = "MissingAuthenticationToken Request is missing Authentication Token"
+		}, "clock", Missing, "ahead of AWS", "ntp"},
+
+		"no bootstrap": {func(w world) {
+			w.api.errors["cloudformation:DescribeStacks"] = "ValidationError Stack with id CDKToolkit does not exist"
+		}, "CDK bootstrap", Missing, "no stack CDKToolkit in eu-west-1", "make bootstrap ENV=dev"},
+		"a bad request": {func(w world) {
+			w.api.errors["cloudformation:DescribeStacks"] = "ValidationError 1 validation error detected"
+		}, "CDK bootstrap", Unknown, "cloudformation:DescribeStacks: ValidationError: 1 validation", ""},
+		"an old bootstrap": {func(w world) {
+			w.api.answers["cloudformation:DescribeStacks"] = stack("CREATE_COMPLETE", "5", "hnb659fds", nil)
+		}, "CDK bootstrap", Missing, "version 5, the templates need 6", "make bootstrap ENV=dev"},
+		"a failed bootstrap": {func(w world) {
+			w.api.answers["cloudformation:DescribeStacks"] = stack("ROLLBACK_COMPLETE", "30", "hnb659fds", nil)
+		}, "CDK bootstrap", Missing, "is ROLLBACK_COMPLETE", "make bootstrap ENV=dev"},
+		"another qualifier": {func(w world) {
+			w.api.answers["cloudformation:DescribeStacks"] = stack("CREATE_COMPLETE", "30", "team", nil)
+		}, "CDK bootstrap", Missing, "has the qualifier team, and cdk.json hnb659fds", "make bootstrap ENV=dev"},
+		"administrator": {func(w world) {
+			w.api.answers["cloudformation:DescribeStacks"] = stack("CREATE_COMPLETE", "30", "", []string{"arn:aws:iam::aws:policy/AdministratorAccess"})
+		}, "execution policies", Missing, "AdministratorAccess is more than the repository asks for; platform-identity-eu-west-1 is not among them", "make bootstrap ENV=dev"},
+		"an old policy": {func(w world) {
+			w.api.answers["iam:GetPolicyVersion"] = "<GetPolicyVersionResponse><GetPolicyVersionResult><PolicyVersion><Document>%7B%22Statement%22%3A+%5B%5D%7D</Document></PolicyVersion></GetPolicyVersionResult></GetPolicyVersionResponse>"
+		}, "execution policies", Missing, "platform-network-eu-west-1 is not as in infrastructure/delivery/execution", "make bootstrap ENV=dev"},
+		"a policy that went": {func(w world) { w.api.errors["iam:GetPolicy"] = "NoSuchEntity Policy does not exist" }, "execution policies", Missing, "is not as in", "make bootstrap ENV=dev"},
+
+		"no pipelines": {func(w world) { w.Env.Delivery.ConnectionARN = "" }, "connection", OK, "dev has no pipelines", ""},
+		"no connection": {func(w world) {
+			w.api.errors["codeconnections:GetConnection"] = "ResourceNotFoundException [CodeConnections] Connection not found"
+		}, "connection", Missing, "there is no connection 00000000", "create-connection --region eu-west-1"},
+		"a connection to complete": {func(w world) {
+			w.api.answers["codeconnections:GetConnection"] = `{"Connection": {"ConnectionName": "platform", "ConnectionStatus": "PENDING"}}`
+		}, "connection", Missing, "waits for a person", "https://eu-west-1.console.aws.amazon.com/codesuite/settings/connections"},
+		"a broken connection": {func(w world) {
+			w.api.answers["codeconnections:GetConnection"] = `{"Connection": {"ConnectionName": "platform", "ConnectionStatus": "ERROR"}}`
+		}, "connection", Missing, "platform is ERROR", "create-connection"},
+
+		"no VPC left": {func(w world) { w.api.answers["servicequotas:GetServiceQuota"] = quotaAnswer("2") }, "quota: VPCs", Missing, "2, 2 in use, 1 more for dev", "--region eu-west-1 --service-code vpc --quota-code L-F678F1CE --desired-value 3"},
+		"its own VPC": {func(w world) {
+			w.api.answers["servicequotas:GetServiceQuota"], w.api.answers["ec2:DescribeVpcs"] = quotaAnswer("2"), vpcsAnswer(2, true, "")
+		}, "quota: VPCs", OK, "2, 2 in use, 0 more for dev", ""},
+		"more VPCs": {func(w world) {
+			w.api.answers["servicequotas:GetServiceQuota"], w.api.answers["ec2:DescribeVpcs"] = quotaAnswer("3"), vpcsAnswer(2, false, "2")+"\f"+vpcsAnswer(1, false, "")
+		}, "quota: VPCs", Missing, "3, 3 in use", "--desired-value 4"},
+		"NAT per zone": {func(w world) {
+			w.Env.Network.NAT, w.api.answers["servicequotas:GetServiceQuota"] = config.NATPerZone, quotaAnswer("3")
+		}, "quota: elastic IPs", Missing, "3, 1 in use, 3 more for dev", "--service-code ec2 --quota-code L-0263D0A3 --desired-value 4"},
+		"few vCPUs": {func(w world) { w.api.answers["servicequotas:GetServiceQuota"] = quotaAnswer("5") }, "quota: vCPUs", Missing, "5, 0 in use, 16 more for dev", "L-34B43A08 --desired-value 16"},
+		"vCPUs on demand": {func(w world) {
+			w.Env.Nodes.Spot, w.api.answers["servicequotas:GetServiceQuota"] = false, quotaAnswer("5")
+		}, "quota: vCPUs", Missing, "5, 0 in use", "L-1216C47A"},
+		"vCPUs in use": {func(w world) {
+			w.api.answers["servicequotas:GetServiceQuota"] = quotaAnswer("20")
+			w.api.answers["ec2:DescribeInstances"] = instances(instance("m7g.large", "spot", "dev"), instance("c7g.large", "spot", "other"), instance("g5.large", "spot", ""), instance("m7g.large", "", ""))
+		}, "quota: vCPUs", OK, "20, 4 in use, 14 more for dev", ""},
+		"another family": {func(w world) { w.Env.Nodes.InstanceTypes = []string{"g5.xlarge"} }, "quota: vCPUs", Unknown, "g5.xlarge has a quota of its own", ""},
+		"no quota of its own": {func(w world) {
+			w.api.errors["servicequotas:GetServiceQuota"] = "NoSuchResourceException The specified resource does not exist."
+			w.api.answers["servicequotas:GetAWSDefaultServiceQuota"] = quotaAnswer("2")
+		}, "quota: VPCs", Missing, "2, 2 in use", "L-F678F1CE"},
+
+		"a public repository": {func(w world) { w.Env.GitCredentials = config.CredentialsNone }, "Git credentials", OK, "public", ""},
+		"no Git secret": {func(w world) {
+			w.api.errors["secretsmanager:DescribeSecret"] = "ResourceNotFoundException Secrets Manager can't find the specified secret."
+		}, "Git credentials", Missing, "no secret /dev/flux/git-read", "create-secret --region eu-west-1 --name /dev/flux/git-read"},
+		"an empty Git secret": {func(w world) { w.api.answers["secretsmanager:DescribeSecret"] = `{"Name": "x"}` }, "Git credentials", Missing, "has no value", "put-secret-value"},
+		"a Git secret that goes": {func(w world) {
+			w.api.answers["secretsmanager:DescribeSecret"] = `{"Name": "x", "DeletedDate": 1764500000, "VersionIdsToStages": {"2": ["AWSCURRENT"]}}`
+		}, "Git credentials", Missing, "about to be deleted", "restore-secret"},
+		"no branch": {func(w world) { w.Tip = func(context.Context) (string, error) { return "", nil } }, "Flux's branch", Missing, "released/dev does not exist", "bin/gitops release dev --first"},
+		"no branch of its own": {func(w world) {
+			w.Env.Delivery.Gate, w.Tip = false, func(context.Context) (string, error) { return "", nil }
+		}, "Flux's branch", Missing, "dev does not exist", "git push origin HEAD:refs/heads/dev"},
+
+		"no zone": {func(w world) {
+			w.api.errors["route53:GetHostedZone"] = "NoSuchHostedZone No hosted zone found with ID: Z0123456789DEV"
+		}, "hosted zone", Missing, "no zone Z0123456789DEV", "aws route53 create-hosted-zone --name dev.example.com"},
+		"another zone": {func(w world) {
+			w.api.answers["route53:GetHostedZone"] = zoneAnswer("example.org.", "ns-1.example.org", false)
+		}, "hosted zone", Missing, "is of example.org, and cdk.json says dev.example.com", "environments.dev.hostedZone"},
+		"a private zone": {func(w world) { w.api.answers["route53:GetHostedZone"] = zoneAnswer("dev.example.com.", "", true) }, "hosted zone", Missing, "is private", "public zone"},
+		"a zone of its own": {func(w world) {
+			w.Env.HostedZone = nil
+			w.api.answers["route53:ListHostedZonesByName"] = "<ListHostedZonesByNameResponse><HostedZones><HostedZone><Id>/hostedzone/Z1</Id><Name>dev.example.com.</Name></HostedZone></HostedZones></ListHostedZonesByNameResponse>"
+		}, "hosted zone", OK, "dev.example.com, 2 name servers", ""},
+		"a zone to come": {func(w world) {
+			w.Env.HostedZone = nil
+			w.api.answers["route53:ListHostedZonesByName"] = "<ListHostedZonesByNameResponse><HostedZones><HostedZone><Id>/hostedzone/Z1</Id><Name>other.example.com.</Name></HostedZone></HostedZones></ListHostedZonesByNameResponse>"
+		}, "hosted zone", Missing, "the network stack makes it", "make deploy ENV=dev"},
+		"not delegated":       {func(w world) { w.Resolver = servers{err: &net.DNSError{Err: "no such host", IsNotFound: true}} }, "delegation", Missing, "knows no name servers of dev.example.com", "enter NS: ns-1.example.org ns-2.example.net"},
+		"delegated elsewhere": {func(w world) { w.Resolver = servers{names: []string{"ns-9.example.org."}} }, "delegation", Missing, "names others: ns-9.example.org", "enter NS: ns-1.example.org ns-2.example.net"},
+		"no DNS":              {func(w world) { w.Resolver = servers{err: &net.DNSError{Err: "i/o timeout", IsTimeout: true}} }, "delegation", Unknown, "i/o timeout", ""},
+
+		"no certificate": {func(w world) {
+			w.api.answers["acm:ListCertificates"] = `{"CertificateSummaryList": [{"DomainName": "*.example.com", "Status": "ISSUED"}]}`
+		}, "certificate", Missing, "none for *.dev.example.com", "make deploy ENV=dev"},
+		"a certificate waits": {func(w world) {
+			w.api.answers["acm:ListCertificates"] = `{"CertificateSummaryList": [{"DomainName": "*.dev.example.com", "Status": "PENDING_VALIDATION"}]}`
+		}, "certificate", Missing, "waits for its record", "delegate dev.example.com"},
+		"a certificate of the second page": {func(w world) {
+			w.api.answers["acm:ListCertificates"] = `{"CertificateSummaryList": [{"DomainName": "*.dev.example.com", "Status": "EXPIRED"}], "NextToken": "2"}` + "\f" + `{"CertificateSummaryList": [{"DomainName": "*.dev.example.com", "Status": "ISSUED"}]}`
+		}, "certificate", OK, "is issued", ""},
+		"an expired certificate": {func(w world) {
+			w.api.answers["acm:ListCertificates"] = `{"CertificateSummaryList": [{"DomainName": "*.dev.example.com", "Status": "EXPIRED"}]}`
+		}, "certificate", Missing, "is EXPIRED", "make deploy ENV=dev"},
+
+		"a closed cluster": {func(w world) { w.Cluster = func(context.Context) (*flux.Cluster, error) { return nil, denied } }, "cluster", Unknown, "environments.dev.cluster.admins or viewers", ""},
+		"no way to it": {func(w world) {
+			w.Cluster = func(context.Context) (*flux.Cluster, error) {
+				return nil, &url.Error{Op: "Get", URL: "https://x", Err: errors.New("i/o timeout")}
+			}
+		}, "cluster", Missing, "its API does not answer: i/o timeout", "environments.dev.cluster.publicAccessCidrs"},
+		"a private cluster": {func(w world) {
+			w.Env.Cluster.PublicAccessCIDRs = nil
+			w.Cluster = func(context.Context) (*flux.Cluster, error) {
+				return nil, &url.Error{Op: "Get", URL: "https://x", Err: errors.New("i/o timeout")}
+			}
+		}, "cluster", Unknown, "its API is private", ""},
+		"no Flux": {func(w world) { w.Cluster = func(context.Context) (*flux.Cluster, error) { return cluster(), nil } }, "Flux", Missing, "not there yet", "bin/gitops status dev"},
+		"Flux waits": {func(w world) {
+			w.Cluster = func(context.Context) (*flux.Cluster, error) {
+				return cluster(fluxObject("Kustomization", "kustomize", "flux-system", "True"), fluxObject("Kustomization", "kustomize", "apps", "False")), nil
+			}
+		}, "Flux", Missing, "Kustomization apps: BuildFailed: because", "bin/gitops status dev"},
+		"no source": {func(w world) {
+			w.Cluster = func(context.Context) (*flux.Cluster, error) {
+				return cluster(fluxObject("GitRepository", "source", "flux-system", "False")), nil
+			}
+		}, "Flux", Missing, "GitRepository flux-system: BuildFailed", "bin/gitops status dev"},
+
+		"another Git host":  {func(w world) { w.Env.RepositoryURL = "http://git.localhost/platform.git" }, "webhook", Unknown, "follows http://git.localhost/platform.git, not me/platform on GitHub", ""},
+		"no receiver":       {func(w world) { w.Hook = func(context.Context) (setup.Hook, error) { return setup.Hook{}, nil } }, "webhook", OK, "no Receiver", ""},
+		"no token":          {func(w world) { w.Doctor.Forge.Token = "" }, "webhook", Unknown, "'Webhooks: read' in GITHUB_TOKEN", ""},
+		"a token without":   {func(w world) { w.forge.Lacks = []string{"Webhooks: read"} }, "webhook", Unknown, "the token must have 'Webhooks: read' on me/platform", ""},
+		"no webhook":        {func(w world) { w.forge.Hooks = nil }, "webhook", Missing, "no webhook to flux.dev.example.com", "bin/gitops repository setup"},
+		"a webhook off":     {func(w world) { w.forge.Hooks[0]["active"] = false }, "webhook", Missing, "is off", "bin/gitops repository setup"},
+		"no delivery":       {func(w world) { w.forge.Deliveries = nil }, "webhook", Unknown, "no delivery to flux.dev.example.com", ""},
+		"a failed delivery": {func(w world) { w.forge.Deliveries = w.forge.Deliveries[1:] }, "webhook", Missing, "the delivery of 2026-11-28 12:00 UTC failed: 0 timed out", "https://github.com/me/platform/settings/hooks/7"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			c.change(w)
+			l := of(w.look(t), c.check)
+			if l.State != c.state || !strings.Contains(l.Detail, c.detail) || !strings.Contains(l.Fix, c.fix) || (l.Fix == "") != (l.State != Missing) {
+				t.Errorf("got %+v, want %s: %s; %s", l, c.state, c.detail, c.fix)
+			}
+		})
+	}
+}
+
+// With a boundary its policy is compared too, and the policy of identities is the bounded one.
+func TestPoliciesWithABoundary(t *testing.T) {
+	w := newWorld(t)
+	text := strings.Replace(string(fixture.Text(t)), `"context": {`, `"context": {"@aws-cdk/core:permissionsBoundary": {"name": "team-boundary"},`, 1)
+	w.Root, _ = repository(t, []byte(text))
+	documents, err := w.documents()
+	if err != nil || len(documents) != 3 {
+		t.Fatalf("%v, %v", documents, err)
+	}
+	boundary := "arn:aws:iam::111111111111:policy/team-boundary"
+	given := []string{"arn:aws:iam::111111111111:policy/platform-network-eu-west-1", "arn:aws:iam::111111111111:policy/platform-identity-eu-west-1"}
+	w.api.answers["cloudformation:DescribeStacks"] = stack("UPDATE_COMPLETE", "30", "hnb659fds", given)
+	if l := of(w.look(t), "execution policies"); l.State != OK {
+		t.Errorf("got %+v", l)
+	}
+	w.api.answers["cloudformation:DescribeStacks"] = stack("UPDATE_COMPLETE", "30", "hnb659fds", append(given, boundary))
+	if l := of(w.look(t), "execution policies"); l.State != Missing || !strings.Contains(l.Detail, "team-boundary is more") {
+		t.Errorf("got %+v: a boundary allows, and limits nothing, as a policy of the execution role", l)
+	}
+}
+
+// The version that the templates ask for is the one that is looked for.
+func TestRequired(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(fixture.Root(t), "testdata/templates/*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var parsed struct {
+			Rules map[string]struct {
+				Assertions []struct{ AssertDescription string }
+			}
+		}
+		if err := json.Unmarshal(content, &parsed); err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range parsed.Rules["CheckBootstrapVersion"].Assertions {
+			if !strings.HasPrefix(a.AssertDescription, fmt.Sprintf("CDK bootstrap stack version %d required.", Required)) {
+				t.Errorf("%s: %s", filepath.Base(file), a.AssertDescription)
+			}
+		}
+	}
+}
+
+// The policies are those that hack/bootstrap makes: it reads the same folder, and names them in the same way.
+func TestPoliciesOfTheRepository(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join(fixture.Root(t), "hack/bootstrap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{executionDir + "/*.json", `"platform-identity-$region"`, `"platform-$(basename "$file" .json)-$region"`, "boundary | identity-bounded) continue"} {
+		if !strings.Contains(string(content), want) {
+			t.Errorf("hack/bootstrap lacks %s", want)
+		}
+	}
+}
+
+// The table fits 80 columns, and lists what mends in order, each once and whole.
+func TestPrint(t *testing.T) {
+	w := newWorld(t)
+	w.api.errors["cloudformation:DescribeStacks"] = "ValidationError Stack with id CDKToolkit does not exist"
+	w.api.answers["acm:ListCertificates"] = `{}`
+	w.api.answers["servicequotas:GetServiceQuota"] = quotaAnswer("2")
+	w.Resolver = servers{names: []string{"a-server-with-a-long-name.example.org.", "another-server-with-a-long-name.example.org."}}
+	var out strings.Builder
+	w.look(t).Print(&out)
+	text := out.String()
+	table, fixes, _ := strings.Cut(text, "To mend")
+	for line := range strings.Lines(table) {
+		if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > 80 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+	var order []int
+	for _, want := range []string{" 1. make bootstrap ENV=dev\n", " 2. aws service-quotas", "enter NS: ns-1.example.org ns-2.example.net\n", "make deploy ENV=dev\n", "\ndev: 5 missing, 1 could not be looked at.\n"} {
+		order = append(order, strings.Index(fixes, want))
+	}
+	if !slices.IsSorted(order) || order[0] < 0 {
+		t.Errorf("order %v in:\n%s", order, text)
+	}
+}
