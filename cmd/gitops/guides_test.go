@@ -73,6 +73,7 @@ var system = map[string]string{
 	"gitops local":                    "is a plug-in, and needs a running system",
 	"gitops repository setup":         "needs a repository on GitHub",
 	"gitops commit-status":            "needs a repository on GitHub",
+	"gitops cost":                     "synthesizes the app; its own test runs it",
 	"gitops doctor":                   "needs an account",
 	"gitops report":                   "needs an account",
 	"gitops release":                  "needs a repository on GitHub",

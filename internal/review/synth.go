@@ -11,9 +11,21 @@ import (
 	"slices"
 	"strings"
 
+	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/assembly"
 	"k8s-plus-aws-gitops/internal/progress"
 )
+
+// Synthesize runs the CDK app of the checkout in root for environments, and returns their stacks by environment and part.
+func Synthesize(ctx context.Context, root string, environments []config.Environment, out *progress.Output) (map[string]map[string]assembly.Stack, error) {
+	c := checkout{label: "working tree", root: root, environments: map[string]config.Environment{}}
+	var of []Environment
+	for _, e := range environments {
+		c.environments[e.Name] = e
+		of = append(of, Environment{Name: e.Name})
+	}
+	return synthesize(ctx, root, c, of, out)
+}
 
 // synthesize runs the CDK app of a side for those of the environments that the side has. tools is the checkout whose
 // node_modules may be shared.

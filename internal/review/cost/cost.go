@@ -20,6 +20,8 @@ type Line struct {
 	Where string `json:"where"`
 	// Monthly price in the table's currency.
 	Monthly float64 `json:"monthly"`
+	// Checked is the day on which the price was compared with AWS's, YYYY-MM-DD; empty: it never was.
+	Checked string `json:"checked,omitempty"`
 }
 
 // Bill is what a side of a change costs each month.
@@ -59,13 +61,13 @@ type Input struct {
 // Compare returns the delta between two sides.
 func (p Prices) Compare(old, now Input) Delta {
 	before, after := p.Bill(old), p.Bill(now)
-	d := Delta{Before: before.total(), After: after.total()}
+	d := Delta{Before: before.Total(), After: after.Total()}
 	amounts := map[Line]float64{}
 	for _, line := range before.Lines {
-		amounts[Line{Item: line.Item, Where: line.Where}] -= line.Monthly
+		amounts[Line{Item: line.Item, Where: line.Where, Checked: line.Checked}] -= line.Monthly
 	}
 	for _, line := range after.Lines {
-		amounts[Line{Item: line.Item, Where: line.Where}] += line.Monthly
+		amounts[Line{Item: line.Item, Where: line.Where, Checked: line.Checked}] += line.Monthly
 	}
 	for line, amount := range amounts {
 		if math.Abs(amount) >= 0.005 {
@@ -97,7 +99,8 @@ func changed(before, after []string) []string {
 	return lines
 }
 
-func (b Bill) total() float64 {
+// Total is the sum of the lines.
+func (b Bill) Total() float64 {
 	sum := 0.0
 	for _, line := range b.Lines {
 		sum += line.Monthly
@@ -117,7 +120,7 @@ func (p Prices) Bill(in Input) Bill {
 	}
 	for _, name := range in.LoadBalancers {
 		b.where = name
-		b.hourly("Application Load Balancer", p.Hourly["loadBalancer"], 1)
+		b.add("Application Load Balancer", "hourly.loadBalancer", 1)
 	}
 	slices.Sort(b.bill.Unknown)
 	slices.Sort(b.bill.Usage)
@@ -131,12 +134,13 @@ type biller struct {
 	where  string
 }
 
-func (b *biller) monthly(item string, price, quantity float64) {
-	b.bill.Lines = append(b.bill.Lines, Line{Item: item, Where: b.where, Monthly: price * quantity})
-}
-
-func (b *biller) hourly(item string, price, quantity float64) {
-	b.monthly(item, price*b.prices.HoursPerMonth, quantity)
+// add adds an item by the key of its price, and reports whether the table has one.
+func (b *biller) add(item, key string, quantity float64) bool {
+	price, known := b.prices.Month(key)
+	if known {
+		b.bill.Lines = append(b.bill.Lines, Line{Item: item, Where: b.where, Monthly: price * quantity, Checked: b.prices.Checked[key]})
+	}
+	return known
 }
 
 // usage names what is paid by use, which a template does not tell.
@@ -157,16 +161,15 @@ func (b *biller) unknown(format string, args ...any) {
 func (b *biller) resource(r map[string]any, all map[string]map[string]any) {
 	resourceType, _ := r["Type"].(string)
 	properties, _ := r["Properties"].(map[string]any)
-	p := b.prices
 	switch resourceType {
 	case "AWS::EC2::NatGateway":
-		b.hourly("NAT gateway", p.Hourly["natGateway"], 1)
+		b.add("NAT gateway", "hourly.natGateway", 1)
 	case "AWS::EC2::EIP":
-		b.hourly("Public IPv4 address", p.Hourly["publicIPv4"], 1)
+		b.add("Public IPv4 address", "hourly.publicIPv4", 1)
 	case "AWS::EC2::VPCEndpoint":
 		if properties["VpcEndpointType"] == "Interface" {
 			subnets, _ := properties["SubnetIds"].([]any)
-			b.hourly(fmt.Sprintf("Interface endpoint in %d zones", len(subnets)), p.Hourly["interfaceEndpoint"], float64(len(subnets)))
+			b.add(fmt.Sprintf("Interface endpoint in %d zones", len(subnets)), "hourly.interfaceEndpoint", float64(len(subnets)))
 		}
 	case "AWS::EC2::FlowLog":
 		b.flowLog(properties)
@@ -177,17 +180,17 @@ func (b *biller) resource(r map[string]any, all map[string]map[string]any) {
 	case "AWS::RDS::DBInstance":
 		b.database(properties)
 	case "AWS::KMS::Key":
-		b.monthly("KMS key", p.Monthly["kmsKey"], 1)
+		b.add("KMS key", "monthly.kmsKey", 1)
 	case "AWS::SecretsManager::Secret":
-		b.monthly("Secret", p.Monthly["secret"], 1)
+		b.add("Secret", "monthly.secret", 1)
 	case "AWS::Route53::HostedZone":
-		b.monthly("Hosted zone", p.Monthly["hostedZone"], 1)
+		b.add("Hosted zone", "monthly.hostedZone", 1)
 	case "AWS::CloudWatch::Alarm":
-		b.monthly("Alarm", p.Monthly["alarm"], 1)
+		b.add("Alarm", "monthly.alarm", 1)
 	default:
 		switch {
-		case p.free(resourceType):
-		case slices.Contains(p.Usage, resourceType):
+		case b.prices.free(resourceType):
+		case slices.Contains(b.prices.Usage, resourceType):
 			b.usage("%s", resourceType)
 		default:
 			b.unknown("%s", resourceType)
@@ -198,7 +201,7 @@ func (b *biller) resource(r map[string]any, all map[string]map[string]any) {
 // cluster adds an EKS control plane. Extended support is paid where the upgrade policy asks for it, which is EKS's
 // default; with STANDARD, EKS upgrades the cluster when the standard support of its version ends.
 func (b *biller) cluster(properties map[string]any) {
-	b.hourly("EKS control plane", b.prices.Hourly["eksCluster"], 1)
+	b.add("EKS control plane", "hourly.eksCluster", 1)
 	logging, _ := properties["Logging"].(map[string]any)
 	enabled, _ := logging["ClusterLogging"].(map[string]any)
 	if kinds, _ := enabled["EnabledTypes"].([]any); len(kinds) > 0 {
@@ -206,7 +209,7 @@ func (b *biller) cluster(properties map[string]any) {
 	}
 	policy, _ := properties["UpgradePolicy"].(map[string]any)
 	if version := text(properties["Version"]); policy["SupportType"] != "STANDARD" && !slices.Contains(b.prices.StandardSupport, version) {
-		b.hourly("EKS extended support of Kubernetes "+version, b.prices.Hourly["eksExtendedSupport"], 1)
+		b.add("EKS extended support of Kubernetes "+version, "hourly.eksExtendedSupport", 1)
 	}
 }
 
@@ -233,18 +236,15 @@ func (b *biller) nodes(properties map[string]any, all map[string]map[string]any)
 		return
 	}
 	name := text(types[0])
-	price, known := b.prices.Instances[name]
-	if !known {
+	item := fmt.Sprintf("%g nodes %s", count, name)
+	if properties["CapacityType"] == "SPOT" {
+		item += " (Spot: less than this on-demand price)"
+	}
+	if !b.add(item, "instances."+name, count) {
 		b.unknown("EC2 %s", name)
-	} else {
-		item := fmt.Sprintf("%g nodes %s", count, name)
-		if properties["CapacityType"] == "SPOT" {
-			item += " (Spot: less than this on-demand price)"
-		}
-		b.hourly(item, price, count)
 	}
 	if size := disk(properties, all); size > 0 {
-		b.monthly(fmt.Sprintf("%g node volumes gp3, %g GiB", count, size), b.prices.Storage["ebs-gp3"], size*count)
+		b.add(fmt.Sprintf("%g node volumes gp3, %g GiB", count, size), "storage.ebs-gp3", size*count)
 	}
 }
 
@@ -275,16 +275,12 @@ func (b *biller) database(properties map[string]any) {
 		copies, zones = 2, "Multi-AZ"
 	}
 	engine := text(properties["Engine"])
-	if price, known := b.prices.Databases[engine][class]; known {
-		b.hourly("RDS "+class+", "+zones, price, copies)
-	} else {
+	if !b.add("RDS "+class+", "+zones, "databases."+engine+"."+class, copies) {
 		b.unknown("RDS for %s, %s", engine, class)
 	}
 	size, _ := number(properties["AllocatedStorage"])
 	kind := cmp.Or(text(properties["StorageType"]), "gp2")
-	if price, known := b.prices.Storage["rds-"+kind]; known {
-		b.monthly(fmt.Sprintf("RDS storage %s, %g GiB, %s", kind, size, zones), price, size*copies)
-	} else {
+	if !b.add(fmt.Sprintf("RDS storage %s, %g GiB, %s", kind, size, zones), "storage.rds-"+kind, size*copies) {
 		b.unknown("RDS storage %s", kind)
 	}
 }

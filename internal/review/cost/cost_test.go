@@ -57,8 +57,8 @@ func TestBill(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bill := p.Bill(Input{Stacks: stack(resource(c.kind, c.properties))})
-			if len(bill.Lines) != c.lines || len(bill.Unknown) != c.unknown || fmt.Sprintf("%.4f", bill.total()) != fmt.Sprintf("%.4f", c.total) {
-				t.Errorf("got %+v, total %.4f, want %.4f", bill, bill.total(), c.total)
+			if len(bill.Lines) != c.lines || len(bill.Unknown) != c.unknown || fmt.Sprintf("%.4f", bill.Total()) != fmt.Sprintf("%.4f", c.total) {
+				t.Errorf("got %+v, total %.4f, want %.4f", bill, bill.Total(), c.total)
 			}
 		})
 	}
@@ -129,12 +129,38 @@ func TestTable(t *testing.T) {
 			t.Error("the lists of types are not sorted")
 		}
 	}
-	for _, prices := range []map[string]float64{p.PerGB, p.Hourly, p.Monthly, p.Storage, p.Instances, p.Databases["mysql"], p.Databases["postgres"]} {
+	for key, day := range p.Checked {
+		if _, known := p.Price(key); !known {
+			t.Errorf("checked names %s, which has no price", key)
+		}
+		if _, err := time.Parse(time.DateOnly, day); err != nil {
+			t.Errorf("checked: %s: %v", key, err)
+		}
+	}
+	for _, u := range p.Usual {
+		if _, known := p.Price(u.Price); !known || u.Item == "" || u.Of == "" || u.Amount <= 0 || u.Unit == "" || !slices.Contains([]Each{"", EachResource, EachZone}, u.Each) {
+			t.Errorf("usual: %+v", u)
+		}
+	}
+	for _, prices := range []map[string]float64{p.PerGB, p.PerUse, p.Hourly, p.Monthly, p.Storage, p.Instances, p.Databases["mysql"], p.Databases["postgres"]} {
 		for name, price := range prices {
 			if price <= 0 {
 				t.Errorf("%s costs %v", name, price)
 			}
 		}
+	}
+}
+
+// A price that was checked says when in every line that is made of it; another one says nothing.
+func TestChecked(t *testing.T) {
+	p, err := Table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Checked = map[string]string{"databases.mysql.db.t4g.small": "2026-12-01"}
+	lines := p.Bill(Input{Stacks: stack(resource("AWS::RDS::DBInstance", map[string]any{"Engine": "mysql", "DBInstanceClass": "db.t4g.small", "AllocatedStorage": "20", "StorageType": "gp3"}))}).Lines
+	if len(lines) != 2 || lines[0].Checked != "2026-12-01" || lines[1].Checked != "" {
+		t.Errorf("got %+v", lines)
 	}
 }
 

@@ -35,9 +35,67 @@ type Prices struct {
 	Instances       map[string]float64            `json:"instances"`
 	Databases       map[string]map[string]float64 `json:"databases"`
 	StandardSupport []string                      `json:"standardSupport"`
+	// PerUse is paid by use, too, by what it is counted in.
+	PerUse map[string]float64 `json:"perUse"`
+	// Usual are the amounts of what is paid by use.
+	Usual []Usual `json:"usual"`
+	// Checked is the day on which a price was compared with AWS's list, YYYY-MM-DD, by its key, such as hourly.natGateway. A
+	// price that is not here never was.
+	Checked map[string]string `json:"checked"`
 	// Free and Usage are resource types without a price, and those paid by use.
 	Free  []string `json:"free"`
 	Usage []string `json:"usage"`
+}
+
+// Usual is what an environment usually uses of something in a month.
+type Usual struct {
+	// Item is what is paid for.
+	Item string `json:"item"`
+	// Of is the type of the resource that makes the item, or loadBalancer. Without one there is no item.
+	Of string `json:"of"`
+	// Each multiplies the amount by the number of those, and with zone by that of the environment's zones as well.
+	Each Each `json:"each"`
+	// Amount in a month, in Unit.
+	Amount float64 `json:"amount"`
+	Unit   string  `json:"unit"`
+	// Price is a key of the table.
+	Price string `json:"price"`
+}
+
+// Each is what an amount is of.
+type Each string
+
+// Whom an amount is of; left out: the environment's.
+const (
+	EachResource Each = "resource"
+	EachZone     Each = "zone"
+)
+
+// LoadBalancer is the Of of what load balancers use, which no template has.
+const LoadBalancer = "loadBalancer"
+
+// Price returns the price of a key, such as hourly.natGateway or databases.mysql.db.t4g.small.
+func (p Prices) Price(key string) (float64, bool) {
+	section, name, _ := strings.Cut(key, ".")
+	table := map[string]map[string]float64{
+		"hourly": p.Hourly, "monthly": p.Monthly, "perGB": p.PerGB, "perUse": p.PerUse, "storage": p.Storage, "instances": p.Instances,
+	}[section]
+	if section == "databases" {
+		section, name, _ = strings.Cut(name, ".")
+		table = p.Databases[section]
+	}
+	price, known := table[name]
+	return price, known
+}
+
+// Month is the price of a key for a month: what is paid by the hour is paid for all of them.
+func (p Prices) Month(key string) (float64, bool) {
+	price, known := p.Price(key)
+	switch section, _, _ := strings.Cut(key, "."); section {
+	case "hourly", "instances", "databases":
+		price *= p.HoursPerMonth
+	}
+	return price, known
 }
 
 // Table returns the prices.
