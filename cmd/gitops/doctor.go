@@ -186,6 +186,7 @@ func (f *doctorFlags) doctor(ctx context.Context, root string, env config.Enviro
 	if err != nil {
 		return nil, err
 	}
+	in.RetryMaxAttempts = 5 // what is out of order is to be said within the time of one look
 	own, err := awsconfig.LoadDefaultConfig(ctx)
 	if err != nil {
 		return nil, err

@@ -1,8 +1,10 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -23,13 +25,13 @@ import (
 const (
 	// toolkit is the stack that `cdk bootstrap` makes.
 	toolkit = "CDKToolkit"
-	// Required is the version of the bootstrap that the templates ask for in their rule CheckBootstrapVersion.
-	Required = 6
+	// required is the version of the bootstrap that the templates ask for in their rule CheckBootstrapVersion.
+	required = 6
 	// qualifier is the CDK's own, unless cdk.json has another.
 	qualifier = "hnb659fds"
 )
 
-// context are the values of cdk.json that say how the account was bootstrapped.
+// settings are the values of cdk.json that say how the account was bootstrapped.
 type settings struct {
 	Context struct {
 		Qualifier string `json:"@aws-cdk/core:bootstrapQualifier"`
@@ -104,10 +106,10 @@ func (d *Doctor) bootstrap(ctx context.Context) Line {
 		switch {
 		case err != nil:
 			return unknown("version %q of stack %s", aws.ToString(o.OutputValue), toolkit)
-		case version < Required:
-			return missing(d.mend(), "version %d, the templates need %d", version, Required)
+		case version < required:
+			return missing(d.mend(), "version %d, the templates need %d", version, required)
 		}
-		return ok("version %d, the templates need %d", version, Required)
+		return ok("version %d, the templates need %d", version, required)
 	}
 	return unknown("stack %s has no output BootstrapVersion", toolkit)
 }
@@ -158,11 +160,12 @@ func (d *Doctor) policies(ctx context.Context) Line {
 	}
 	found, err := d.stack(ctx, toolkit)
 	if err != nil || found == nil {
-		return unread(cmpError(err, toolkit))
+		return unread(cmp.Or(err, errors.New("stack "+toolkit+" is gone")))
 	}
 	given := strings.FieldsFunc(parameter(found, "CloudFormationExecutionPolicies"), func(r rune) bool { return r == ',' || r == ' ' })
 	boundary := d.Env.ARN("iam", "policy/"+s.Context.Boundary.Name)
 	var differ []string
+	var unknown error
 	for _, arn := range given {
 		if _, ours := want[arn]; !ours || arn == boundary {
 			differ = append(differ, short(arn)+" is more than the repository asks for")
@@ -175,7 +178,7 @@ func (d *Doctor) policies(ctx context.Context) Line {
 		}
 		switch same, err := d.same(ctx, arn, document); {
 		case err != nil:
-			return unread(err)
+			unknown = err // what differs may be known all the same
 		case !same:
 			differ = append(differ, short(arn)+" is not as in "+executionDir)
 		}
@@ -184,15 +187,10 @@ func (d *Doctor) policies(ctx context.Context) Line {
 		slices.Sort(differ)
 		return missing(d.mend(), "%s", strings.Join(differ, "; "))
 	}
-	return ok("%d, as in %s", len(want), executionDir)
-}
-
-// cmpError is the error, or that a stack is gone.
-func cmpError(err error, stack string) error {
-	if err != nil {
-		return err
+	if unknown != nil {
+		return unread(unknown)
 	}
-	return fmt.Errorf("stack %s is gone", stack)
+	return ok("%d, as in %s", len(want), executionDir)
 }
 
 // short is the last part of an ARN.

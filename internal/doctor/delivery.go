@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codeconnections"
@@ -18,7 +19,9 @@ func (d *Doctor) connection(ctx context.Context) Line {
 	if !d.Env.Delivers() {
 		return ok("none: %s has no pipelines", d.Env.Name)
 	}
-	out, err := codeconnections.NewFromConfig(d.AWS).GetConnection(ctx, &codeconnections.GetConnectionInput{ConnectionArn: &d.Env.Delivery.ConnectionARN})
+	in := d.AWS.Copy()
+	in.Region = strings.Split(d.Env.Delivery.ConnectionARN, ":")[3] // which may be another than the environment's
+	out, err := codeconnections.NewFromConfig(in).GetConnection(ctx, &codeconnections.GetConnectionInput{ConnectionArn: &d.Env.Delivery.ConnectionARN})
 	create := "aws codeconnections create-connection --region " + d.Env.Region + " --provider-type GitHub --connection-name platform, then put its ARN into cdk.json"
 	switch {
 	case code(err) == "ResourceNotFoundException":
@@ -32,7 +35,7 @@ func (d *Doctor) connection(ctx context.Context) Line {
 	case types.ConnectionStatusAvailable:
 		return ok("%s is available", aws.ToString(out.Connection.ConnectionName))
 	case types.ConnectionStatusPending:
-		return missing(fmt.Sprintf("press 'Update pending connection' at https://%s.console.aws.amazon.com/codesuite/settings/connections", d.Env.Region),
+		return missing(fmt.Sprintf("press 'Update pending connection' at https://%s.console.aws.amazon.com/codesuite/settings/connections", in.Region),
 			"%s waits for a person to complete it", aws.ToString(out.Connection.ConnectionName))
 	default:
 		return missing(create, "%s is %s", aws.ToString(out.Connection.ConnectionName), got)

@@ -263,6 +263,10 @@ func TestLines(t *testing.T) {
 		"administrator": {func(w world) {
 			w.api.answers["cloudformation:DescribeStacks"] = stack("CREATE_COMPLETE", "30", "", []string{"arn:aws:iam::aws:policy/AdministratorAccess"})
 		}, "execution policies", Missing, "AdministratorAccess is more than the repository asks for; platform-identity-eu-west-1 is not among them", "make bootstrap ENV=dev"},
+		"administrator, and no right to read policies": {func(w world) {
+			w.api.answers["cloudformation:DescribeStacks"] = stack("CREATE_COMPLETE", "30", "", []string{"arn:aws:iam::aws:policy/AdministratorAccess"})
+			w.api.errors["iam:GetPolicy"] = "AccessDenied no"
+		}, "execution policies", Missing, "AdministratorAccess is more than the repository asks for", "make bootstrap ENV=dev"},
 		"an old policy": {func(w world) {
 			w.api.answers["iam:GetPolicyVersion"] = "<GetPolicyVersionResponse><GetPolicyVersionResult><PolicyVersion><Document>%7B%22Statement%22%3A+%5B%5D%7D</Document></PolicyVersion></GetPolicyVersionResult></GetPolicyVersionResponse>"
 		}, "execution policies", Missing, "platform-network-eu-west-1 is not as in infrastructure/delivery/execution", "make bootstrap ENV=dev"},
@@ -275,6 +279,10 @@ func TestLines(t *testing.T) {
 		"a connection to complete": {func(w world) {
 			w.api.answers["codeconnections:GetConnection"] = `{"Connection": {"ConnectionName": "platform", "ConnectionStatus": "PENDING"}}`
 		}, "connection", Missing, "waits for a person", "https://eu-west-1.console.aws.amazon.com/codesuite/settings/connections"},
+		"a connection of another region": {func(w world) {
+			w.Env.Delivery.ConnectionARN = "arn:aws:codeconnections:us-east-1:111111111111:connection/1"
+			w.api.answers["codeconnections:GetConnection"] = `{"Connection": {"ConnectionName": "platform", "ConnectionStatus": "PENDING"}}`
+		}, "connection", Missing, "waits for a person", "https://us-east-1.console.aws.amazon.com"},
 		"a broken connection": {func(w world) {
 			w.api.answers["codeconnections:GetConnection"] = `{"Connection": {"ConnectionName": "platform", "ConnectionStatus": "ERROR"}}`
 		}, "connection", Missing, "platform is ERROR", "create-connection"},
@@ -433,7 +441,7 @@ func TestRequired(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, a := range parsed.Rules["CheckBootstrapVersion"].Assertions {
-			if !strings.HasPrefix(a.AssertDescription, fmt.Sprintf("CDK bootstrap stack version %d required.", Required)) {
+			if !strings.HasPrefix(a.AssertDescription, fmt.Sprintf("CDK bootstrap stack version %d required.", required)) {
 				t.Errorf("%s: %s", filepath.Base(file), a.AssertDescription)
 			}
 		}
