@@ -46,7 +46,7 @@ func (d *Doctor) limit(ctx context.Context, q quota) (float64, error) {
 
 func value(q *quotatypes.ServiceQuota) (float64, error) {
 	if q == nil || q.Value == nil {
-		return 0, errors.New("Service Quotas answered without a value")
+		return 0, errors.New("the answer of Service Quotas has no value")
 	}
 	return *q.Value, nil
 }
