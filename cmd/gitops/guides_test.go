@@ -76,6 +76,7 @@ var system = map[string]string{
 	"gitops cost":                     "synthesizes the app; its own test runs it",
 	"gitops doctor":                   "needs an account",
 	"gitops report":                   "needs an account",
+	"gitops drift":                    "needs an account and a cluster",
 	"gitops release":                  "needs a repository on GitHub",
 	"gitops status":                   "needs a cluster",
 	"gitops service publish":          "needs the manifests repository",

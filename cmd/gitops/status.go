@@ -132,12 +132,9 @@ func (f *statusFlags) source(ctx context.Context, root string, env config.Enviro
 	if err != nil {
 		return status.Source{}, cli.UsageError{Err: fmt.Errorf("--published %w", err)}
 	}
-	from := status.Source{Environment: env.Name, Branch: env.FluxBranch(), Published: published}
-	from.Contains = func(ctx context.Context, head, commit string) bool {
-		holds, err := release.Contains(ctx, root, head, commit)
-		return err == nil && holds
-	}
-	if err := f.branch(ctx, root, env, &from); err != nil {
+	from, err := f.released(ctx, root, env)
+	from.Published = published
+	if err != nil {
 		return from, err
 	}
 	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithDefaultRegion(env.Region))
@@ -156,6 +153,16 @@ func (f *statusFlags) source(ctx context.Context, root string, env config.Enviro
 	}
 	from.Cluster, err = flux.New(access)
 	return from, err
+}
+
+// released is a source that knows the commit and the branch, and no half yet.
+func (f *statusFlags) released(ctx context.Context, root string, env config.Environment) (status.Source, error) {
+	from := status.Source{Environment: env.Name, Branch: env.FluxBranch()}
+	from.Contains = func(ctx context.Context, head, commit string) bool {
+		holds, err := release.Contains(ctx, root, head, commit)
+		return err == nil && holds
+	}
+	return from, f.branch(ctx, root, env, &from)
 }
 
 // clusterAccess is by a kubeconfig, by $KUBECONFIG, or as EKS with the AWS credentials at hand.

@@ -9,7 +9,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/cachedir"
+	"k8s-plus-aws-gitops/internal/drift"
 	"k8s-plus-aws-gitops/internal/fixture"
 	"k8s-plus-aws-gitops/local/endpoint/moto"
 	"k8s-plus-aws-gitops/local/endpoint/moto/mototest"
@@ -129,6 +135,7 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("%s: the version in use is %q, want v7: %v", policy, version, err)
 		}
 	}
+	sameAsHere(t, dir, policies)
 	for environment, want := range map[string]string{
 		"production": "these credentials are of account " + caller + ", environment production is in 333333333333",
 		"staging":    "cdk.json: environments.staging has no account and region",
@@ -136,5 +143,31 @@ func TestBootstrap(t *testing.T) {
 		if out, err := run("./hack/bootstrap", environment); err == nil || !strings.Contains(out, want) {
 			t.Errorf("%s: %v\n%s", environment, err, out)
 		}
+	}
+}
+
+// What hack/bootstrap has just made differs in nothing from what `gitops drift` expects, and is behind when somebody changes it.
+func sameAsHere(t *testing.T, dir string, policies []string) {
+	t.Helper()
+	client := iam.New(iam.Options{
+		BaseEndpoint: aws.String(os.Getenv("AWS_ENDPOINT_URL")), Region: region, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+	})
+	read := func() *drift.Report {
+		env := config.Environment{Name: "dev", Account: caller, Region: region}
+		return drift.Look(t.Context(), "dev", []drift.Check{drift.Execution(client, dir, env)}, func(string) {})
+	}
+	if r := read(); r.Code() != 0 || len(r.Notes) > 0 {
+		t.Errorf("what was just made differs: %+v", r)
+	}
+	other := `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]}`
+	if _, err := client.DeletePolicyVersion(t.Context(), &iam.DeletePolicyVersionInput{PolicyArn: &policies[2], VersionId: aws.String("v3")}); err != nil {
+		t.Fatal(err)
+	}
+	made, err := client.CreatePolicyVersion(t.Context(), &iam.CreatePolicyVersionInput{PolicyArn: &policies[2], PolicyDocument: &other, SetAsDefault: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := read(); len(r.Findings) != 1 || r.Findings[0].State != drift.Behind || !strings.HasSuffix(policies[2], strings.TrimPrefix(r.Findings[0].Object, "policy ")) {
+		t.Errorf("version %s is as here: %+v", aws.ToString(made.PolicyVersion.VersionId), r)
 	}
 }

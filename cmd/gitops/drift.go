@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/acm"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/metadata"
+
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/cli"
+	"k8s-plus-aws-gitops/internal/drift"
+	"k8s-plus-aws-gitops/internal/flux"
+)
+
+// driftFlags are the flags of `gitops drift`.
+type driftFlags struct {
+	output, kubeconfig, only string
+	timeout                  time.Duration
+}
+
+// unseen is the exit code of `gitops drift` when not everything could be looked at.
+const unseen = 2
+
+func newDrift() *cobra.Command {
+	f := &driftFlags{}
+	cmd := &cobra.Command{
+		Use:   "drift [ENVIRONMENT]",
+		Short: "Show what is otherwise than the repository says, in AWS and in Kubernetes.",
+		Long: `Show what differs from the repository: resources of stacks, by CloudFormation's
+drift detection; what Flux has not applied, or does not apply; objects that somebody
+else than Flux wrote; images behind; and certificates, secrets and versions whose
+time is over soon. The worst comes first, each with what to do. Nothing is changed.
+
+The environment is dev when none is named. Its account is that of the AWS
+credentials at hand; docs/guides/drift.md lists the rights. The cluster is reached
+by --kubeconfig, by $KUBECONFIG, or as EKS, which needs an access entry. What cannot
+be looked at is listed, and keeps nothing else from being looked at.
+
+Detection takes minutes where stacks are large.
+
+Exit codes: 0 no difference, 1 a difference, 2 none found, but not everything could
+be looked at, or a wrong command line.`,
+		Example: `  gitops drift dev
+  gitops drift production --only aws
+  gitops drift production --output json`,
+		Args: cli.Args(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case f.output != "" && f.output != "json":
+				return cli.UsageError{Err: fmt.Errorf("--output must be json, or left out for a table, got %q", f.output)}
+			case f.only != "" && f.only != string(drift.AWS) && f.only != string(drift.Kubernetes):
+				return cli.UsageError{Err: fmt.Errorf("--only must be aws or kubernetes, or left out for both halves, got %q", f.only)}
+			}
+			return f.run(cmd, append(args, "dev")[0])
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&f.output, "output", "o", "", "json, or a table when left out")
+	flags.StringVar(&f.only, "only", "", "aws or kubernetes: leave the other half out")
+	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the environment's cluster (default: $KUBECONFIG, or EKS)")
+	flags.DurationVar(&f.timeout, "timeout", 15*time.Minute, "how long to look; what is not seen by then is listed")
+	return cmd
+}
+
+func (f *driftFlags) run(cmd *cobra.Command, name string) error {
+	root, env, err := loadEnvironment(cmd, name)
+	if err != nil {
+		return cli.ExitError{Code: unseen, Err: err}
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
+	defer cancel()
+	// Detection makes many calls at once, for which an account is throttled: the SDK slows down and tries on.
+	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithDefaultRegion(env.Region),
+		awsconfig.WithRetryMode(aws.RetryModeAdaptive), awsconfig.WithRetryMaxAttempts(10))
+	if err != nil {
+		return cli.ExitError{Code: unseen, Err: err}
+	}
+	var checks []drift.Check
+	if f.only != string(drift.Kubernetes) {
+		checks = append(checks, awsChecks(c, root, env)...)
+	}
+	if f.only != string(drift.AWS) {
+		checks = append(checks, f.clusterChecks(ctx, c, root, env)...)
+	}
+	began := time.Now()
+	report := drift.Look(ctx, env.Name, checks, func(what string) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%4.0fs looked at: %s\n", time.Since(began).Seconds(), what)
+	})
+	if cmd.Context().Err() != nil {
+		return cli.ExitError{Code: unseen, Err: cmd.Context().Err()}
+	}
+	if f.output == "json" {
+		err = cli.JSON(cmd.OutOrStdout(), report)
+	} else {
+		report.Print(cmd.OutOrStdout())
+	}
+	if code := report.Code(); err == nil && code != 0 {
+		return cli.ExitError{Code: code}
+	}
+	return err
+}
+
+// awsChecks are those of the AWS half.
+func awsChecks(c aws.Config, root string, env config.Environment) []drift.Check {
+	stacks := cloudformation.NewFromConfig(c)
+	return []drift.Check{
+		drift.Stacks(stacks, env.Name, drift.Sleep),
+		drift.Certificates(stacks, acm.NewFromConfig(c), env.Name, time.Now),
+		drift.Secrets(secretsmanager.NewFromConfig(c), env.Name, time.Now),
+		drift.ClusterVersion(awseks.NewFromConfig(c), env.ClusterName(), time.Now),
+		drift.Databases(stacks, rds.NewFromConfig(c), env.Name, time.Now),
+		drift.Execution(iam.NewFromConfig(c), root, env),
+	}
+}
+
+// clusterChecks are those of the Kubernetes half. Where the cluster is out of reach, one check says so.
+func (f *driftFlags) clusterChecks(ctx context.Context, c aws.Config, root string, env config.Environment) []drift.Check {
+	unreached := func(err error) []drift.Check {
+		return []drift.Check{{What: "the cluster", Run: func(context.Context, *drift.Found) error { return err }}}
+	}
+	access, err := clusterAccess(ctx, f.kubeconfig, c, env)
+	if err != nil {
+		return unreached(err)
+	}
+	cluster, err := flux.New(access)
+	if err != nil {
+		return unreached(err)
+	}
+	objects, err := metadata.NewForConfig(access)
+	if err != nil {
+		return unreached(err)
+	}
+	served, err := discovery.NewDiscoveryClientForConfig(access)
+	if err != nil {
+		return unreached(err)
+	}
+	from, err := (&statusFlags{}).released(ctx, root, env)
+	from.Cluster = cluster
+	released := drift.Flux(from)
+	if err != nil { // the branch cannot be read; what the cluster itself tells can
+		released.Run = func(context.Context, *drift.Found) error { return err }
+	}
+	return []drift.Check{
+		released, drift.Releases(cluster), drift.Images(cluster),
+		drift.ByHand(drift.Objects{Cluster: cluster, Metadata: objects, Resources: served.ServerResourcesForGroupVersion, Now: time.Now}),
+	}
+}

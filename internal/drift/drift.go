@@ -1,0 +1,194 @@
+// Package drift looks for what is otherwise than the repository says, in both halves of an environment: stacks that somebody
+// changed by hand, objects that somebody else than Flux wrote, what Flux does not apply, and what ends soon. It changes nothing.
+package drift
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/smithy-go"
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// State is what is wrong.
+type State string
+
+// The states, the worst first.
+const (
+	// Expired: its time is over, or it is about to be deleted.
+	Expired State = "expired"
+	// Deleted: it is not there any more.
+	Deleted State = "deleted"
+	// Failing: what should bring it to the repository's state cannot.
+	Failing State = "failing"
+	// Changed: it is otherwise than the repository says.
+	Changed State = "changed"
+	// Suspended: nothing brings it to the repository's state.
+	Suspended State = "suspended"
+	// Behind: it is what the repository said earlier.
+	Behind State = "behind"
+	// Soon: its time is over soon.
+	Soon State = "soon"
+)
+
+var worst = []State{Expired, Deleted, Failing, Changed, Suspended, Behind, Soon}
+
+// Half of an environment.
+type Half string
+
+// The halves.
+const (
+	AWS        Half = "aws"
+	Kubernetes Half = "kubernetes"
+)
+
+// Finding is one thing that is otherwise than it should be.
+type Finding struct {
+	State State `json:"state"`
+	Half  Half  `json:"half"`
+	// Object names it: "dev-network/Vpc8378EB38", "Kustomization apps".
+	Object string `json:"object"`
+	// Detail says what was found, in one line.
+	Detail string `json:"detail"`
+	// Differences are those of a stack's resource; values that may be secret are hidden.
+	Differences []Difference `json:"differences,omitempty"`
+	// Manager is who wrote fields of an object of Kubernetes, and At when.
+	Manager string     `json:"manager,omitempty"`
+	At      *time.Time `json:"at,omitempty"`
+	// Fields are those that the manager owns.
+	Fields []string `json:"fields,omitempty"`
+	// Do is what to do.
+	Do string `json:"do"`
+}
+
+// Difference is a property of a resource.
+type Difference struct {
+	// Path is a JSON pointer into the properties.
+	Path string `json:"path"`
+	// Expected is what the template says, Actual what AWS has; empty where one of them has nothing.
+	Expected string `json:"expected,omitempty"`
+	Actual   string `json:"actual,omitempty"`
+}
+
+// Unseen is what could not be looked at.
+type Unseen struct {
+	What string `json:"what"`
+	Why  string `json:"why"`
+}
+
+// Report is everything that was found.
+type Report struct {
+	Environment string    `json:"environment"`
+	Findings    []Finding `json:"findings"`
+	// Unseen is what could not be looked at: it may differ or not.
+	Unseen []Unseen `json:"unseen,omitempty"`
+	// Notes say what nobody can look at, such as types of resources that CloudFormation does not compare.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// Code is the exit code: 0 without a finding, 1 with one, 2 without one where not everything could be looked at.
+func (r *Report) Code() int {
+	switch {
+	case len(r.Findings) > 0:
+		return 1
+	case len(r.Unseen) > 0:
+		return 2
+	}
+	return 0
+}
+
+// Check is one thing to look at.
+type Check struct {
+	// What is looked at, for whoever waits, and for what could not be looked at.
+	What string
+	Run  func(ctx context.Context, found *Found) error
+}
+
+// Found collects what checks find; several may add at the same time.
+type Found struct {
+	mu     sync.Mutex
+	report *Report
+}
+
+func (f *Found) add(findings ...Finding) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.report.Findings = append(f.report.Findings, findings...)
+}
+
+func (f *Found) unseen(what string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.report.Unseen = append(f.report.Unseen, Unseen{what, reason(err)})
+}
+
+func (f *Found) note(format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.report.Notes = append(f.report.Notes, fmt.Sprintf(format, args...))
+}
+
+// Look runs the checks at the same time. What one of them cannot look at keeps no other from looking; told hears of each that
+// is done. The context's end ends them, and what they have not seen by then is unseen.
+func Look(ctx context.Context, environment string, checks []Check, told func(what string)) *Report {
+	report := &Report{Environment: environment, Findings: []Finding{}}
+	found := &Found{report: report}
+	var group errgroup.Group
+	for _, c := range checks {
+		group.Go(func() error {
+			if err := c.Run(ctx, found); err != nil {
+				found.unseen(c.What, err)
+			}
+			told(c.What)
+			return nil
+		})
+	}
+	_ = group.Wait() // no check returns an error here
+	slices.SortStableFunc(report.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(slices.Index(worst, a.State), slices.Index(worst, b.State)), cmp.Compare(a.Half, b.Half), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Detail, b.Detail))
+	})
+	slices.SortFunc(report.Unseen, func(a, b Unseen) int {
+		return cmp.Or(cmp.Compare(a.What, b.What), cmp.Compare(a.Why, b.Why))
+	})
+	slices.Sort(report.Notes)
+	return report
+}
+
+// reason says in one line why something was not looked at.
+func reason(err error) string {
+	var api smithy.APIError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "the time was over; give more with --timeout"
+	case apierrors.IsForbidden(err):
+		return oneLine(err.Error()) + "; ask for the right, or for another access entry"
+	case !errors.As(err, &api):
+		return oneLine(err.Error())
+	}
+	switch code := api.ErrorCode(); code {
+	case "InvalidAction", "UnknownOperationException", "NotImplemented", "UnsupportedOperation":
+		return "this endpoint does not tell: " + oneLine(api.ErrorMessage())
+	case "AccessDenied", "AccessDeniedException", "UnauthorizedOperation":
+		return action(err) + " is not allowed; docs/guides/drift.md lists the rights"
+	default:
+		return oneLine(code + ": " + api.ErrorMessage())
+	}
+}
+
+// action is the name of the call that failed, as policies have it.
+func action(err error) string {
+	var call *smithy.OperationError
+	if !errors.As(err, &call) {
+		return "the call"
+	}
+	return strings.ToLower(strings.ReplaceAll(call.ServiceID, " ", "")) + ":" + call.OperationName
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
