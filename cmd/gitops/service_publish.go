@@ -151,7 +151,7 @@ func (f *serviceFlags) push(cmd *cobra.Command, run *publication, chosen []servi
 			for _, m := range changed {
 				documents[m.Service] = m.Content
 			}
-			if err := valid(cmd, documents); err != nil {
+			if err := valid(cmd, nil, documents); err != nil {
 				return err
 			}
 			return files.upload(cmd) // before the push: no manifest may name what is not there

@@ -19,7 +19,7 @@ func newServiceRender(f *serviceFlags) *cobra.Command {
 		Use:   "render [NAME]...",
 		Short: "Print the manifests of services in one environment.",
 		Long: `Render services, or all of them, as they would be published to an environment, and
-hold every object to the schema of its kind.`,
+hold every object to the schema of its kind, and to the environment's policies.`,
 		Example: `  gitops service render npm --env dev
   gitops service render --env production --output out/production`,
 		RunE: func(cmd *cobra.Command, names []string) error {
@@ -42,7 +42,11 @@ hold every object to the schema of its kind.`,
 			if err := write(cmd, out, chosen, rendered); err != nil {
 				return err
 			}
-			return valid(cmd, rendered)
+			policies, err := manifests.PoliciesOf(cmd.Context(), root, f.environment)
+			if err != nil {
+				return err
+			}
+			return valid(cmd, policies, rendered)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "output", "o", "", "folder for a file per service (default: stdout)")
@@ -73,8 +77,9 @@ func write(cmd *cobra.Command, dir string, chosen []services.Service, rendered m
 	return nil
 }
 
-// valid holds manifests to the schemas. What a hatch got wrong must not reach a cluster.
-func valid(cmd *cobra.Command, rendered map[string][]byte) error {
+// valid holds manifests to the schemas, and to the environment's policies where they are known: a publication renders no
+// environment, and what it publishes was checked before. What a hatch got wrong must not reach a cluster.
+func valid(cmd *cobra.Command, policies *manifests.Policies, rendered map[string][]byte) error {
 	validator, err := manifests.NewValidator()
 	if err != nil {
 		return err
@@ -82,7 +87,11 @@ func valid(cmd *cobra.Command, rendered map[string][]byte) error {
 	defer validator.Close()
 	bad := false
 	for _, name := range slices.Sorted(maps.Keys(rendered)) {
-		for _, p := range validator.Documents(name+".k8s.yaml", rendered[name]) {
+		refused, err := policies.Documents(cmd.Context(), name+".k8s.yaml", rendered[name])
+		if err != nil {
+			return err
+		}
+		for _, p := range append(validator.Documents(name+".k8s.yaml", rendered[name]), refused...) {
 			fmt.Fprintln(cmd.ErrOrStderr(), p)
 			bad = true
 		}

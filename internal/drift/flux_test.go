@@ -46,7 +46,7 @@ func cluster(t *testing.T, objects ...string) *flux.Cluster {
 	return &flux.Cluster{Dynamic: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
 		kustomizations: "KustomizationList", helmReleases: "HelmReleaseList", imagePolicies: "ImagePolicyList",
 		{Group: "source.toolkit.fluxcd.io", Version: "v1", Resource: "gitrepositories"}: "GitRepositoryList",
-		{Version: "v1", Resource: "events"}: "EventList",
+		{Version: "v1", Resource: "events"}:                                             "EventList",
 	}, all...)}
 }
 

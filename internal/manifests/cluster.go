@@ -32,6 +32,7 @@ type check struct {
 	charts      Charts
 	validator   *schemaValidator
 	problems    []Problem
+	arrived     []arrival
 
 	// Where a problem belongs: the files of the folder that is being checked, and its path.
 	files map[string]string
@@ -181,6 +182,7 @@ func (c *check) content(objects []object) {
 			return
 		}
 		c.validate(o)
+		c.arrived = append(c.arrived, arrival{o, nil, c.path, c.files})
 		if key(o) == helmRelease {
 			c.release(o, addresses)
 		}
@@ -203,6 +205,7 @@ func (c *check) release(o object, addresses map[string]string) {
 		return
 	}
 	for _, child := range rendered {
+		c.arrived = append(c.arrived, arrival{child, o, c.path, c.files})
 		findings, err := c.validator.validate(child)
 		if err != nil {
 			findings = []string{err.Error()}

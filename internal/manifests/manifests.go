@@ -96,6 +96,7 @@ func Check(ctx context.Context, options Options) ([]Problem, error) {
 			ctx: ctx, root: root, environment: environment, facts: facts, charts: charts, validator: validator,
 		}
 		run.cluster()
+		run.admission()
 		problems = append(problems, run.problems...)
 	}
 	return unique(problems), nil
