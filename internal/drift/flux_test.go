@@ -151,7 +151,7 @@ func TestImages(t *testing.T) {
 // written is the managedFields entry of a manager.
 func written(manager, subresource string, before time.Duration, fields string) metav1.ManagedFieldsEntry {
 	at := metav1.NewTime(today().Add(-before))
-	return metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, Subresource: subresource, Time: &at, FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}
+	return metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, Subresource: subresource, Time: &at, FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(fields)}
 }
 
 func TestByHand(t *testing.T) {

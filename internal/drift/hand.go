@@ -1,7 +1,6 @@
 package drift
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -196,7 +195,7 @@ func foreign(entry metav1.ManagedFieldsEntry) ([]string, error) {
 		return nil, nil
 	}
 	var set fieldpath.Set
-	if err := set.FromJSON(bytes.NewReader(entry.FieldsV1.Raw)); err != nil {
+	if err := set.FromJSON(entry.FieldsV1.GetRawReader()); err != nil {
 		return nil, errors.New("managedFields: " + err.Error())
 	}
 	var fields []string
