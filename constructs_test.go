@@ -139,6 +139,9 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 	"appresources.NewDatabase": func(scope constructs.Construct, id string, p place) {
 		appresources.NewDatabase(scope, id, &appresources.DatabaseProps{Env: p.env, Network: p.forApps(), Engine: appresources.MySQL, App: p.name, Size: p.env.Ghost.Database})
 	},
+	"appresources.NewCache": func(scope constructs.Construct, id string, p place) {
+		appresources.NewCache(scope, id, &appresources.CacheProps{Env: p.env, Network: p.forApps(), App: p.name, NodeType: "cache.t4g.micro"})
+	},
 	"appresources.NewBucket": func(scope constructs.Construct, id string, p place) {
 		appresources.NewBucket(scope, id, &appresources.BucketProps{Env: p.env, App: "shop", Thing: p.name})
 	},
@@ -153,7 +156,7 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 	},
 	"appresources.NewService": func(scope constructs.Construct, id string, p place) {
 		queue := services.Queue{Subscribes: []string{p.name}}
-		needs := &services.AWS{Database: &services.Database{Engine: services.Postgres}, Bucket: &services.Bucket{}, Topic: &services.Topic{}, Queue: &queue}
+		needs := &services.AWS{Database: &services.Database{Engine: services.Postgres}, Bucket: &services.Bucket{}, Topic: &services.Topic{}, Queue: &queue, Cache: &services.Cache{}, Mail: &services.Mail{}, Assets: &services.Assets{}}
 		appresources.NewService(scope, id, &appresources.ServiceProps{Env: p.env, Network: p.forApps(), Service: services.Spec{Name: p.name, Settings: services.Settings{AWS: needs}}})
 	},
 	"appresources.NewImageRepository": func(scope constructs.Construct, id string, p place) {

@@ -9,7 +9,7 @@ var executionFiles = []struct {
 	services []string
 }{
 	{"workloads", []string{"eks", "rds", "ecr", "lambda", "secretsmanager", "ssm", "kms"}},
-	{"services", []string{"sqs", "sns", "dynamodb"}},
+	{"services", []string{"sqs", "sns", "dynamodb", "elasticache"}},
 	{"network", []string{"ec2", "acm", "route53", "ses"}},
 	{"delivery", []string{"codebuild", "codepipeline", "codeconnections", "codestar-connections", "logs", "cloudwatch", "events", "s3"}},
 	{"identity", []string{"iam"}},
@@ -44,10 +44,10 @@ var narrowed = []struct {
 		actions: []string{"ec2:*"}, resources: []string{"*"}, condition: inRegion},
 	{sid: passRoles, reason: "the condition is generated: the services that the templates' roles trust",
 		actions: []string{"iam:PassRole"}, resources: []string{"arn:aws:iam::ACCOUNT:role/*"}},
-	{sid: "ServicesOwnRoles", reason: "spot is for node groups with nodes.spot; the others are made with the first cluster and database of an account",
+	{sid: "ServicesOwnRoles", reason: "spot is for node groups with nodes.spot; the others are made with the first cluster, database and cache of an account",
 		actions: []string{"iam:CreateServiceLinkedRole"}, resources: []string{"arn:aws:iam::ACCOUNT:role/aws-service-role/*"},
 		condition: map[string]map[string][]string{"StringEquals": {"iam:AWSServiceName": {
-			"eks-nodegroup.amazonaws.com", "eks.amazonaws.com", "rds.amazonaws.com", "spot.amazonaws.com"}}}},
+			"eks-nodegroup.amazonaws.com", "eks.amazonaws.com", "elasticache.amazonaws.com", "rds.amazonaws.com", "spot.amazonaws.com"}}}},
 	{sid: "Connections", reason: "one action and one connection under their present and their former prefix: https://docs.aws.amazon.com/dtconsole/latest/userguide/rename.html",
 		actions: []string{"codeconnections:PassConnection", "codestar-connections:PassConnection"}, resources: []string{
 			"arn:aws:codeconnections:REGION:ACCOUNT:connection/*", "arn:aws:codestar-connections:REGION:ACCOUNT:connection/*"}},
@@ -98,6 +98,9 @@ var withheld = []withholding{
 		[]string{"vpc-lattice:CreateServiceNetworkVpcEndpointAssociation", "vpce:AllowMultiRegion"}},
 	{"AWS::EKS::Cluster", []string{"ComputeConfig.NodeRoleArn"}, "Instance profiles are made for EKS Auto Mode; nodes are a managed node group.",
 		[]string{"iam:AddRoleToInstanceProfile", "iam:CreateInstanceProfile", "iam:DeleteInstanceProfile", "iam:GetInstanceProfile", "iam:RemoveRoleFromInstanceProfile", "iam:TagInstanceProfile"}},
+	{"AWS::ElastiCache::ReplicationGroup", []string{"LogDeliveryConfigurations"}, "Caches send no logs: the handler asks for these rights where they go to CloudWatch Logs or Firehose.",
+		[]string{"firehose:PutRecord", "firehose:PutRecordBatch", "firehose:TagDeliveryStream", "logs:CreateLogDelivery", "logs:CreateLogStream", "logs:DeleteLogDelivery",
+			"logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutLogEvents", "logs:UpdateLogDelivery"}},
 	{"AWS::IAM::Policy", []string{"Users", "Groups"}, noUsers,
 		[]string{"iam:DeleteGroupPolicy", "iam:DeleteUserPolicy", "iam:GetGroupPolicy", "iam:GetUserPolicy", "iam:PutGroupPolicy", "iam:PutUserPolicy"}},
 	{"AWS::IAM::Role", []string{"PermissionsBoundary"}, "Roles have no boundary, or all of them: identity-bounded.json sets it and never removes it.",

@@ -38,10 +38,29 @@ func TestMail(t *testing.T) {
 	}
 }
 
-// senders are the addresses that the role of Ghost's pods may send from; "any" for a statement without a condition.
-func senders(ghost template) []any {
+// A service has an identity of its own, of a domain that nobody else's identity is of, and sends from one address in it.
+func TestServiceMail(t *testing.T) {
+	templates := sampleApp(t)
+	for _, env := range environments(t, sample(t), "") {
+		billing := templates[env.StackName("billing")]
+		identity := billing.only(t, "AWS::SES::EmailIdentity").Properties["EmailIdentity"]
+		if from := senders(billing); identity != "billing."+env.Domain || len(from) != 1 || from[0] != "invoices@billing."+env.Domain {
+			t.Errorf("%s: identity %v, senders %v", env.Name, identity, from)
+		}
+		for stack, other := range templates {
+			for _, r := range other.ofType("AWS::SES::EmailIdentity") {
+				if stack != env.StackName("billing") && r.Properties["EmailIdentity"] == identity {
+					t.Errorf("%s makes the identity %v, too", stack, identity)
+				}
+			}
+		}
+	}
+}
+
+// senders are the addresses that the roles of a stack may send from; "any" for a statement without a condition.
+func senders(stack template) []any {
 	var from []any
-	for _, role := range ghost.ofType("AWS::IAM::Role") {
+	for _, role := range stack.ofType("AWS::IAM::Role") {
 		for _, policy := range asList(role.Properties["Policies"]) {
 			for _, s := range asList(get(policy, "PolicyDocument", "Statement")) {
 				if !strings.Contains(text(get(s, "Action")), "ses:") {

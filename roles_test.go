@@ -149,7 +149,12 @@ func rightsIn(t *testing.T, parsed template) map[string][]string {
 func TestServiceRoles(t *testing.T) {
 	templates := sampleApp(t)
 	for _, env := range environments(t, sample(t), "dev,production") {
-		want := map[string][]string{"billing": {"sns:Publish " + env.ARN("sns", env.Name+"-billing")}}
+		// The condition of those for mail leaves one sender: TestServiceMail.
+		want := map[string][]string{"billing": {
+			"sns:Publish " + env.ARN("sns", env.Name+"-billing"),
+			"s3:GetObject arn:aws:s3:::" + env.Name + "-services-assets-" + env.Account + "-" + env.Region + "/services/billing/*",
+			"ses:SendEmail " + env.ARN("ses", "identity/*"), "ses:SendRawEmail " + env.ARN("ses", "identity/*"),
+		}}
 		for _, action := range []string{"AbortMultipartUpload", "DeleteObject", "GetObject", "ListMultipartUploadParts", "PutObject"} {
 			want["orders"] = append(want["orders"], "s3:"+action+" ServiceBucket.Arn/*")
 		}

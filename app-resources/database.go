@@ -109,7 +109,7 @@ func NewDatabase(scope constructs.Construct, id string, props *DatabaseProps) *D
 		InstanceType:            awsec2.NewInstanceType(jsii.String(strings.TrimPrefix(size.InstanceClass, "db."))),
 		Vpc:                     props.Network.VPC,
 		VpcSubnets:              &awsec2.SubnetSelection{SubnetGroupName: jsii.String(props.Network.DatabaseSubnets)},
-		SecurityGroups:          &[]awsec2.ISecurityGroup{databaseAccess(m, props)},
+		SecurityGroups:          &[]awsec2.ISecurityGroup{access(m, props.Network, "Database of "+props.App+" in "+env.Name, props.Engine.name, props.Engine.port)},
 		PubliclyAccessible:      jsii.Bool(false),
 		MultiAz:                 jsii.Bool(size.MultiAZ),
 		StorageType:             awsrds.StorageType_GP3,
@@ -130,14 +130,14 @@ func NewDatabase(scope constructs.Construct, id string, props *DatabaseProps) *D
 	return m
 }
 
-// databaseAccess admits pods to the engine's port, and nobody else to anything.
-func databaseAccess(scope constructs.Construct, props *DatabaseProps) awsec2.ISecurityGroup {
+// access makes a security group that admits pods to a port, and nobody else to anything.
+func access(scope constructs.Construct, network Network, of, protocol string, port int) awsec2.ISecurityGroup {
 	group := awsec2.NewSecurityGroup(scope, jsii.String("Access"), &awsec2.SecurityGroupProps{
-		Vpc:              props.Network.VPC,
-		Description:      jsii.String("Database of " + props.App + " in " + props.Env.Name),
+		Vpc:              network.VPC,
+		Description:      jsii.String(of),
 		AllowAllOutbound: jsii.Bool(false),
 	})
-	group.AddIngressRule(props.Network.Workloads, awsec2.Port_Tcp(jsii.Number(props.Engine.port)), jsii.String(props.Engine.name+" from pods"), nil)
+	group.AddIngressRule(network.Workloads, awsec2.Port_Tcp(jsii.Number(port)), jsii.String(protocol+" from pods"), nil)
 	return group
 }
 

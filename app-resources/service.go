@@ -46,6 +46,7 @@ func NewService(scope constructs.Construct, id string, props *ServiceProps) *Ser
 	s := &Service{RoleARN: env.ARN("iam", "role/"+env.RoleName(name))}
 	construct.Init(s, scope, id)
 	s.database(props)
+	s.cache(props)
 	s.secrets(props)
 	podidentity.NewRole(s, "Role", &podidentity.RoleProps{
 		Env: env, Namespace: name, ServiceAccount: name, Name: env.RoleName(name),
@@ -66,6 +67,15 @@ func (s *Service) database(props *ServiceProps) {
 	})
 }
 
+// cache makes the service's cache.
+func (s *Service) cache(props *ServiceProps) {
+	if c := props.Service.AWS.Cache; c != nil {
+		NewCache(s, "Cache", &CacheProps{
+			Env: props.Env, Network: props.Network, App: props.Service.Name, NodeType: c.Node(), Replicas: c.ReplicaCount(), MultiAZ: c.FailsOver(),
+		})
+	}
+}
+
 // secrets makes those that AWS generates.
 func (s *Service) secrets(props *ServiceProps) {
 	for _, variable := range slices.Sorted(maps.Keys(props.Service.AWS.Secrets)) {
@@ -83,7 +93,7 @@ func (s *Service) secrets(props *ServiceProps) {
 	}
 }
 
-// rights makes bucket, queue, topic and table, and returns what the pods may do with them and what their file asks for.
+// rights makes bucket, queue, topic, table and identity for mail, and returns what the pods may do with them and what their file asks for.
 func (s *Service) rights(props *ServiceProps) map[string]policy.Document {
 	env, name, a := props.Env, props.Service.Name, props.Service.AWS
 	rights := map[string]policy.Document{}
@@ -104,6 +114,12 @@ func (s *Service) rights(props *ServiceProps) map[string]policy.Document {
 			table.SortKey = Attribute(*t.SortKey)
 		}
 		rights["table"] = NewTable(s, "Table", table).Rights
+	}
+	if m := a.Mail; m != nil {
+		rights["mail"] = NewMail(s, "Mail", &MailProps{Env: env, Zone: props.Network.Zone, From: m.From(env, name)}).Rights
+	}
+	if a.Assets != nil {
+		rights["assets"] = policy.Of(policy.Allow("", policy.List{env.AssetsARN(name) + "*"}, "s3:GetObject"))
 	}
 	if len(a.Policy) > 0 {
 		statements := make([]policy.Statement, len(a.Policy))

@@ -87,6 +87,8 @@ func Suggest(word string, candidates []string) string {
 	switch {
 	case best != "":
 		return fmt.Sprintf("did you mean %q?", best)
+	case len(candidates) == 0:
+		return "remove it"
 	case len(candidates) > 16:
 		return fmt.Sprintf("use one like %q", candidates[len(candidates)/2])
 	default:

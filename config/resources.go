@@ -24,6 +24,18 @@ func (e Environment) TopicName(app string, fifo bool) string { return suffixed(e
 // TableName is the agreed name of an app's table in DynamoDB.
 func (e Environment) TableName(app string) string { return e.Name + "-" + app }
 
+// CacheName is the agreed name of an app's cache in ElastiCache.
+func (e Environment) CacheName(app string) string { return e.Name + "-" + app }
+
+// MailDomain is the agreed domain that an app other than Ghost sends mail from: its own below the environment's, because SES
+// has one identity of a domain in an account and region.
+func (e Environment) MailDomain(app string) string { return app + "." + e.Domain }
+
+// AssetsARN is the objects of a service in AssetsBucket, of all its releases.
+func (e Environment) AssetsARN(service string) string {
+	return e.ARN("s3", e.AssetsBucket()+"/"+AssetsPrefix+service+"/")
+}
+
 // NotificationsTopic is the agreed name of the topic that tells people of what failed.
 func (e Environment) NotificationsTopic() string { return e.StackName("delivery") }
 

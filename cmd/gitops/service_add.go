@@ -42,10 +42,13 @@ both in one pull request; when it is merged, Flux waits for the branch that
 	cmd.Flags().IntVar(&n.Port, "port", 8080, "port that the container listens on")
 	cmd.Flags().StringVar(&n.Host, "host", "", "make it public at this name below the environment's domain")
 	cmd.Flags().StringVar(&n.Database, "database", "", "give it a database in RDS: mysql or postgres")
+	cmd.Flags().BoolVar(&n.Cache, "cache", false, "give it a cache in ElastiCache, which speaks the protocol of Redis")
 	cmd.Flags().BoolVar(&n.Bucket, "bucket", false, "give it a bucket in S3")
 	cmd.Flags().BoolVar(&n.Queue, "queue", false, "give it a queue in SQS")
 	cmd.Flags().BoolVar(&n.Topic, "topic", false, "give it a topic in SNS, to which queues of others subscribe")
 	cmd.Flags().StringVar(&n.Table, "table", "", "give it a table in DynamoDB with this partition key")
+	cmd.Flags().BoolVar(&n.Mail, "mail", false, "let it send mail by SES, from noreply@NAME.<the environment's domain>")
+	cmd.Flags().BoolVar(&n.Assets, "assets", false, "let it read its static files in k8s/services/NAME/assets")
 	cmd.Flags().StringVar(&n.Health, "health", "", "path that answers when the service is well")
 	return cmd
 }

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"cmp"
 	"reflect"
 	"strings"
 
@@ -12,6 +13,8 @@ import (
 type AWS struct {
 	// Database of its own, in Amazon RDS.
 	Database *Database `yaml:"database" json:"database,omitempty"`
+	// Cache of its own in Amazon ElastiCache, which speaks the protocol of Redis.
+	Cache *Cache `yaml:"cache" json:"cache,omitempty"`
 	// Bucket of its own: private, encrypted, versioned.
 	Bucket *Bucket `yaml:"bucket" json:"bucket,omitempty"`
 	// Queue of its own in Amazon SQS, with a second one for what cannot be processed.
@@ -20,6 +23,10 @@ type AWS struct {
 	Topic *Topic `yaml:"topic" json:"topic,omitempty"`
 	// Table of its own in Amazon DynamoDB, paid by request.
 	Table *Table `yaml:"table" json:"table,omitempty"`
+	// Mail lets it send mail by Amazon SES, from one address in a domain of its own.
+	Mail *Mail `yaml:"mail" json:"mail,omitempty"`
+	// Assets lets its pods read the service's static files, k8s/services/<service>/assets, in S3.
+	Assets *Assets `yaml:"assets" json:"assets,omitempty"`
 	// Secrets are random values that are made once, by the variable that holds them: at /<environment>/<service>/<variable>, in lower
 	// case and with hyphens.
 	Secrets map[string]Generated `yaml:"secrets" json:"secrets,omitempty"`
@@ -84,6 +91,55 @@ func (d Database) Size() config.Database {
 	}
 	return size
 }
+
+// Cache is a replication group of ElastiCache for Valkey with one shard.
+type Cache struct {
+	// NodeType of ElastiCache. Default cache.t4g.micro, which has 0.5 GiB.
+	NodeType string `yaml:"nodeType" json:"nodeType,omitempty"`
+	// Replicas of the node that takes the writes, each at the price of a node. Default 0.
+	Replicas *int `yaml:"replicas" json:"replicas,omitempty"`
+	// MultiAZ puts the replicas into other zones and lets one of them take over by itself. Default: with replicas.
+	MultiAZ *bool `yaml:"multiAz" json:"multiAz,omitempty"`
+}
+
+// defaultNode is what a cache runs on of which nothing is said.
+const defaultNode = "cache.t4g.micro"
+
+// Node is the type of its nodes.
+func (c Cache) Node() string { return cmp.Or(c.NodeType, defaultNode) }
+
+// ReplicaCount is the number of its replicas.
+func (c Cache) ReplicaCount() int {
+	if c.Replicas == nil {
+		return 0
+	}
+	return *c.Replicas
+}
+
+// FailsOver reports whether a replica in another zone takes over.
+func (c Cache) FailsOver() bool {
+	if c.MultiAZ == nil {
+		return c.ReplicaCount() > 0
+	}
+	return *c.MultiAZ
+}
+
+// Mail is the right to send mail from one address, <user>@<service>.<domain of the environment>.
+type Mail struct {
+	// User is the part of the address before the @. Default noreply.
+	User string `yaml:"user" json:"user,omitempty"`
+}
+
+// defaultMailUser is the sender of which nothing is said.
+const defaultMailUser = "noreply"
+
+// From is the address that the service's mail comes from.
+func (m Mail) From(env config.Environment, service string) string {
+	return cmp.Or(m.User, defaultMailUser) + "@" + env.MailDomain(service)
+}
+
+// Assets has no settings: the files are those of the service's folder.
+type Assets struct{}
 
 // Bucket is a bucket of S3.
 type Bucket struct {

@@ -14,15 +14,10 @@ const (
 	BucketThing = "files"
 	// DatabaseThing is that of the secret with a database's address, user and password.
 	DatabaseThing = "database"
+	// CacheThing is that of the secret with a cache's password, and CacheEndpointThing that of the one with its address.
+	CacheThing         = "cache"
+	CacheEndpointThing = "cache-endpoint"
 )
-
-// DatabaseVariables are the variables of a database by the key of its secret; DATABASE_URL has all of them.
-var DatabaseVariables = map[string]string{
-	"DATABASE_HOST": "host", "DATABASE_PORT": "port", "DATABASE_NAME": "dbname", "DATABASE_USER": "username", "DATABASE_PASSWORD": "password",
-}
-
-// DatabaseURL is the variable with the whole address of a database.
-const DatabaseURL = "DATABASE_URL"
 
 // databaseSuffix keeps the name of a database from being a word that an engine reserves, such as mysql or admin.
 const databaseSuffix = "db"
@@ -36,50 +31,35 @@ func DatabaseName(service string) string {
 
 // names gives the environment's agreed names.
 func (c Cluster) names() config.Environment {
-	return config.Environment{Name: c.Environment, Account: c.Account, Region: c.Region}
+	return config.Environment{Name: c.Environment, Account: c.Account, Region: c.Region, Domain: c.Domain}
 }
-
-// DatabaseSecret is the path of the secret with a database's address, user and password.
-func (s Spec) DatabaseSecret(c Cluster) string { return c.names().SecretName(s.Name, DatabaseThing) }
 
 // plain are the variables by which pods find what the service has in AWS, without those that hold secrets.
 func (s Spec) plain(c Cluster) map[string]string {
 	if s.AWS == nil {
 		return nil
 	}
-	env, given := c.names(), map[string]string{"AWS_REGION": c.Region}
-	if s.AWS.Bucket != nil {
-		given["BUCKET_NAME"] = env.BucketName(s.Name, BucketThing)
-	}
-	if q := s.AWS.Queue; q != nil {
-		given["QUEUE_URL"] = env.QueueURL(s.Name, q.IsFIFO())
-	}
-	if t := s.AWS.Topic; t != nil {
-		given["TOPIC_ARN"] = env.ARN("sns", env.TopicName(s.Name, t.IsFIFO()))
-	}
-	if s.AWS.Table != nil {
-		given["TABLE_NAME"] = env.TableName(s.Name)
+	given := map[string]string{"AWS_REGION": c.Region}
+	for _, k := range s.AWS.of() {
+		if k.variables != nil {
+			maps.Copy(given, k.variables(*s.AWS, c.names(), s.Name))
+		}
 	}
 	return given
 }
 
 // CallsAPIs reports whether the pods call APIs of AWS.
 func (a AWS) CallsAPIs() bool {
-	return a.Bucket != nil || a.Queue != nil || a.Topic != nil || a.Table != nil || len(a.Policy) > 0
+	return len(a.Policy) > 0 || slices.ContainsFunc(a.of(), func(k kind) bool { return k.api })
 }
 
-// given are all variables that the service gets for what it has in AWS. The values of secrets are their keys.
+// given are the variables that the service gets for what it has in AWS, but for the secrets that it names itself. The values
+// of those that hold secrets are their keys.
 func (s Spec) given(c Cluster) map[string]string {
 	given := s.plain(c)
-	if s.AWS == nil {
-		return given
-	}
-	if s.AWS.Database != nil {
-		maps.Copy(given, DatabaseVariables)
-		given[DatabaseURL] = ""
-	}
-	for name := range s.AWS.Secrets {
-		given[name] = ""
+	for _, connection := range s.Connections() {
+		maps.Copy(given, connection.Variables)
+		given[connection.URL] = ""
 	}
 	return given
 }

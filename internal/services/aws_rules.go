@@ -9,22 +9,18 @@ import (
 	"strings"
 
 	"k8s-plus-aws-gitops/config"
-	"k8s-plus-aws-gitops/internal/services/iam"
+	"k8s-plus-aws-gitops/internal/services/assets"
 )
 
 // ReservedStacks are the names of the platform's own stacks and roles after the environment, beside those of Reserved.
 var ReservedStacks = []string{"network", "cluster", "delivery", "images"}
 
-// Limits of AWS for names.
-const (
-	longestBucket   = 63 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-	longestInstance = 63 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html
-	longestRole     = 64 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
-	longestQueue    = 80 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
-)
+// longestRole is IAM's limit: https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+const longestRole = 64
 
 var (
 	attributeName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,255}$`)
+	nodeType      = regexp.MustCompile(`^cache\.(t[2-9]g?|[mr][4-9]g?|c[7-9]gn)\.(micro|small|medium|large|[0-9]*xlarge)$`)
 	actionName    = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z]+\*?$`)
 	resourceARN   = regexp.MustCompile(`^arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:[A-Za-z0-9].*$`)
 )
@@ -57,16 +53,19 @@ func (r *rules) aws(c Cluster, spec Spec, all map[string]Service) {
 	if a == nil {
 		return
 	}
-	r.awsNames(c, *a)
+	r.awsNames(c, *a, all)
 	r.database(c, a.Database)
+	r.cache(c, a.Cache)
 	r.bucket(c, a.Bucket)
 	r.queue(c, a.Queue, all)
 	r.table(c, a.Table)
+	r.mail(c, a.Mail)
 	r.generated(c, spec)
 	for i, s := range a.Policy {
 		r.statement(c, fmt.Sprintf("%s[%d]", r.own(c, "aws.policy"), i), s, all)
 	}
-	for _, name := range slices.Sorted(maps.Keys(spec.given(c))) {
+	given := slices.Sorted(maps.Keys(spec.given(c)))
+	for _, name := range slices.AppendSeq(given, maps.Keys(a.Secrets)) {
 		for _, where := range []string{"environment.", "secrets."} {
 			if at := r.own(c, where+name); r.has("", at) {
 				r.once(at, "remove it, or choose another name", "must not be set here: aws gives it")
@@ -76,28 +75,41 @@ func (r *rules) aws(c Cluster, spec Spec, all map[string]Service) {
 }
 
 // awsNames checks the names that AWS knows the service's resources by.
-func (r *rules) awsNames(c Cluster, a AWS) {
+func (r *rules) awsNames(c Cluster, a AWS, all map[string]Service) {
 	name, env, at := r.service.Name, c.names(), r.own(c, "aws")
 	short := func(kind, made string, longest int) {
 		if over := len(made) - longest; over > 0 {
 			r.once(at, fmt.Sprintf("shorten the file's name by %d", over), "must have a name of at most %d characters for its %s in %s, got %s", longest, kind, c.Environment, made)
 		}
 	}
-	switch {
-	case slices.Contains(ReservedStacks, name):
+	if slices.Contains(ReservedStacks, name) {
 		r.once(at, "rename the file", "must not have the name of a stack of the platform, got %q", name)
-	case a.Database != nil && strings.Contains(name, "--"):
-		r.once(at, "rename the file", "must not have two hyphens in a row, which RDS refuses, got %q", name)
 	}
 	short("role", env.RoleName(name), longestRole)
-	if a.Database != nil {
-		short("database", env.DatabaseIdentifier(name), longestInstance)
+	for _, k := range a.of() {
+		if k.singleHyphens && strings.Contains(name, "--") {
+			r.once(at, "rename the file", "must not have two hyphens in a row, which AWS refuses for its %s, got %q", k.key, name)
+		}
+		if k.name != nil {
+			short(k.key, k.name(a, env, name), k.longest)
+		}
+		r.unique(c, k, at, all)
 	}
-	if a.Bucket != nil {
-		short("bucket", env.BucketName(name, BucketThing), longestBucket)
-	}
-	if a.Queue != nil {
-		short("queue", env.DeadLetterName(name, a.Queue.IsFIFO()), longestQueue)
+}
+
+// unique checks that no other service has a resource of the same kind by the same name: the dead letters of orders are the
+// queue of orders-dead.
+func (r *rules) unique(c Cluster, k kind, at string, all map[string]Service) {
+	own := k.arns(c.names(), r.service.Name)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if other := all[name].Resolve(c).AWS; name == r.service.Name || other == nil || !all[name].Enabled(c.Environment) || !k.has(*other) {
+			continue
+		}
+		for _, arn := range k.arns(c.names(), name) {
+			if slices.Contains(own, arn) {
+				r.once(at, "rename one of the files", "must not have a %s by the name of another service's, got %s, which %s has", k.key, arn[strings.LastIndex(arn, ":")+1:], name)
+			}
+		}
 	}
 }
 
@@ -114,6 +126,40 @@ func (r *rules) database(c Cluster, d *Database) {
 	}
 	for _, p := range d.Size().Check(c.Protected) {
 		r.once(r.own(c, "aws.database"+p.Path), p.Remedy, "%s in environment %s", p.What, c.Environment)
+	}
+}
+
+func (r *rules) cache(c Cluster, cache *Cache) {
+	if cache == nil {
+		return
+	}
+	if node := cache.Node(); !nodeType.MatchString(node) {
+		remedy := "give one of ElastiCache, for example cache.t4g.small"
+		if nodeType.MatchString("cache." + node) {
+			remedy = "write cache." + node
+		}
+		r.once(r.own(c, "aws.cache.nodeType"), remedy, "must be a node type of ElastiCache, got %q", node)
+	}
+	replicas := cache.ReplicaCount()
+	r.between(r.own(c, "aws.cache.replicas"), replicas, 0, 5, "replicas")
+	if replicas == 0 && cache.FailsOver() {
+		r.once(r.own(c, "aws.cache.multiAz"), "write replicas: 1 or more, or multiAz: false", "must have a replica that takes over in environment %s, got none", c.Environment)
+	}
+}
+
+// mail checks who sends, and that nobody else has the identity.
+func (r *rules) mail(c Cluster, m *Mail) {
+	if m == nil {
+		return
+	}
+	if at := r.own(c, "aws.mail.user"); r.has("", at) && !config.IsMailUser(m.User) {
+		r.once(at, "write what comes before the @, in lower case, for example noreply", "must be the first part of a mail address, got %q", m.User)
+	}
+	switch env, at := c.names(), r.own(c, "aws.mail"); {
+	case !env.HasMail():
+		r.once(at, "remove it there, and send through another provider", "must not be there in %s: AWS has no SES in China", c.Region)
+	case c.GhostMail == env.MailDomain(r.service.Name):
+		r.once(at, "rename the file, or change ghost.mail.from in cdk.json", "must have a domain of its own in environment %s, got %s, which is Ghost's", c.Environment, c.GhostMail)
 	}
 }
 
@@ -225,15 +271,20 @@ func (r *rules) table(c Cluster, t *Table) {
 
 // generated checks the secrets that AWS makes.
 func (r *rules) generated(c Cluster, spec Spec) {
-	things := map[string]string{}
-	if spec.AWS.Database != nil {
-		things[DatabaseThing] = "aws.database"
+	things, given := map[string]string{}, spec.given(c)
+	for _, k := range spec.AWS.of() {
+		for _, thing := range k.secrets {
+			things[thing] = "aws." + k.key
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(spec.AWS.Secrets)) {
 		at, thing := r.own(c, "aws.secrets."+name), SecretThing(name)
+		_, twice := given[name]
 		switch taken := things[thing]; {
 		case !variableName.MatchString(name):
 			r.once(at, "rename it", "must be named by letters, digits and underscores, got %q", name)
+		case twice || name == assets.BucketVariable || name == assets.PrefixVariable:
+			r.once(at, "choose another name", "must be a variable of its own, got %s, which aws gives", name)
 		case taken != "":
 			r.once(at, "choose another name", "must have a path of its own, got %s, that of %s", c.names().SecretName(r.service.Name, thing), taken)
 		default:
@@ -243,87 +294,4 @@ func (r *rules) generated(c Cluster, spec Spec) {
 			r.between(length, spec.AWS.Secrets[name].Length, 16, 4096, "characters")
 		}
 	}
-}
-
-// statement checks what else the role may do: it is narrow, and nobody else's.
-func (r *rules) statement(c Cluster, at string, s Statement, all map[string]Service) {
-	if len(s.Actions) == 0 {
-		r.once(join(at, "actions"), "write for example actions: [s3:GetObject]", "is missing")
-	}
-	if len(s.Resources) == 0 {
-		r.once(join(at, "resources"), "write the ARNs that it is about", "is missing")
-	}
-	everything := slices.Equal(s.Resources, []string{"*"})
-	for i, action := range s.Actions {
-		r.action(fmt.Sprintf("%s.actions[%d]", at, i), action, everything)
-	}
-	if everything {
-		return
-	}
-	for i, resource := range s.Resources {
-		item := fmt.Sprintf("%s.resources[%d]", at, i)
-		switch arn, unknown := expand(resource, c.variables()); {
-		case unknown != "":
-			r.once(item, "use ${ENVIRONMENT}, ${DOMAIN}, ${AWS_REGION} or ${AWS_ACCOUNT_ID}", "must use known variables, got %s", unknown)
-		case !resourceARN.MatchString(arn):
-			r.once(item, "write an ARN without a wildcard before the resource's name", "must be the ARN of a resource, got %q", resource)
-		default:
-			if other, what := belongs(arn, r.service.Name, c, all); other != "" {
-				r.once(item, "let that service do it, or send it a message", "must not be another service's, got %q, which covers the %s of %s", resource, what, other)
-			}
-		}
-	}
-}
-
-// action checks one action of a statement, which is about named resources or about everything.
-func (r *rules) action(at, action string, everything bool) {
-	service, name, _ := strings.Cut(action, ":")
-	narrow, wide := iam.Find(action)
-	switch {
-	case !actionName.MatchString(action):
-		r.once(at, "write it as s3:GetObject", "must be an action of IAM by its name, got %q", action)
-	case slices.Contains([]string{"iam", "sts", "organizations", "account"}, service):
-		r.once(at, "remove it: a service must not widen its own rights", "must not be an action of %s, got %q", service, action)
-	case len(iam.Actions(service)) == 0:
-		r.once(at, config.Suggest(service, iam.Prefixes()), "must be an action of a service that IAM has, got %q", action)
-	case !narrow && !wide:
-		r.once(at, config.Suggest(strings.TrimSuffix(name, "*"), iam.Actions(service)), "must be an action that IAM has, got %q", action)
-	case everything && narrow:
-		r.once(at, "write the ARNs that it is about", "must not be for all resources, for it can be allowed for some, got %q", action)
-	case !everything && !narrow:
-		r.once(at, `write it in a statement of its own, with resources: ["*"]`, "must be for all resources, for IAM knows none that it could be allowed for, got %q", action)
-	}
-}
-
-// belongs returns the service whose resource an ARN covers, and the kind of the resource.
-func belongs(arn, self string, c Cluster, all map[string]Service) (service, what string) {
-	env := c.names()
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if name == self {
-			continue
-		}
-		for _, r := range []struct{ what, arn string }{
-			{"secrets", env.ARN("secretsmanager", "secret:"+env.SecretName(name, ""))},
-			{"bucket", env.ARN("s3", env.BucketName(name, BucketThing))},
-			{"queue", env.ARN("sqs", env.QueueName(name, false))},
-			{"dead letters", env.ARN("sqs", env.DeadLetterName(name, false))},
-			{"topic", env.ARN("sns", env.TopicName(name, false))},
-			{"table", env.ARN("dynamodb", "table/"+env.TableName(name))},
-		} {
-			if covers(arn, r.arn) {
-				return name, r.what
-			}
-		}
-	}
-	return "", ""
-}
-
-// covers reports whether a pattern may be about a resource or about something in it. What stands before the first wildcard
-// decides: what comes after it can be anything, and a key of a bucket is no reason to let a pattern of its name pass.
-func covers(pattern, resource string) bool {
-	if i := strings.IndexAny(pattern, "*?"); i >= 0 && strings.HasPrefix(resource, pattern[:i]) {
-		return true
-	}
-	rest, in := strings.CutPrefix(pattern, resource)
-	return in && (rest == "" || strings.HasSuffix(resource, "/") || strings.ContainsRune("/.*?", rune(rest[0])))
 }

@@ -12,8 +12,8 @@ type New struct {
 	Port                      int
 	// Database is the engine of its database, and Table the partition key of its table; none if empty.
 	Database, Table string
-	// Bucket, Queue and Topic are to be there.
-	Bucket, Queue, Topic bool
+	// Cache, Bucket, Queue, Topic, Mail and Assets are to be there.
+	Cache, Bucket, Queue, Topic, Mail, Assets bool
 }
 
 // File is the service's first file. Texts are quoted as YAML wants them.
@@ -32,10 +32,13 @@ func (n New) File() []byte {
 		key, text string
 	}{
 		{n.Database != "", "database", "{engine: " + quoted(n.Database) + "}"},
+		{n.Cache, "cache", "{}"},
 		{n.Bucket, "bucket", "{}"},
 		{n.Queue, "queue", "{}"},
 		{n.Topic, "topic", "{}"},
 		{n.Table != "", "table", "{partitionKey: {name: " + quoted(n.Table) + "}}"},
+		{n.Mail, "mail", "{}"},
+		{n.Assets, "assets", "{}"},
 	}
 	heading := "aws:\n"
 	for _, need := range needs {

@@ -55,7 +55,10 @@ func (a App) Render(ctx context.Context, c Cluster, all []Service) (map[string][
 		if err != nil {
 			return nil, err
 		}
-		request.Services[i] = s.Resolve(c).with(release, c)
+		request.Services[i] = s.Resolve(c)
+		if err := request.Services[i].with(release, c); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.File, err)
+		}
 	}
 	input, err := json.Marshal(request)
 	if err != nil {
@@ -87,12 +90,17 @@ func (s Service) Assets(ctx context.Context, dir string) (assets.Release, error)
 	return assets.Read(ctx, s.Name, filepath.Join(dir, FilesDir, s.Name, assets.Folder))
 }
 
-// with tells the service where its static files are, by variables that its file cannot have.
-func (s Spec) with(release assets.Release, c Cluster) Spec {
+// with tells the service where its static files are, by variables that its file cannot have. It fails for a service that
+// reads its files and has none.
+func (s Spec) with(release assets.Release, c Cluster) error {
 	if release.Digest != "" {
 		s.Environment[assets.BucketVariable], s.Environment[assets.PrefixVariable] = c.AssetsBucket, release.Prefix(config.AssetsPrefix)
+		return nil
 	}
-	return s
+	if s.AWS != nil && s.AWS.Assets != nil {
+		return fmt.Errorf("aws.assets: must have files in %s/%s/%s; put some there, or remove the key", FilesDir, s.Name, assets.Folder)
+	}
+	return nil
 }
 
 // results reads the answer. Every failure is reported, not only the first.

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s-plus-aws-gitops/config"
@@ -117,13 +118,19 @@ type Cluster struct {
 	Account string `json:"account"`
 	// AssetsBucket is the agreed name of the bucket with the services' static files.
 	AssetsBucket string `json:"-"`
+	// GhostMail is the domain whose identity in SES is Ghost's; empty without one.
+	GhostMail string `json:"-"`
 	// Protected is the environment's deletionProtection.
 	Protected bool `json:"-"`
 }
 
 // ClusterOf returns what services need to know of an environment.
 func ClusterOf(e config.Environment) Cluster {
-	return Cluster{Environment: e.Name, Domain: e.Domain, VPCCIDR: e.Network.CIDR, Region: e.Region, Account: e.Account, AssetsBucket: e.AssetsBucket(), Protected: e.DeletionProtection}
+	c := Cluster{Environment: e.Name, Domain: e.Domain, VPCCIDR: e.Network.CIDR, Region: e.Region, Account: e.Account, AssetsBucket: e.AssetsBucket(), Protected: e.DeletionProtection}
+	if e.Ghost.Mail.Transport == config.MailSES {
+		_, c.GhostMail, _ = strings.Cut(e.Ghost.Mail.From, "@")
+	}
+	return c
 }
 
 // Fleet is all services and where they run.

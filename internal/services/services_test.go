@@ -22,7 +22,7 @@ const root = "../.."
 
 var clusters = []Cluster{
 	{Environment: "dev", Domain: "dev.example.com", VPCCIDR: "10.20.0.0/16", Region: "eu-west-1", Account: "111111111111"},
-	{Environment: "production", Domain: "example.com", VPCCIDR: "10.40.0.0/16", Region: "eu-west-1", Account: "333333333333", Protected: true},
+	{Environment: "production", Domain: "example.com", VPCCIDR: "10.40.0.0/16", Region: "eu-west-1", Account: "333333333333", Protected: true, GhostMail: "blog.example.com"},
 }
 
 // neighbour has what there is one of, so that there is something to take.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"k8s-plus-aws-gitops/local/endpoint/engine"
@@ -11,7 +12,7 @@ import (
 )
 
 // The handlers are those that the templates of all environments and the CDK's bootstrap need: a template that the local
-// CloudFormation refuses is found here, and so is a handler that nothing uses.
+// CloudFormation refuses by mistake is found here, and so is a handler that nothing uses.
 func TestTypesAreThoseOfTheTemplates(t *testing.T) {
 	const bootstrap = "../../node_modules/aws-cdk/lib/api/bootstrap/bootstrap-template.yaml"
 	names, err := filepath.Glob("../../testdata/templates/*.json")
@@ -33,6 +34,12 @@ func TestTypesAreThoseOfTheTemplates(t *testing.T) {
 		}
 		for id, r := range template.Resources {
 			delete(unused, r.Type)
+			if resources.Refused(r.Type) != "" {
+				if strings.HasPrefix(filepath.Base(name), "local-") {
+					t.Errorf("%s: %s is a %s, which is refused", filepath.Base(name), id, r.Type)
+				}
+				continue
+			}
 			typ, known := resources.Lookup(r.Type)
 			if !known {
 				t.Errorf("%s: %s is a %s, which has no handler", filepath.Base(name), id, r.Type)

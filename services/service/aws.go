@@ -8,57 +8,58 @@ import (
 	"k8s-plus-aws-gitops/services/imports/k8s"
 )
 
-// database is what the service says of its database; nil without one.
-func (p Props) database() *services.Database {
-	if p.AWS == nil {
-		return nil
-	}
-	return p.AWS.Database
-}
+// connectionSecretName is the Secret with the variables of a database or a cache.
+func (p Props) connectionSecretName(of services.Connection) string { return p.Name + "-" + of.Thing() }
 
-func (p Props) databaseSecretName() string { return p.Name + "-database" }
-
-// databaseSecret are the variables of the database. Pods wait until it is there.
-func (p Props) databaseSecret() object {
-	data := map[string]*string{}
-	for variable, key := range services.DatabaseVariables {
+// connectionSecret are the variables of a database or a cache. Pods wait until it is there.
+func (p Props) connectionSecret(of services.Connection) object {
+	data := map[string]*string{of.URL: text(of.Address)}
+	for variable, key := range of.Variables {
 		data[variable] = text("{{ ." + key + " }}")
 	}
-	of := services.Engines[p.database().Engine]
-	data[services.DatabaseURL] = text(of.Scheme + "://{{ .username }}:{{ .password | urlquery }}@{{ .host }}:{{ .port }}/{{ .dbname }}" + of.Query)
+	var from []*externalsecretsio.ExternalSecretSpecDataFrom
+	for _, path := range p.SecretPaths(p.Cluster, of) {
+		from = append(from, &externalsecretsio.ExternalSecretSpecDataFrom{
+			Extract: &externalsecretsio.ExternalSecretSpecDataFromExtract{Key: text(path)},
+		})
+	}
+	name := text(p.connectionSecretName(of))
 	props := &externalsecretsio.ExternalSecretProps{
-		Metadata: &cdk8s.ApiObjectMetadata{Name: text(p.databaseSecretName()), Namespace: text(p.Name), Labels: p.labels()},
+		Metadata: &cdk8s.ApiObjectMetadata{Name: name, Namespace: text(p.Name), Labels: p.labels()},
 		Spec: &externalsecretsio.ExternalSecretSpec{
-			DataFrom: &[]*externalsecretsio.ExternalSecretSpecDataFrom{{
-				Extract: &externalsecretsio.ExternalSecretSpecDataFromExtract{Key: text(p.DatabaseSecret(p.Cluster))},
-			}},
+			DataFrom:        &from,
 			RefreshInterval: text("5m"),
 			SecretStoreRef: &externalsecretsio.ExternalSecretSpecSecretStoreRef{
 				Kind: externalsecretsio.ExternalSecretSpecSecretStoreRefKind_CLUSTER_SECRET_STORE, Name: text("aws"),
 			},
 			Target: &externalsecretsio.ExternalSecretSpecTarget{
-				Name: text(p.databaseSecretName()),
+				Name: name,
 				Template: &externalsecretsio.ExternalSecretSpecTargetTemplate{
 					EngineVersion: externalsecretsio.ExternalSecretSpecTargetTemplateEngineVersion_V2, Data: &data,
 				},
 			},
 		},
 	}
-	return object{"DatabaseSecret", "external-secrets.io/v1", "ExternalSecret", props, func(s *Service, id *string) {
-		s.DatabaseSecret = externalsecretsio.NewExternalSecret(s.Construct, id, props)
+	id := map[string]string{services.DatabaseThing: "DatabaseSecret", services.CacheThing: "CacheSecret"}[of.Thing()]
+	return object{id, "external-secrets.io/v1", "ExternalSecret", props, func(s *Service, id *string) {
+		made := externalsecretsio.NewExternalSecret(s.Construct, id, props)
+		if of.Thing() == services.DatabaseThing {
+			s.DatabaseSecret = made
+		} else {
+			s.CacheSecret = made
+		}
 	}}
 }
 
-// databaseVariables read the secret.
-func (p Props) databaseVariables() []*k8s.EnvVar {
-	if p.database() == nil {
-		return nil
-	}
+// connectionVariables read the secrets.
+func (p Props) connectionVariables() []*k8s.EnvVar {
 	all := []*k8s.EnvVar{}
-	for _, name := range append(sorted(services.DatabaseVariables), services.DatabaseURL) {
-		all = append(all, &k8s.EnvVar{Name: text(name), ValueFrom: &k8s.EnvVarSource{
-			SecretKeyRef: &k8s.SecretKeySelector{Name: text(p.databaseSecretName()), Key: text(name)},
-		}})
+	for _, of := range p.Connections() {
+		for _, name := range append(sorted(of.Variables), of.URL) {
+			all = append(all, &k8s.EnvVar{Name: text(name), ValueFrom: &k8s.EnvVarSource{
+				SecretKeyRef: &k8s.SecretKeySelector{Name: text(p.connectionSecretName(of)), Key: text(name)},
+			}})
+		}
 	}
 	return all
 }
@@ -70,9 +71,9 @@ func (p Props) awsEgress() []*k8s.NetworkPolicyEgressRule {
 	if p.AWS == nil {
 		return nil
 	}
-	if d := p.database(); d != nil {
+	for _, of := range p.Connections() {
 		// The port is in its secret, too, which a NetworkPolicy cannot read.
-		rules = append(rules, egressTo(p.Cluster.VPCCIDR, services.Engines[d.Engine].Port))
+		rules = append(rules, egressTo(p.Cluster.VPCCIDR, of.Port))
 	}
 	if p.AWS.CallsAPIs() && !deref(p.Internet, false) {
 		rules = append(rules, egressTo("0.0.0.0/0", 443))

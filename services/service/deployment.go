@@ -101,7 +101,7 @@ func (p Props) probe(failures int) *k8s.Probe {
 
 // variables are the plain ones and those of the secrets, by name.
 func (p Props) variables() *[]*k8s.EnvVar {
-	all := p.databaseVariables()
+	all := p.connectionVariables()
 	for _, name := range sorted(p.Environment) {
 		all = append(all, &k8s.EnvVar{Name: text(name), Value: text(p.Environment[name])})
 	}

@@ -37,6 +37,7 @@ type Service struct {
 	Ingress        k8s.KubeIngress
 	ExternalSecret externalsecretsio.ExternalSecret
 	DatabaseSecret externalsecretsio.ExternalSecret
+	CacheSecret    externalsecretsio.ExternalSecret
 }
 
 // Hatch changes a service by code, for what its file cannot say.
@@ -73,8 +74,8 @@ func (p Props) objects() []object {
 	if len(p.Secrets) > 0 {
 		all = append(all, p.externalSecret())
 	}
-	if p.database() != nil {
-		all = append(all, p.databaseSecret())
+	for _, of := range p.Connections() {
+		all = append(all, p.connectionSecret(of))
 	}
 	return all
 }

@@ -53,7 +53,7 @@ func random(r *rand.Rand, name string) Props {
 		s.Host = name
 	}
 	if r.IntN(2) == 0 {
-		s.AWS = &services.AWS{Bucket: maybe(r, services.Bucket{}), Database: maybe(r, services.Database{Engine: []string{services.MySQL, services.Postgres}[r.IntN(2)]})}
+		s.AWS = &services.AWS{Cache: maybe(r, services.Cache{}), Mail: maybe(r, services.Mail{}), Bucket: maybe(r, services.Bucket{}), Database: maybe(r, services.Database{Engine: []string{services.MySQL, services.Postgres}[r.IntN(2)]})}
 	}
 	for i := range r.IntN(4) {
 		if s.Environment == nil {

@@ -179,6 +179,8 @@ func (b *biller) resource(r map[string]any, all map[string]map[string]any) {
 		b.nodes(properties, all)
 	case "AWS::RDS::DBInstance":
 		b.database(properties)
+	case "AWS::ElastiCache::ReplicationGroup":
+		b.cache(properties)
 	case "AWS::KMS::Key":
 		b.add("KMS key", "monthly.kmsKey", 1)
 	case "AWS::SecretsManager::Secret":
@@ -283,6 +285,22 @@ func (b *biller) database(properties map[string]any) {
 	if !b.add(fmt.Sprintf("RDS storage %s, %g GiB, %s", kind, size, zones), "storage.rds-"+kind, size*copies) {
 		b.unknown("RDS storage %s", kind)
 	}
+}
+
+// cache adds the nodes of a replication group of one shard.
+func (b *biller) cache(properties map[string]any) {
+	engine, node := cmp.Or(text(properties["Engine"]), "redis"), text(properties["CacheNodeType"])
+	nodes, ok := number(properties["NumCacheClusters"])
+	price, known := b.prices.Caches[engine][node]
+	if !known || !ok { // more shards are counted by other properties
+		b.unknown("ElastiCache for %s, %s", engine, node)
+		return
+	}
+	item := "ElastiCache " + node
+	if nodes > 1 {
+		item += fmt.Sprintf(", %g nodes", nodes)
+	}
+	b.hourly(item, price, nodes)
 }
 
 // text is a value as text; empty for nothing.

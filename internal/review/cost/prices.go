@@ -34,6 +34,7 @@ type Prices struct {
 	Storage         map[string]float64            `json:"storage"`
 	Instances       map[string]float64            `json:"instances"`
 	Databases       map[string]map[string]float64 `json:"databases"`
+	Caches          map[string]map[string]float64 `json:"caches"`
 	StandardSupport []string                      `json:"standardSupport"`
 	// PerUse is paid by use, too, by what it is counted in.
 	PerUse map[string]float64 `json:"perUse"`

@@ -103,6 +103,17 @@ func Register(t *Type) {
 	types[t.Name] = t
 }
 
+// refused are the types of the platform's templates that nothing here makes, with the reason and the remedy.
+var refused = map[string]string{
+	"AWS::ElastiCache::ReplicationGroup": noCache,
+	"AWS::ElastiCache::SubnetGroup":      noCache,
+}
+
+const noCache = "no server of Valkey runs on this machine; leave the cache out of the environment, and ask for it under environments where there is one"
+
+// Refused returns why the named type is not made here; empty for types of which nothing is known.
+func Refused(name string) string { return refused[name] }
+
 // Lookup returns the named type.
 func Lookup(name string) (*Type, bool) {
 	t, ok := types[name]
