@@ -20,6 +20,9 @@ aws:
   topic: {}
   table: {partitionKey: {name: id}, sortKey: {name: at, type: number}, expires: gone}
   secrets: {SESSION_KEY: {length: 48}}
+  cache: {replicas: 1}
+  mail: {user: shop}
+  assets: {}
   policy:
     - {actions: [ses:SendEmail], resources: ["arn:aws:ses:${AWS_REGION}:${AWS_ACCOUNT_ID}:identity/${DOMAIN}"]}
 environments:
@@ -75,6 +78,19 @@ func TestService(t *testing.T) {
 			"Effect": "Allow", "Action": "ses:SendEmail", "Resource": env.ARN("ses", "identity/"+env.Domain),
 		}}})},
 	})})
+	template.Has("AWS::ElastiCache::ReplicationGroup", map[string]any{"ReplicationGroupId": "dev-orders", "CacheNodeType": "cache.t4g.micro", "NumCacheClusters": 2, "MultiAZEnabled": true})
+	template.Has("AWS::SES::EmailIdentity", map[string]any{"EmailIdentity": "orders." + env.Domain})
+	for name, statement := range map[string]map[string]any{
+		"mail": {
+			"Effect": "Allow", "Action": []any{"ses:SendEmail", "ses:SendRawEmail"}, "Resource": env.ARN("ses", "identity/*"),
+			"Condition": map[string]any{"StringEquals": map[string]any{"ses:FromAddress": "shop@orders." + env.Domain}},
+		},
+		"assets": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::" + env.AssetsBucket() + "/services/orders/*"},
+	} {
+		template.Has("AWS::IAM::Role", map[string]any{"Policies": assertions.Match_ArrayWith(&[]any{
+			map[string]any{"PolicyName": name, "PolicyDocument": assertions.Match_ObjectLike(&map[string]any{"Statement": []any{statement}})},
+		})})
+	}
 	template.Keeps("AWS::DynamoDB::Table", false)
 }
 

@@ -127,7 +127,7 @@ func TestServiceLife(t *testing.T) {
 func TestServiceRefusals(t *testing.T) {
 	dir, remote, app := fleetCheckout(t)
 	gitops(t, 0, "service", "add", "npm", "--image", "ghcr.io/nodezoo/npm:1.0.0", "--topic")
-	gitops(t, 0, "service", "add", "mail", "--image", "ghcr.io/nodezoo/mail:1.0.0", "--database", "postgres", "--bucket", "--queue", "--table", "id")
+	gitops(t, 0, "service", "add", "mail", "--image", "ghcr.io/nodezoo/mail:1.0.0", "--database", "postgres", "--cache", "--bucket", "--queue", "--table", "id", "--mail")
 	subscribe(t, filepath.Join(dir, "k8s/services/mail.yaml"), "npm")
 	gitops(t, 0, "service", "add", "info", "--image", "ghcr.io/nodezoo/info:1.0.0", "--host", "info")
 	gitIn(t, dir, "add", "-A")

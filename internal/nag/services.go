@@ -83,8 +83,7 @@ func database(env config.Environment, d services.Database, add func(path, rule, 
 // cache are the accepted findings of a service's cache.
 func cache(c services.Cache, add func(path, rule, reason string, applies ...any)) {
 	add("Cache/Password/Resource", "SMG4", "A new password cuts off every pod that has the old one, so whoever rotates it restarts them. It leaves AWS only through ExternalSecret, and the cache admits only pods, over TLS.")
-	add("Cache/Endpoint/Resource", "SMG4", "It holds an address.")
-	add("Cache/Group", "AEC5", "Another port hides nothing from the only ones who can reach it, the pods; clients and tools expect the engine's own.")
+	add("Cache/Endpoint/Resource", "SMG4", "It holds an address, which no rotation would make another one.")
 	if !c.FailsOver() {
 		add("Cache/Group", "AEC4", "A replica doubles the price; the service's file does without in this environment (aws.cache.replicas).")
 	}

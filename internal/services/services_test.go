@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"k8s-plus-aws-gitops/internal/fixture"
+	"k8s-plus-aws-gitops/internal/services/assets"
 )
 
 const root = "../.."
@@ -320,12 +321,16 @@ func TestLoadConfig(t *testing.T) {
 func TestSuggestionsOfNew(t *testing.T) {
 	for _, n := range []New{
 		{Name: "npm", Image: "ghcr.io/a/npm:1.4.2", Port: 8080, Health: "/healthz", Host: "npm"},
-		{Name: "npm", Image: "1registry/npm:1", Port: 8080, Host: "0x1f"},
+		{Name: "npm", Image: "1registry/npm:1", Port: 8080, Host: "0x1f", Cache: true, Mail: true, Assets: true},
 		{Name: "npm", Image: "npm:1", Port: 8080, Host: "true", Health: "/a?b=c&d"},
 	} {
 		s, problems := Parse("services/"+n.Name+".yaml", n.File())
 		if len(problems) > 0 || s.Settings.Image != n.Image || s.Settings.Host != n.Host {
 			t.Errorf("%s\n%v", n.File(), problems)
+			continue
+		}
+		if a := s.Settings.AWS; n.Cache && (a == nil || a.Cache == nil || a.Mail == nil || a.Assets == nil) {
+			t.Errorf("%s", n.File())
 		}
 	}
 }
@@ -388,5 +393,77 @@ func TestAWSByEnvironment(t *testing.T) {
 	}
 	if dev.Secrets["ONE"].Path != "/dev/a/one" || production.Environment["BUCKET_NAME"] != "production-a-files-333333333333-eu-west-1" || dev.Environment["BUCKET_NAME"] != "" {
 		t.Errorf("variables: %v, %v", dev.Secrets, production.Environment)
+	}
+}
+
+// Each key below aws is one kind, but for the policy, which is about resources of others; so nothing that is added to the
+// file's keys goes without its variables and without what nobody else may ask for.
+func TestKinds(t *testing.T) {
+	want := []string{"policy"}
+	for _, k := range kinds {
+		want = append(want, k.key)
+		if len(k.arns(clusters[0].names(), "npm")) == 0 || k.api && k.connection != nil || (k.name == nil) != (k.longest == 0) {
+			t.Errorf("%s: %+v", k.key, k)
+		}
+	}
+	var got []string
+	for i := range reflect.TypeFor[AWS]().NumField() {
+		got = append(got, reflect.TypeFor[AWS]().Field(i).Tag.Get("yaml"))
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("keys %v, kinds %v", got, want)
+	}
+}
+
+// What a service has is what the differences of the environment say, and its variables follow.
+func TestCacheMailAndAssets(t *testing.T) {
+	content := "image: a:1\nport: 8080\naws:\n  cache: {}\n  mail: {}\n  assets: {}\nenvironments:\n  production:\n    aws: {cache: {nodeType: cache.m7g.large, replicas: 2}, mail: {user: shop}}\n"
+	all, problems := ParseAll(map[string][]byte{FilesDir + "/a.yaml": []byte(content)}, clusters)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	dev, production := all[0].Resolve(clusters[0]), all[0].Resolve(clusters[1])
+	if c := dev.AWS.Cache; c.Node() != "cache.t4g.micro" || c.ReplicaCount() != 0 || c.FailsOver() {
+		t.Errorf("dev: %+v", c)
+	}
+	if c := production.AWS.Cache; c.Node() != "cache.m7g.large" || c.ReplicaCount() != 2 || !c.FailsOver() {
+		t.Errorf("production: %+v", c)
+	}
+	if dev.Environment["MAIL_FROM"] != "noreply@a.dev.example.com" || production.Environment["MAIL_FROM"] != "shop@a.example.com" {
+		t.Errorf("senders: %v, %v", dev.Environment, production.Environment)
+	}
+	if !dev.AWS.CallsAPIs() || (AWS{Cache: &Cache{}}).CallsAPIs() {
+		t.Error("mail and assets are APIs, a cache is none")
+	}
+	paths := dev.SecretPaths(clusters[0], dev.Connections()[0])
+	if !slices.Equal(paths, []string{"/dev/a/cache", "/dev/a/cache-endpoint"}) {
+		t.Errorf("secrets: %v", paths)
+	}
+	// Failover can be left for a second step, because CloudFormation may ask for the replica first.
+	later, problems := ParseAll(map[string][]byte{FilesDir + "/a.yaml": []byte("image: a:1\nport: 8080\naws: {cache: {replicas: 1, multiAz: false}}\n")}, clusters)
+	if len(problems) > 0 || later[0].Resolve(clusters[0]).AWS.Cache.FailsOver() {
+		t.Errorf("%v", problems)
+	}
+}
+
+// A service that reads its files must have some, or its pods would get no address of them.
+func TestAssetsWithoutFiles(t *testing.T) {
+	spec := Spec{Name: "a", Settings: Settings{Environment: map[string]string{}, AWS: &AWS{Assets: &Assets{}}}}
+	if err := spec.with(assets.Release{Service: "a"}, clusters[0]); err == nil || !strings.Contains(err.Error(), "aws.assets: must have files in k8s/services/a/assets") {
+		t.Errorf("got %v", err)
+	}
+	if err := spec.with(assets.Release{Service: "a", Digest: "0123456789abcdef0123"}, clusters[0]); err != nil || spec.Environment[assets.PrefixVariable] != "services/a/0123456789abcdef0123" {
+		t.Errorf("got %v, %v", err, spec.Environment)
+	}
+}
+
+// Mail is refused where AWS has no SES.
+func TestMailInChina(t *testing.T) {
+	china := []Cluster{{Environment: "dev", Domain: "dev.example.com", Region: "cn-north-1", Account: "111111111111"}}
+	_, problems := ParseAll(map[string][]byte{FilesDir + "/a.yaml": []byte("image: a:1\nport: 8080\naws:\n  mail: {}\n")}, china)
+	if len(problems) != 1 || problems[0].Line != 4 || !strings.Contains(problems[0].String(), "AWS has no SES in China") {
+		t.Errorf("got %v", problems)
 	}
 }

@@ -56,6 +56,7 @@ func cluster() []Component {
 			Name: "MySQL of RDS", Product: "amazon-rds-mysql", Manual: ownValues,
 			Pin: Pin{"app-resources/database.go", `MysqlEngineVersion_VER_([0-9_]+)\(`},
 		},
+		{Name: "Valkey of ElastiCache", Manual: "AWS publishes no list that can be asked without an account", Pin: Pin{"app-resources/cache.go", `valkeyVersion = "([0-9.]+)"`}},
 		{
 			Name: "CodeBuild's image, x86", Manual: "AWS publishes no list that can be asked without an account",
 			Pin: Pin{projects, `x86Image += "aws/codebuild/([^"]+)"`},

@@ -55,11 +55,11 @@ func TestBill(t *testing.T) {
 			1, 3 * p.Caches["valkey"]["cache.m7g.large"] * 730, 0},
 		"cache of another engine": {"AWS::ElastiCache::ReplicationGroup", map[string]any{"CacheNodeType": "cache.t4g.micro", "NumCacheClusters": 1.0}, 0, 0, 1},
 		"cache of shards":         {"AWS::ElastiCache::ReplicationGroup", map[string]any{"Engine": "valkey", "CacheNodeType": "cache.t4g.micro", "NumNodeGroups": 2.0}, 0, 0, 1},
-		"unknown database":   {"AWS::RDS::DBInstance", map[string]any{"DBInstanceClass": "db.z9", "StorageType": "io2"}, 0, 0, 2},
-		"free":               {"AWS::IAM::Role", nil, 0, 0, 0},
-		"custom resource":    {"Custom::AWSCDK-EKS-HelmChart", nil, 0, 0, 0},
-		"paid by use":        {"AWS::S3::Bucket", nil, 0, 0, 0},
-		"type without price": {"AWS::Redshift::Cluster", nil, 0, 0, 1},
+		"unknown database":        {"AWS::RDS::DBInstance", map[string]any{"DBInstanceClass": "db.z9", "StorageType": "io2"}, 0, 0, 2},
+		"free":                    {"AWS::IAM::Role", nil, 0, 0, 0},
+		"custom resource":         {"Custom::AWSCDK-EKS-HelmChart", nil, 0, 0, 0},
+		"paid by use":             {"AWS::S3::Bucket", nil, 0, 0, 0},
+		"type without price":      {"AWS::Redshift::Cluster", nil, 0, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bill := p.Bill(Input{Stacks: stack(resource(c.kind, c.properties))})
