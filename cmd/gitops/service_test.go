@@ -186,7 +186,7 @@ func subscribe(t *testing.T, file, topic string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const added = "aws:\n  database: {engine: postgres}\n  bucket: {}\n  queue: {}\n  table: {partitionKey: {name: id}}\n"
+	const added = "aws:\n  database: {engine: postgres}\n  cache: {}\n  bucket: {}\n  queue: {}\n  table: {partitionKey: {name: id}}\n  mail: {}\n"
 	if !strings.HasSuffix(string(content), added) {
 		t.Fatalf("%s does not end with what was asked for:\n%s", file, content)
 	}
