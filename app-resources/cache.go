@@ -53,15 +53,7 @@ type Cache struct {
 func NewCache(scope constructs.Construct, id string, props *CacheProps) *Cache {
 	c, env, of := &Cache{}, props.Env, "Cache of "+props.App+" in "+props.Env.Name
 	construct.Init(c, scope, id)
-	c.Password = awssecretsmanager.NewSecret(c, jsii.String("Password"), &awssecretsmanager.SecretProps{
-		SecretName:    jsii.String(env.SecretName(props.App, services.CacheThing)),
-		Description:   jsii.String("Password of the cache of " + props.App + " in " + env.Name),
-		EncryptionKey: props.Network.Key,
-		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{
-			SecretStringTemplate: jsii.String("{}"), GenerateStringKey: jsii.String("password"),
-			PasswordLength: jsii.Number(cachePasswordLength), ExcludePunctuation: jsii.Bool(true),
-		},
-	})
+	c.Password = cachePassword(c, props)
 	c.Group = awselasticache.NewCfnReplicationGroup(c, jsii.String("Group"), &awselasticache.CfnReplicationGroupProps{
 		ReplicationGroupId:          jsii.String(env.CacheName(props.App)),
 		ReplicationGroupDescription: jsii.String(of),
@@ -83,17 +75,35 @@ func NewCache(scope constructs.Construct, id string, props *CacheProps) *Cache {
 		AuthToken: c.Password.SecretValueFromJson(jsii.String("password")).UnsafeUnwrap(),
 	})
 	c.Group.ApplyRemovalPolicy(retention.Of(env).Database(), nil)
+	c.Endpoint = cacheEndpoint(c, props)
+	return c
+}
+
+// cachePassword makes the secret with the password.
+func cachePassword(c *Cache, props *CacheProps) awssecretsmanager.Secret {
+	return awssecretsmanager.NewSecret(c, jsii.String("Password"), &awssecretsmanager.SecretProps{
+		SecretName:    jsii.String(props.Env.SecretName(props.App, services.CacheThing)),
+		Description:   jsii.String("Password of the cache of " + props.App + " in " + props.Env.Name),
+		EncryptionKey: props.Network.Key,
+		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{
+			SecretStringTemplate: jsii.String("{}"), GenerateStringKey: jsii.String("password"),
+			PasswordLength: jsii.Number(cachePasswordLength), ExcludePunctuation: jsii.Bool(true),
+		},
+	})
+}
+
+// cacheEndpoint makes the secret with the address.
+func cacheEndpoint(c *Cache, props *CacheProps) awssecretsmanager.Secret {
 	endpoint := map[string]awscdk.SecretValue{}
 	for key, value := range services.CacheEndpoint(*c.Group.AttrPrimaryEndPointAddress()) {
 		endpoint[key] = awscdk.SecretValue_UnsafePlainText(jsii.String(value)) // an address is no secret
 	}
-	c.Endpoint = awssecretsmanager.NewSecret(c, jsii.String("Endpoint"), &awssecretsmanager.SecretProps{
-		SecretName:        jsii.String(env.SecretName(props.App, services.CacheEndpointThing)),
-		Description:       jsii.String("Address of the cache of " + props.App + " in " + env.Name),
+	return awssecretsmanager.NewSecret(c, jsii.String("Endpoint"), &awssecretsmanager.SecretProps{
+		SecretName:        jsii.String(props.Env.SecretName(props.App, services.CacheEndpointThing)),
+		Description:       jsii.String("Address of the cache of " + props.App + " in " + props.Env.Name),
 		EncryptionKey:     props.Network.Key,
 		SecretObjectValue: &endpoint,
 	})
-	return c
 }
 
 // cacheSubnets are those without a route out.
