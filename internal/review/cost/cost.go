@@ -291,16 +291,14 @@ func (b *biller) database(properties map[string]any) {
 func (b *biller) cache(properties map[string]any) {
 	engine, node := cmp.Or(text(properties["Engine"]), "redis"), text(properties["CacheNodeType"])
 	nodes, ok := number(properties["NumCacheClusters"])
-	price, known := b.prices.Caches[engine][node]
-	if !known || !ok { // more shards are counted by other properties
-		b.unknown("ElastiCache for %s, %s", engine, node)
-		return
-	}
 	item := "ElastiCache " + node
 	if nodes > 1 {
 		item += fmt.Sprintf(", %g nodes", nodes)
 	}
-	b.hourly(item, price, nodes)
+	// More shards are counted by other properties.
+	if !ok || !b.add(item, "caches."+engine+"."+node, nodes) {
+		b.unknown("ElastiCache for %s, %s", engine, node)
+	}
 }
 
 // text is a value as text; empty for nothing.

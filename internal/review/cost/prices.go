@@ -81,9 +81,9 @@ func (p Prices) Price(key string) (float64, bool) {
 	table := map[string]map[string]float64{
 		"hourly": p.Hourly, "monthly": p.Monthly, "perGB": p.PerGB, "perUse": p.PerUse, "storage": p.Storage, "instances": p.Instances,
 	}[section]
-	if section == "databases" {
+	if engines := map[string]map[string]map[string]float64{"databases": p.Databases, "caches": p.Caches}[section]; engines != nil {
 		section, name, _ = strings.Cut(name, ".")
-		table = p.Databases[section]
+		table = engines[section]
 	}
 	price, known := table[name]
 	return price, known
@@ -93,7 +93,7 @@ func (p Prices) Price(key string) (float64, bool) {
 func (p Prices) Month(key string) (float64, bool) {
 	price, known := p.Price(key)
 	switch section, _, _ := strings.Cut(key, "."); section {
-	case "hourly", "instances", "databases":
+	case "hourly", "instances", "databases", "caches":
 		price *= p.HoursPerMonth
 	}
 	return price, known
