@@ -173,7 +173,7 @@ func definitions(t testing.TB, all []config.Environment) []services.Service {
 	all = slices.Clone(all)
 	for _, name := range []string{"local", "dev", "integration", "production"} {
 		if !slices.ContainsFunc(all, func(e config.Environment) bool { return e.Name == name }) {
-			all = append(all, config.Environment{Name: name, Domain: name + ".example.org"})
+			all = append(all, config.Environment{Name: name, Domain: name + ".example.org", Region: "eu-west-1"})
 		}
 	}
 	found, err := services.LoadFiles(fixture.Dir(t), all)

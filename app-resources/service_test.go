@@ -38,7 +38,7 @@ func parse(t *testing.T, files map[string]string) []services.Service {
 	for name, content := range files {
 		contents[services.FilesDir+"/"+name+".yaml"] = []byte(content)
 	}
-	all, problems := services.ParseAll(contents, []services.Cluster{services.ClusterOf(cdktest.Environment(t)), {Environment: "production", Protected: true}})
+	all, problems := services.ParseAll(contents, []services.Cluster{services.ClusterOf(cdktest.Environment(t)), {Environment: "production", Protected: true, DatabaseCA: true}})
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
 	}

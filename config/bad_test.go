@@ -72,6 +72,8 @@ var badConfigurations = []struct {
 	{name: "credentials of an environment unknown", edits: dev("credentials", "token")},
 	{name: "fact in lower case", edits: dev("facts", map[string]string{"charts": "https://charts.example.com"})},
 	{name: "fact of the bootstrap", edits: dev("facts", map[string]string{"DOMAIN": "example.org"})},
+	{name: "certificates of databases as PEM", edits: dev("facts", map[string]string{"DATABASE_CA": "-----BEGIN CERTIFICATE-----"})},
+	{name: "certificates of databases that are none", edits: dev("facts", map[string]string{"DATABASE_CA": "LS0tLS1CRUdJTgp4Cg=="})},
 	{name: "protection as text", edits: dev("deletionProtection", "no")},
 	{name: "unknown key of an environment", edits: dev("acount", "111111111111")},
 	{name: "zone without an id", edits: dev("hostedZone", map[string]any{"name": "example.com"})},

@@ -1,10 +1,15 @@
 package config
 
 import (
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"strconv"
+
+	"k8s-plus-aws-gitops/internal/rdsca"
 )
 
 // Names of the ConfigMaps in namespace flux-system whose values Flux puts in the place of ${NAME} in manifests. The bootstrap
@@ -13,6 +18,10 @@ const (
 	ClusterFactsName = "cluster-facts"
 	LocalFactsName   = "local-facts"
 )
+
+// DatabaseCAFact is the variable with the certificates by which pods know their database's server, as base64 of PEM. An
+// environment may set it in its facts.
+const DatabaseCAFact = "DATABASE_CA"
 
 // Deployed is what is known of an environment once AWS has made it.
 type Deployed struct {
@@ -29,7 +38,33 @@ var Placeholders = Deployed{VPCID: "vpc-0123456789abcdef0", HostedZoneID: "Z0123
 func (e Environment) ClusterFacts(d Deployed) map[string]string {
 	facts := e.bootstrapFacts(d)
 	maps.Copy(facts, e.Facts)
+	facts[DatabaseCAFact] = e.DatabaseCA()
 	return facts
+}
+
+// DatabaseCA is the value of DatabaseCAFact: the environment's own, or the root certificates of Amazon RDS in its region.
+// Empty: the region is not among those that internal/rdsca has, and its databases cannot be checked.
+func (e Environment) DatabaseCA() string {
+	if own := e.Facts[DatabaseCAFact]; own != "" {
+		return own
+	}
+	return base64.StdEncoding.EncodeToString(rdsca.Bundle(e.Region))
+}
+
+// isDatabaseCA reports whether a text is base64 of PEM with certificates alone.
+func isDatabaseCA(text string) bool {
+	rest, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return false
+	}
+	found := false
+	for block, rest := pem.Decode(rest); block != nil; block, rest = pem.Decode(rest) {
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil || block.Type != "CERTIFICATE" {
+			return false
+		}
+		found = true
+	}
+	return found
 }
 
 // bootstrapFacts are the variables that every environment has. No environment can set them itself.
@@ -101,6 +136,7 @@ func LocalFacts(m Machine) map[string]string {
 		"PUBLIC_PORT": fmt.Sprintf(":%d", m.Port),
 		// One line: the value stands in an environment variable of a manifest.
 		"DATABASE_SSL": string(ssl),
+		DatabaseCAFact: base64.StdEncoding.EncodeToString([]byte(m.CA)),
 		// ECR's name and login are AWS's own; the same images are here.
 		"IMAGE_REGISTRY":          m.Registry,
 		"IMAGE_REGISTRY_PROVIDER": "generic",

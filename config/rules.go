@@ -122,8 +122,8 @@ func checkEnvironment(f field, e Environment) {
 	checkDatabase(f.key("ghost").key("database"), e.Ghost.Database, e.DeletionProtection)
 	checkMail(f, e)
 	checkDelivery(f, e)
-	for name := range e.Facts {
-		checkFact(f.key("facts").key(name), name)
+	for name, value := range e.Facts {
+		checkFact(f.key("facts").key(name), name, value)
 	}
 	checkTags(f.key("tags"), e.Tags)
 	checkAllowances(f.key("allowReplacement"), e)
@@ -186,13 +186,15 @@ func checkTags(f field, tags map[string]string) {
 	}
 }
 
-// checkFact checks the name of a variable for manifests.
-func checkFact(f field, name string) {
+// checkFact checks a variable for manifests.
+func checkFact(f field, name, value string) {
 	switch {
 	case !factName.MatchString(name):
 		f.add("rename it, for example CHARTS_URL", "must be named by capital letters, digits and underscores, starting with a letter, got %q", name)
 	case isClusterFact(name):
 		f.add("leave it out, or choose another name", "must not be set here: the bootstrap sets it")
+	case name == DatabaseCAFact && !isDatabaseCA(value):
+		f.add("write what base64 -w0 prints of the file with the certificates", "must be certificates in PEM, as base64")
 	}
 }
 

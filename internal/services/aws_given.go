@@ -19,6 +19,16 @@ const (
 	CacheEndpointThing = "cache-endpoint"
 )
 
+// DatabaseCAConfigMap holds the certificates by which pods know their database's server, under the key DatabaseCAKey. The
+// fleet makes it, so that new certificates need no release of a service.
+const (
+	DatabaseCAConfigMap = "database-ca"
+	DatabaseCAKey       = "ca.pem"
+	// DatabaseCADir is where pods have it, and DatabaseCAFile the path that the variable DATABASE_CA holds.
+	DatabaseCADir  = "/etc/database-ca"
+	DatabaseCAFile = DatabaseCADir + "/" + DatabaseCAKey
+)
+
 // databaseSuffix keeps the name of a database from being a word that an engine reserves, such as mysql or admin.
 const databaseSuffix = "db"
 

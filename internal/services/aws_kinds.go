@@ -34,6 +34,9 @@ type kind struct {
 var kinds = []kind{
 	{
 		key: "database", has: func(a AWS) bool { return a.Database != nil },
+		variables: func(AWS, config.Environment, string) map[string]string {
+			return map[string]string{"DATABASE_CA": DatabaseCAFile}
+		},
 		connection: func(a AWS) Connection { return database(a.Database.Engine) }, secrets: []string{DatabaseThing},
 		longest: 63, // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html
 		name:    func(_ AWS, env config.Environment, service string) string { return env.DatabaseIdentifier(service) }, singleHyphens: true,

@@ -124,6 +124,10 @@ func (r *rules) database(c Cluster, d *Database) {
 	case !slices.Contains(engines, d.Engine):
 		r.once(at, config.Suggest(d.Engine, engines), "must be mysql or postgres, got %q", d.Engine)
 	}
+	if !c.DatabaseCA {
+		r.once(r.own(c, "aws.database"), "set "+config.DatabaseCAFact+" in the environment's facts: docs/guides/your-application.md#certificates",
+			"must be in a region whose certificates of RDS are known, got %s of environment %s", c.Region, c.Environment)
+	}
 	for _, p := range d.Size().Check(c.Protected) {
 		r.once(r.own(c, "aws.database"+p.Path), p.Remedy, "%s in environment %s", p.What, c.Environment)
 	}

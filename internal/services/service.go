@@ -122,11 +122,16 @@ type Cluster struct {
 	GhostMail string `json:"-"`
 	// Protected is the environment's deletionProtection.
 	Protected bool `json:"-"`
+	// DatabaseCA reports whether the certificates of the environment's databases are known.
+	DatabaseCA bool `json:"-"`
 }
 
 // ClusterOf returns what services need to know of an environment.
 func ClusterOf(e config.Environment) Cluster {
-	c := Cluster{Environment: e.Name, Domain: e.Domain, VPCCIDR: e.Network.CIDR, Region: e.Region, Account: e.Account, AssetsBucket: e.AssetsBucket(), Protected: e.DeletionProtection}
+	c := Cluster{
+		Environment: e.Name, Domain: e.Domain, VPCCIDR: e.Network.CIDR, Region: e.Region, Account: e.Account,
+		AssetsBucket: e.AssetsBucket(), Protected: e.DeletionProtection, DatabaseCA: e.DatabaseCA() != "",
+	}
 	if e.Ghost.Mail.Transport == config.MailSES {
 		_, c.GhostMail, _ = strings.Cut(e.Ghost.Mail.From, "@")
 	}

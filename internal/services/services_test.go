@@ -22,8 +22,8 @@ import (
 const root = "../.."
 
 var clusters = []Cluster{
-	{Environment: "dev", Domain: "dev.example.com", VPCCIDR: "10.20.0.0/16", Region: "eu-west-1", Account: "111111111111"},
-	{Environment: "production", Domain: "example.com", VPCCIDR: "10.40.0.0/16", Region: "eu-west-1", Account: "333333333333", Protected: true, GhostMail: "blog.example.com"},
+	{Environment: "dev", Domain: "dev.example.com", VPCCIDR: "10.20.0.0/16", Region: "eu-west-1", Account: "111111111111", DatabaseCA: true},
+	{Environment: "production", Domain: "example.com", VPCCIDR: "10.40.0.0/16", Region: "eu-west-1", Account: "333333333333", Protected: true, GhostMail: "blog.example.com", DatabaseCA: true},
 }
 
 // neighbour has what there is one of, so that there is something to take.
@@ -465,5 +465,17 @@ func TestMailInChina(t *testing.T) {
 	_, problems := ParseAll(map[string][]byte{FilesDir + "/a.yaml": []byte("image: a:1\nport: 8080\naws:\n  mail: {}\n")}, china)
 	if len(problems) != 1 || problems[0].Line != 4 || !strings.Contains(problems[0].String(), "AWS has no SES in China") {
 		t.Errorf("got %v", problems)
+	}
+}
+
+// Pods would have nothing to check the database's server by.
+func TestDatabaseNeedsCertificates(t *testing.T) {
+	unknown := clusters[0]
+	unknown.Region, unknown.DatabaseCA = "il-central-1", false
+	for name, content := range map[string]string{"a database": "aws: {database: {engine: mysql}}\n", "a bucket": "aws: {bucket: {}}\n"} {
+		_, problems := ParseAll(map[string][]byte{FilesDir + "/a.yaml": []byte("image: a:1\nport: 8080\n" + content)}, []Cluster{unknown})
+		if want := name == "a database"; (len(problems) == 1 && strings.Contains(problems[0].String(), "got il-central-1")) != want || !want && len(problems) > 0 {
+			t.Errorf("%s: %v", name, problems)
+		}
 	}
 }

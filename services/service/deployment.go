@@ -1,6 +1,9 @@
 package service
 
-import "k8s-plus-aws-gitops/services/imports/k8s"
+import (
+	"k8s-plus-aws-gitops/internal/services"
+	"k8s-plus-aws-gitops/services/imports/k8s"
+)
 
 // What a pod gets unless its file says otherwise.
 const (
@@ -52,7 +55,7 @@ func (p Props) pod() *k8s.PodSpec {
 			LabelSelector: &k8s.LabelSelector{MatchLabels: p.selector()}, MaxSkew: number(1),
 			TopologyKey: text("topology.kubernetes.io/zone"), WhenUnsatisfiable: text("ScheduleAnyway"),
 		}},
-		Volumes: &[]*k8s.Volume{{Name: text("tmp"), EmptyDir: &k8s.EmptyDirVolumeSource{SizeLimit: text("64Mi")}}},
+		Volumes: p.volumes(),
 	}
 }
 
@@ -84,8 +87,26 @@ func (p Props) container() *k8s.Container {
 			AllowPrivilegeEscalation: no, ReadOnlyRootFilesystem: yes,
 			Capabilities: &k8s.Capabilities{Drop: list("ALL")},
 		},
-		VolumeMounts: &[]*k8s.VolumeMount{{Name: text("tmp"), MountPath: text("/tmp")}},
+		VolumeMounts: p.mounts(),
 	}
+}
+
+// volumes are a folder for temporary files, and the certificates of the database. Pods wait until these are there.
+func (p Props) volumes() *[]*k8s.Volume {
+	all := []*k8s.Volume{{Name: text("tmp"), EmptyDir: &k8s.EmptyDirVolumeSource{SizeLimit: text("64Mi")}}}
+	if p.AWS != nil && p.AWS.Database != nil {
+		name := text(services.DatabaseCAConfigMap)
+		all = append(all, &k8s.Volume{Name: name, ConfigMap: &k8s.ConfigMapVolumeSource{Name: name}})
+	}
+	return &all
+}
+
+func (p Props) mounts() *[]*k8s.VolumeMount {
+	all := []*k8s.VolumeMount{{Name: text("tmp"), MountPath: text("/tmp")}}
+	if p.AWS != nil && p.AWS.Database != nil {
+		all = append(all, &k8s.VolumeMount{Name: text(services.DatabaseCAConfigMap), MountPath: text(services.DatabaseCADir), ReadOnly: yes})
+	}
+	return &all
 }
 
 // probe asks the health path, or for the port where there is none.

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"text/template"
 
+	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/services"
 )
 
@@ -54,9 +55,11 @@ func environment(files map[string][]byte, f services.Fleet, c services.Cluster) 
 	for _, s := range f.In(c.Environment) {
 		shard := Shard(s.Name)
 		byShard[shard] = append(byShard[shard], s.Name+".yaml")
+		spec := s.Resolve(c)
 		content, err := execute(serviceTemplate, map[string]any{
 			"Name": s.Name, "Branch": source.Ref(c.Environment, s.Name), "URL": source.URL, "SecretRef": source.SecretRef,
-			"Interval": source.Interval, "Namespace": Namespace, "Host": s.Resolve(c).Host,
+			"Interval": source.Interval, "Namespace": Namespace, "Host": spec.Host, "Database": spec.AWS != nil && spec.AWS.Database != nil,
+			"CA": services.DatabaseCAConfigMap, "Key": services.DatabaseCAKey, "Fact": config.DatabaseCAFact,
 		})
 		if err != nil {
 			return err

@@ -34,6 +34,10 @@ spec:
     substituteFrom:
       - kind: ConfigMap
         name: cluster-facts
+      # Of an environment on one machine.
+      - kind: ConfigMap
+        name: local-facts
+        optional: true
   prune: true
   retryInterval: 30s
   sourceRef:
@@ -62,6 +66,17 @@ metadata:
 {{- end}}
     pod-security.kubernetes.io/enforce: restricted
   name: {{.Name}}
+{{- if .Database}}
+---
+apiVersion: v1
+# By what the pods know their database's server: it is the platform's, and renewed without a release of the service.
+binaryData:
+  {{.Key}}: {{"${"}}{{.Fact}}}
+kind: ConfigMap
+metadata:
+  name: {{.CA}}
+  namespace: {{.Name}}
+{{- end}}
 ---
 apiVersion: v1
 automountServiceAccountToken: false
