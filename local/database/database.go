@@ -29,6 +29,19 @@ type TLS struct {
 	Required bool
 }
 
+// Check returns the absolute path of a server's directory, or what is wrong with what it is to run with.
+func Check(dir string, port int, tls TLS) (string, error) {
+	if port < 1 || port > 65535 {
+		return "", fmt.Errorf("port is %d: give a port from 1 to 65535", port)
+	}
+	for name, file := range map[string]string{"certificate": tls.Cert, "key": tls.Key} {
+		if _, err := os.Stat(file); err != nil {
+			return "", fmt.Errorf("TLS %s: %w", name, err)
+		}
+	}
+	return filepath.Abs(dir)
+}
+
 // Prepare makes the data directory below dir once and returns the command that runs the server in the
 // foreground on 127.0.0.1:port; its log is its stderr. A server that was killed recovers at the next start:
 // what was committed is in the log, which the operating system has.
@@ -36,17 +49,9 @@ type TLS struct {
 // The administrator is [AdminUser] with the password in dir/admin-password, which is made at the first call
 // and never part of a command line.
 func Prepare(ctx context.Context, dir string, port int, tls TLS) (*exec.Cmd, error) {
-	if port < 1 || port > 65535 {
-		return nil, fmt.Errorf("database: port is %d: give a port from 1 to 65535", port)
-	}
-	dir, err := filepath.Abs(dir)
+	dir, err := Check(dir, port, tls)
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
-	}
-	for name, file := range map[string]string{"certificate": tls.Cert, "key": tls.Key} {
-		if _, err := os.Stat(file); err != nil {
-			return nil, fmt.Errorf("database: TLS %s: %w", name, err)
-		}
 	}
 	mariadbd, err := find("mariadbd")
 	if err != nil {
@@ -60,7 +65,7 @@ func Prepare(ctx context.Context, dir string, port int, tls TLS) (*exec.Cmd, err
 	if err := initialise(ctx, dir); err != nil {
 		return nil, fmt.Errorf("database: make the data directory: %w", err)
 	}
-	password, err := ensurePassword(dir)
+	password, err := EnsurePassword(dir)
 	if err != nil {
 		return nil, fmt.Errorf("database: password of %s: %w", AdminUser, err)
 	}
@@ -74,7 +79,7 @@ func Prepare(ctx context.Context, dir string, port int, tls TLS) (*exec.Cmd, err
 
 // AdminPassword is the password of [AdminUser], which [Prepare] made.
 func AdminPassword(dir string) (string, error) {
-	b, err := os.ReadFile(passwordFile(dir))
+	b, err := os.ReadFile(PasswordFile(dir))
 	if err != nil {
 		return "", fmt.Errorf("database: password of %s: %w", AdminUser, err)
 	}
@@ -175,12 +180,14 @@ func firstError(out string) string {
 	return last
 }
 
-func passwordFile(dir string) string { return filepath.Join(dir, "admin-password") }
+// PasswordFile is the path of the administrator's password.
+func PasswordFile(dir string) string { return filepath.Join(dir, "admin-password") }
 
 func initFile(dir string) string { return filepath.Join(dir, "init.sql") }
 
-func ensurePassword(dir string) (string, error) {
-	if b, err := os.ReadFile(passwordFile(dir)); err == nil && len(strings.TrimSpace(string(b))) > 0 {
+// EnsurePassword makes the administrator's password at the first call, and returns it.
+func EnsurePassword(dir string) (string, error) {
+	if b, err := os.ReadFile(PasswordFile(dir)); err == nil && len(strings.TrimSpace(string(b))) > 0 {
 		return strings.TrimSpace(string(b)), nil
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
@@ -190,5 +197,5 @@ func ensurePassword(dir string) (string, error) {
 		return "", err
 	}
 	password := hex.EncodeToString(raw)
-	return password, os.WriteFile(passwordFile(dir), []byte(password+"\n"), 0o600)
+	return password, os.WriteFile(PasswordFile(dir), []byte(password+"\n"), 0o600)
 }

@@ -118,7 +118,7 @@ func TestServer(t *testing.T) {
 			t.Errorf("the password is on the command line: %s", arg)
 		}
 	}
-	for _, f := range []string{passwordFile(dir), initFile(dir)} {
+	for _, f := range []string{PasswordFile(dir), initFile(dir)} {
 		if info, err := os.Stat(f); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %v, %v, want 0600", f, info.Mode(), err)
 		}

@@ -32,14 +32,15 @@ type Config struct {
 	Listen          string // 127.0.0.1:PORT
 	Moto            string // http://127.0.0.1:PORT
 	Account, Region string
-	Dir             string // keeps stacks and what moto cannot keep
-	Mail            string // directory that keeps the mail that is sent
-	Kubeconfig      string // admin of the cluster that stands behind EKS
-	Database        resources.Database
-	ClusterEndpoint string // https://… of the API server
-	ClusterCA       string // base64 of its CA's PEM
-	FluxOperator    string // directory with the flux-operator install manifests, see package kube
-	Pipelines       string // folder of the executions that the runner records, see package pipelines
+	Dir             string             // keeps stacks and what moto cannot keep
+	Mail            string             // directory that keeps the mail that is sent
+	Kubeconfig      string             // admin of the cluster that stands behind EKS
+	Database        resources.Database // behind RDS endpoints of MySQL
+	Postgres        resources.Database // and of PostgreSQL
+	ClusterEndpoint string             // https://… of the API server
+	ClusterCA       string             // base64 of its CA's PEM
+	FluxOperator    string             // directory with the flux-operator install manifests, see package kube
+	Pipelines       string             // folder of the executions that the runner records, see package pipelines
 	Log             *slog.Logger
 }
 
@@ -81,7 +82,7 @@ func Run(ctx context.Context, c Config) error {
 		Account: c.Account, Region: c.Region, Dir: filepath.Join(c.Dir, "stacks"),
 		Values: newValues(moto), Ready: c.ready, Log: c.Log,
 		Services: &resources.Services{
-			AWS: awsConfig(self, c.Region), Account: c.Account, Region: c.Region, Database: c.Database,
+			AWS: awsConfig(self, c.Region), Account: c.Account, Region: c.Region, Database: c.Database, Postgres: c.Postgres,
 			ClusterEndpoint: c.ClusterEndpoint, ClusterCA: c.ClusterCA, Kubeconfig: c.Kubeconfig, FluxOperator: c.FluxOperator, Log: c.Log,
 		},
 	})

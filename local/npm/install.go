@@ -28,34 +28,41 @@ type installation struct {
 }
 
 func (a Application) install(ctx context.Context, out io.Writer, cache, target string) error {
-	work, err := os.MkdirTemp(cache, ".install-"+a.name()+"-")
+	return inCache(installation{Application: a, out: out}, cache, target, func(i installation) error {
+		for _, step := range []struct {
+			name string
+			run  func(context.Context) error
+		}{
+			{"Node.js and pnpm from npm", i.tools},
+			{"the package " + a.Package + "@" + a.Version, i.download},
+			{"its dependencies, one to five minutes", i.dependencies},
+			{"a look whether it can be loaded", i.check},
+		} {
+			i.say("%s", step.name)
+			if err := step.run(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// inCache runs the steps of an installation in a scratch directory, which is the target when all succeeded.
+func inCache(i installation, cache, target string, steps func(installation) error) error {
+	work, err := os.MkdirTemp(cache, ".install-"+i.name()+"-")
 	if err != nil {
 		return explain(err.Error())
 	}
 	defer func() { _ = os.RemoveAll(work) }()
-	logFile := filepath.Join(cache, a.name()+".log")
-	log, err := os.Create(logFile)
+	i.logFile = filepath.Join(cache, i.name()+".log")
+	log, err := os.Create(i.logFile)
 	if err != nil {
 		return explain(err.Error())
 	}
 	defer log.Close()
-	i := installation{
-		Application: a, work: work, store: filepath.Join(cache, "pnpm-store"),
-		logFile: logFile, log: log, out: out, started: time.Now(),
-	}
-	for _, step := range []struct {
-		name string
-		run  func(context.Context) error
-	}{
-		{"Node.js and pnpm from npm", i.tools},
-		{"the package " + a.Package + "@" + a.Version, i.download},
-		{"its dependencies, one to five minutes", i.dependencies},
-		{"a look whether it can be loaded", i.check},
-	} {
-		i.say("%s", step.name)
-		if err := step.run(ctx); err != nil {
-			return fmt.Errorf("%w (log: %s)", err, logFile)
-		}
+	i.work, i.store, i.log, i.started = work, filepath.Join(cache, "pnpm-store"), log, time.Now()
+	if err := steps(i); err != nil {
+		return fmt.Errorf("%w (log: %s)", err, i.logFile)
 	}
 	if err := os.RemoveAll(target); err != nil {
 		return err
@@ -81,7 +88,12 @@ func (i installation) tools(ctx context.Context) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return explain(err.Error())
 	}
-	for name, content := range map[string][]byte{"package.json": packageJSON, "package-lock.json": packageLock} {
+	return i.locked(ctx, dir, packageJSON, packageLock)
+}
+
+// locked installs what a lock file names.
+func (i installation) locked(ctx context.Context, dir string, manifest, lock []byte) error {
+	for name, content := range map[string][]byte{"package.json": manifest, "package-lock.json": lock} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
 			return explain(err.Error())
 		}

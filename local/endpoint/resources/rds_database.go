@@ -4,32 +4,59 @@ import (
 	"context"
 	"crypto/tls"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/go-sql-driver/mysql"
+	"github.com/lib/pq"
 )
 
-// databaseEndpoint is where clients reach an instance: the one database server.
-// An engine of another protocol gets no port, because nothing answers there.
+// databaseEndpoint is where clients reach an instance: the server of its
+// engine. One of another protocol gets no port, because nothing answers there.
 func (s *Services) databaseEndpoint(engine string) (string, int) {
-	if engine != "mysql" && engine != "mariadb" {
-		return s.Database.Host, 0
+	switch engine {
+	case "mysql", "mariadb":
+		return s.Database.Host, s.Database.Port
+	case postgresEngine:
+		return s.Postgres.Host, s.Postgres.Port
 	}
-	return s.Database.Host, s.Database.Port
+	return s.Database.Host, 0
 }
 
-// openDatabase connects as the server's administrator. The server's
-// certificate is not verified: it is the process next door, on loopback.
-func (s *Services) openDatabase() (*sql.DB, error) {
+// server is the one behind the instances of an engine. It is started if it is
+// one that runs only when it is asked for.
+func (s *Services) server(ctx context.Context, engine string) (Database, error) {
+	d := s.Database
+	if engine == postgresEngine {
+		d = s.Postgres
+	}
+	if _, port := s.databaseEndpoint(engine); port == 0 {
+		return d, fmt.Errorf("engine %s is not supported: the local database servers speak MySQL and PostgreSQL", engine)
+	}
+	if d.Start == nil {
+		return d, nil
+	}
+	var err error
+	d.AdminPassword, err = d.Start(ctx)
+	return d, err
+}
+
+// open connects as the server's administrator. The server's certificate is not
+// verified: it is the process next door, on loopback.
+func (d Database) open(engine string) (*sql.DB, error) {
+	if engine == postgresEngine {
+		return d.openPostgres()
+	}
 	c := mysql.NewConfig()
-	c.Net, c.Addr = "tcp", net.JoinHostPort(s.Database.Host, strconv.Itoa(s.Database.Port))
-	c.User, c.Passwd = s.Database.AdminUser, s.Database.AdminPassword
+	c.Net, c.Addr = "tcp", d.address()
+	c.User, c.Passwd = d.AdminUser, d.AdminPassword
 	c.AllowNativePasswords = true
 	c.AllowFallbackToPlaintext = true
 	c.TLS = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // loopback, see above
@@ -42,96 +69,143 @@ func (s *Services) openDatabase() (*sql.DB, error) {
 	return sql.OpenDB(connector), nil
 }
 
+func (d Database) address() string { return net.JoinHostPort(d.Host, strconv.Itoa(d.Port)) }
+
 // identifier quotes a schema name.
 func identifier(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
 
 // provisionDatabase creates what RDS creates with an instance: the initial
 // database, and the master user with its password, here for connections by TLS
-// only. It is also the way to change that password.
+// only, unless PostgreSQL's rds.force_ssl is off. It is also the way to change
+// that password.
 func (s *Services) provisionDatabase(ctx context.Context, p Properties) error {
-	if _, port := s.databaseEndpoint(p.String("Engine")); port == 0 {
-		return fmt.Errorf("engine %s is not supported: the local database server speaks MySQL", p.String("Engine"))
+	engine := p.String("Engine")
+	server, err := s.server(ctx, engine)
+	if err != nil {
+		return err
 	}
-	user, password := p.String("MasterUsername"), p.String("MasterUserPassword")
+	user, password, name := p.String("MasterUsername"), p.String("MasterUserPassword"), p.String("DBName")
 	if user == "" || password == "" {
 		return fmt.Errorf("MasterUsername and MasterUserPassword are required by the local database server")
 	}
+	if engine == postgresEngine {
+		forced, err := s.forcesTLS(ctx, p.String("DBParameterGroupName"))
+		if err != nil {
+			return err
+		}
+		return server.execute(ctx, engine, append(postgresStatements(user, password, name), postgresTLS(user, forced)))
+	}
 	statements := []statement{
-		{"CREATE USER IF NOT EXISTS ?@'%' IDENTIFIED BY ? REQUIRE SSL", []any{user, password}},
-		{"ALTER USER ?@'%' IDENTIFIED BY ? REQUIRE SSL", []any{user, password}},
+		{text: "CREATE USER IF NOT EXISTS ?@'%' IDENTIFIED BY ? REQUIRE SSL", args: []any{user, password}},
+		{text: "ALTER USER ?@'%' IDENTIFIED BY ? REQUIRE SSL", args: []any{user, password}},
 	}
-	if name := p.String("DBName"); name != "" {
+	if name != "" {
 		statements = append(statements,
-			statement{"CREATE DATABASE IF NOT EXISTS " + identifier(name) + " CHARACTER SET utf8mb4", nil},
-			statement{"GRANT ALL PRIVILEGES ON " + identifier(name) + ".* TO ?@'%'", []any{user}})
+			statement{text: "CREATE DATABASE IF NOT EXISTS " + identifier(name) + " CHARACTER SET utf8mb4"},
+			statement{text: "GRANT ALL PRIVILEGES ON " + identifier(name) + ".* TO ?@'%'", args: []any{user}})
 	}
-	return s.execute(ctx, statements)
+	return server.execute(ctx, engine, statements)
 }
 
 // dropDatabase removes an instance's database and user, unless another
-// instance (the replacement of this one, say) uses the same names.
+// instance (the replacement of this one, say) uses the same names on the same
+// server.
 func (s *Services) dropDatabase(ctx context.Context, p Properties) error {
 	out, err := s.rds().DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{})
 	if err != nil {
 		return err
 	}
-	var statements []statement
-	keepUser, keepDatabase := false, p.String("DBName") == ""
+	engine, user, name := p.String("Engine"), p.String("MasterUsername"), p.String("DBName")
+	keepUser, keepDatabase := user == "", name == ""
 	for _, db := range out.DBInstances {
-		keepUser = keepUser || aws.ToString(db.MasterUsername) == p.String("MasterUsername")
-		keepDatabase = keepDatabase || aws.ToString(db.DBName) == p.String("DBName")
+		if (aws.ToString(db.Engine) == postgresEngine) != (engine == postgresEngine) {
+			continue
+		}
+		keepUser = keepUser || aws.ToString(db.MasterUsername) == user
+		keepDatabase = keepDatabase || aws.ToString(db.DBName) == name
 	}
+	var statements []statement
 	if !keepDatabase {
-		statements = append(statements, statement{"DROP DATABASE IF EXISTS " + identifier(p.String("DBName")), nil})
+		text := "DROP DATABASE IF EXISTS " + identifier(name)
+		if engine == postgresEngine {
+			text = dropPostgres(name)
+		}
+		statements = append(statements, statement{text: text})
 	}
-	if user := p.String("MasterUsername"); !keepUser && user != "" {
-		statements = append(statements, statement{"DROP USER IF EXISTS ?@'%'", []any{user}})
+	switch {
+	case keepUser:
+	case engine != postgresEngine:
+		statements = append(statements, statement{text: "DROP USER IF EXISTS ?@'%'", args: []any{user}})
+	case !keepDatabase || name == "": // what is in a database that stays is the user's
+		statements = append(statements, statement{text: "DROP ROLE IF EXISTS " + pq.QuoteIdentifier(user)})
 	}
-	return s.execute(ctx, statements)
+	if len(statements) == 0 {
+		return nil
+	}
+	server, err := s.server(ctx, engine)
+	if err != nil {
+		return err
+	}
+	return server.execute(ctx, engine, statements)
 }
 
+// statement is left out when unless, if it is there, finds a row.
 type statement struct {
-	text string
-	args []any
+	text   string
+	args   []any
+	unless string
 }
 
 // serverPatience is how long a statement waits for a server that does not
 // answer: the supervisor starts a killed one again within seconds.
 const serverPatience = 30 * time.Second
 
-func (s *Services) execute(ctx context.Context, statements []statement) error {
-	if len(statements) == 0 {
-		return nil
-	}
-	db, err := s.openDatabase()
+// provisioning keeps two stacks from making the same role at once.
+var provisioning sync.Mutex
+
+func (d Database) execute(ctx context.Context, engine string, statements []statement) error {
+	provisioning.Lock()
+	defer provisioning.Unlock()
+	db, err := d.open(engine)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	for deadline := time.Now().Add(s.patience()); ; {
+	for deadline := time.Now().Add(d.patience()); ; {
 		err := db.PingContext(ctx)
 		if err == nil {
 			break
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
-			return fmt.Errorf("database server %s:%d: %w", s.Database.Host, s.Database.Port, err)
+			return fmt.Errorf("database server %s: %w", d.address(), err)
 		}
 		time.Sleep(250 * time.Millisecond)
 	}
 	for _, st := range statements {
-		if _, err := db.ExecContext(ctx, st.text, st.args...); err != nil {
+		if err := st.run(ctx, db); err != nil {
 			// The text, not the arguments: they hold the password.
 			verb := strings.Join(strings.Fields(st.text)[:2], " ")
-			return fmt.Errorf("database server %s:%d: %s: %w", s.Database.Host, s.Database.Port, verb, err)
+			return fmt.Errorf("database server %s: %s: %w", d.address(), verb, err)
 		}
 	}
 	return nil
 }
 
+func (st statement) run(ctx context.Context, db *sql.DB) error {
+	if st.unless != "" {
+		var found int
+		if err := db.QueryRowContext(ctx, st.unless).Scan(&found); !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+	}
+	_, err := db.ExecContext(ctx, st.text, st.args...)
+	return err
+}
+
 // patience is serverPatience, or none without an administrator: the server is
 // not configured then, and waiting for it is pointless.
-func (s *Services) patience() time.Duration {
-	if s.Database.AdminUser == "" {
+func (d Database) patience() time.Duration {
+	if d.AdminUser == "" {
 		return 0
 	}
 	return serverPatience

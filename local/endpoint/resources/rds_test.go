@@ -213,3 +213,12 @@ func TestUnreachableDatabaseIsNamed(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestUnknownEngineIsRefused(t *testing.T) {
+	s := &Services{Database: Database{Host: "127.0.0.1", Port: 1}}
+	for _, engine := range []string{"oracle-se2", "postgres"} { // the second has no server here
+		if err := s.provisionDatabase(t.Context(), Properties{"Engine": engine, "MasterUsername": "u", "MasterUserPassword": "secret"}); err == nil || !strings.Contains(err.Error(), engine) {
+			t.Errorf("%s: %v", engine, err)
+		}
+	}
+}

@@ -24,11 +24,14 @@ var ErrReplace = errors.New("resource must be replaced")
 // been resolved: strings, float64 or json.Number, bool, []any, map[string]any.
 type Properties map[string]any
 
-// Database is the database server that stands behind every RDS endpoint.
+// Database is a database server that stands behind RDS endpoints.
 type Database struct {
 	Host                     string
 	Port                     int
 	AdminUser, AdminPassword string
+	// Start makes sure that the server runs, and returns the administrator's
+	// password. Nil: it always does.
+	Start func(context.Context) (string, error)
 }
 
 // Services is what handlers may use. It is the same for all stacks.
@@ -36,7 +39,8 @@ type Services struct {
 	AWS             aws.Config // endpoint, region and dummy credentials set
 	Account         string
 	Region          string
-	Database        Database
+	Database        Database // behind MySQL
+	Postgres        Database // behind PostgreSQL; without a port there is none
 	ClusterEndpoint string
 	ClusterCA       string // base64 of the PEM
 	Kubeconfig      string

@@ -26,12 +26,13 @@ const (
 	AWS       = "aws" // the endpoint for AWS_ENDPOINT_URL
 	Moto      = "moto"
 	Database  = "database"
+	Postgres  = "postgres"
 	Git       = "git" // the repository and the charts
 	HTTP      = "http"
 	HTTPS     = "https"
 )
 
-var portNames = []string{APIServer, Etcd, EtcdPeer, Kubelet, Gate, AWS, Moto, Database, Git, HTTP, HTTPS}
+var portNames = []string{APIServer, Etcd, EtcdPeer, Kubelet, Gate, AWS, Moto, Database, Postgres, Git, HTTP, HTTPS}
 
 // Ports maps names to TCP ports on 127.0.0.1.
 type Ports map[string]int
