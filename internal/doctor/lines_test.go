@@ -190,7 +190,7 @@ func TestLines(t *testing.T) {
 
 		"another Git host":  {func(w world) { w.Env.RepositoryURL = "http://git.localhost/platform.git" }, "webhook", Unknown, "follows http://git.localhost/platform.git, not me/platform on GitHub", ""},
 		"no receiver":       {func(w world) { w.Hook = func(context.Context) (setup.Hook, error) { return setup.Hook{}, nil } }, "webhook", OK, "no Receiver", ""},
-		"no token":          {func(w world) { w.Doctor.Forge.Token = "" }, "webhook", Unknown, "'Webhooks: read' in GITHUB_TOKEN", ""},
+		"no token":          {func(w world) { w.Forge.Token = "" }, "webhook", Unknown, "'Webhooks: read' in GITHUB_TOKEN", ""},
 		"a token without":   {func(w world) { w.forge.Lacks = []string{"Webhooks: read"} }, "webhook", Unknown, "the token must have 'Webhooks: read' on me/platform", ""},
 		"no webhook":        {func(w world) { w.forge.Hooks = nil }, "webhook", Missing, "no webhook to flux.dev.example.com", "bin/gitops repository setup"},
 		"a webhook off":     {func(w world) { w.forge.Hooks[0]["active"] = false }, "webhook", Missing, "is off", "bin/gitops repository setup"},
