@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/checkout"
 	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/endpoints"
@@ -42,7 +44,7 @@ branch. docs/guides/services.md tells the whole way.`,
 	flags.StringVarP(&f.environment, "env", "e", "", "environment of cdk.json")
 	flags.StringVar(&f.remote, "remote", "", "address of the manifests repository (default: that of fleet.yaml)")
 	flags.StringVar(&f.program, "app", "", "the cdk8s app (default: bin/services in the checkout)")
-	cmd.AddCommand(newServiceAdd(f), newServiceList(f), newServiceRender(f), newServicePublish(f), newServiceRemove(f), newServiceStatus(f))
+	cmd.AddCommand(newServiceAdd(f), newServiceList(f), newServiceShow(f), newServiceRender(f), newServicePublish(f), newServiceRemove(f), newServiceStatus(f))
 	return cmd
 }
 
@@ -73,6 +75,35 @@ func (f *serviceFlags) url(ctx context.Context, loaded services.Fleet) (string, 
 	return loaded.Config.For(f.environment).URL, endpoints.Use(ctx, f.environment)
 }
 
+// place finds a service in an environment: the one that --env names, the only one, or dev.
+func (f *serviceFlags) place(loaded services.Fleet, name string) (services.Service, services.Cluster, error) {
+	if f.environment == "" && len(loaded.Clusters) == 1 {
+		f.environment = loaded.Clusters[0].Environment
+	}
+	f.environment = cmp.Or(f.environment, "dev")
+	c, err := f.cluster(loaded)
+	if err != nil {
+		return services.Service{}, c, err
+	}
+	chosen, err := choose(loaded, f.environment, []string{name})
+	if err != nil {
+		return services.Service{}, c, err
+	}
+	return chosen[0], c, nil
+}
+
+// unknownService offers the nearest name.
+func unknownService(loaded services.Fleet, name string) error {
+	names := make([]string, len(loaded.Services))
+	for i, s := range loaded.Services {
+		names[i] = s.Name
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("there is no service %q, and no other: add it with `gitops service add %s`", name, name)
+	}
+	return fmt.Errorf("there is no service %q: %s, or add it with `gitops service add %s`", name, config.Suggest(name, names), name)
+}
+
 // choose returns the services that are named, or all of the environment.
 func choose(loaded services.Fleet, environment string, names []string) ([]services.Service, error) {
 	if len(names) == 0 {
@@ -83,7 +114,7 @@ func choose(loaded services.Fleet, environment string, names []string) ([]servic
 		s, known := loaded.Service(name)
 		switch {
 		case !known:
-			return nil, fmt.Errorf("there is no service %q: add it with `gitops service add %s`, or see `gitops service list`", name, name)
+			return nil, unknownService(loaded, name)
 		case !s.Enabled(environment):
 			return nil, fmt.Errorf("%s: environments.%s.enabled is false; remove the line to have %s there", s.File, environment, name)
 		case !slices.ContainsFunc(chosen, func(c services.Service) bool { return c.Name == name }):

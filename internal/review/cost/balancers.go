@@ -10,6 +10,9 @@ import (
 // group names the load balancer that Ingresses share.
 const group = "alb.ingress.kubernetes.io/group.name"
 
+// Group begins the name of a load balancer that Ingresses share.
+const Group = "Ingress group "
+
 // LoadBalancers lists the load balancers that the AWS Load Balancer Controller makes for an environment's Ingresses: one
 // for each group, and one for each Ingress without a group.
 func LoadBalancers(rendered manifests.Rendered) []string {
@@ -23,7 +26,7 @@ func LoadBalancers(rendered manifests.Rendered) []string {
 			metadata, _ := o.Values["metadata"].(map[string]any)
 			annotations, _ := metadata["annotations"].(map[string]any)
 			if shared, ok := annotations[group].(string); ok && shared != "" {
-				name = "Ingress group " + shared
+				name = Group + shared
 			}
 			if !slices.Contains(names, name) {
 				names = append(names, name)
