@@ -19,7 +19,7 @@ GOLANGCI = $$(go -C tools/golangci-lint tool -n golangci-lint)
 APP_PACKAGES := app-resources config infrastructure internal/buildspec internal/construct internal/logicalid internal/nag internal/pathfilter internal/podidentity internal/policy internal/rdsca internal/retention internal/services internal/signature
 APP_SOURCES  := go.mod go.sum $(filter-out %_test.go,$(wildcard *.go)) $(shell find $(APP_PACKAGES) \( -name '*.go' -o -name '*.json' \) -not -name '*_test.go')
 SERVICES_SOURCES := go.mod go.sum $(shell find services internal/services internal/pathfilter config \( -name '*.go' -o -name 'actions.json' \) -not -name '*_test.go')
-GITOPS_SOURCES := go.mod go.sum $(shell find cmd internal config -type f \( -name '*.go' -o -name '*.json' -o -name '*.mjs' -o -name '*.yaml' \) -not -name '*_test.go' -not -path '*/testdata/*')
+GITOPS_SOURCES := go.mod go.sum $(shell find cmd internal config -type f \( -name '*.go' -o -name '*.json' -o -name '*.mjs' -o -name '*.yaml' -o -name '*.tmpl' \) -not -name '*_test.go' -not -path '*/testdata/*')
 
 ##@ General
 

@@ -118,8 +118,12 @@ func TestBootstrapOrder(t *testing.T) {
 			}
 		}
 		associations := stack.ofType("AWS::EKS::PodIdentityAssociation")
-		// The controllers', Ghost's, and those of billing and orders.
-		if want := map[bool]int{true: 7, false: 6}[env.UpdatesImages()]; len(associations) != want {
+		// The controllers', Ghost's, those of billing and orders, and those of other applications.
+		want := map[bool]int{true: 7, false: 6}[env.UpdatesImages()]
+		for _, name := range others() {
+			want += len(podRoles(templates[env.StackName(name)]))
+		}
+		if len(associations) != want {
 			t.Errorf("%s: %d associations, want %d", env.Name, len(associations), want)
 		}
 		for id := range associations { // Flux's own controllers, too, start with their roles

@@ -283,7 +283,7 @@ func TestNoDelivery(t *testing.T) {
 		delete(env.(map[string]any), "delivery")
 	}
 	templates := read(t, synthesize(t, context, environments(t, context, "dev"), false))
-	if _, ok := templates["dev-delivery"]; ok || len(templates) != 5 {
+	if _, ok := templates["dev-delivery"]; ok || len(templates) != 5+len(others()) {
 		t.Errorf("stacks: %v", slices.Sorted(maps.Keys(templates)))
 	}
 }

@@ -48,7 +48,7 @@ func run(stderr io.Writer) (code int) {
 	check := fmt.Sprint(context["nag"]) == "true" // the CDK CLI turns the text of -c into a bool
 	if check {
 		for i, stage := range stages {
-			nag.Check(stage, environments[i], files.services, files.fleet)
+			nag.Check(stage, environments[i], accepted(environments[i], files.services, files.fleet))
 		}
 	}
 	app.Synth(nil)
@@ -56,6 +56,17 @@ func run(stderr io.Writer) (code int) {
 		return report(stderr)
 	}
 	return 0
+}
+
+// accepted are the findings of cdk-nag that have a reason: the product's, and those of applications that bring their own.
+func accepted(env config.Environment, all []services.Service, fleet services.Config) []nag.Suppression {
+	list := nag.Suppressions(env, all, fleet)
+	for _, a := range appresources.Applications() {
+		if a.Accepted != nil {
+			list = append(list, nag.Of(a.Name, a.Accepted(env)...)...)
+		}
+	}
+	return list
 }
 
 // outdir is where the assembly goes: where the CDK CLI says, else its default.

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -122,17 +123,18 @@ func TestPodIdentityRolesTrustOneServiceAccount(t *testing.T) {
 			want["flux-system/image-reflector-controller"] = true
 		}
 		got := map[string]bool{}
-		for _, stack := range []string{"cluster", "ghost", "billing", "orders"} {
-			for id, r := range templates[env.StackName(stack)].ofType("AWS::IAM::Role") {
-				trust := text(r.Properties["AssumeRolePolicyDocument"])
-				if !strings.Contains(trust, "pods.eks.amazonaws.com") {
-					continue
-				}
+		for _, name := range others() {
+			for _, r := range podRoles(templates[env.StackName(name)]) {
+				want[serviceAccount(r)] = true
+			}
+		}
+		for _, stack := range append([]string{"cluster", "ghost", "billing", "orders"}, others()...) {
+			for id, r := range podRoles(templates[env.StackName(stack)]) {
 				condition := get(r.Properties, "AssumeRolePolicyDocument", "Statement", 0, "Condition", "StringEquals")
 				if cluster := get(condition, "aws:RequestTag/eks-cluster-arn"); cluster != "arn:aws:eks:"+env.Region+":"+env.Account+":cluster/"+env.Name {
 					t.Errorf("%s %s trusts cluster %v", env.Name, id, cluster)
 				}
-				got[fmt.Sprint(get(condition, "aws:RequestTag/kubernetes-namespace"), "/", get(condition, "aws:RequestTag/kubernetes-service-account"))] = true
+				got[serviceAccount(r)] = true
 			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -144,6 +146,21 @@ func TestPodIdentityRolesTrustOneServiceAccount(t *testing.T) {
 			}
 		}
 	}
+}
+
+// podRoles are the roles that pods assume, by logical id.
+func podRoles(parsed template) map[string]resource {
+	found := parsed.ofType("AWS::IAM::Role")
+	maps.DeleteFunc(found, func(_ string, r resource) bool {
+		return !strings.Contains(text(r.Properties["AssumeRolePolicyDocument"]), "pods.eks.amazonaws.com")
+	})
+	return found
+}
+
+// serviceAccount is the one that a role trusts, behind its namespace.
+func serviceAccount(role resource) string {
+	condition := get(role.Properties, "AssumeRolePolicyDocument", "Statement", 0, "Condition", "StringEquals")
+	return fmt.Sprint(get(condition, "aws:RequestTag/kubernetes-namespace"), "/", get(condition, "aws:RequestTag/kubernetes-service-account"))
 }
 
 func TestDatabase(t *testing.T) {

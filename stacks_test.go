@@ -22,6 +22,9 @@ func TestStacks(t *testing.T) {
 	var want []string
 	for _, env := range []string{"dev", "integration", "local", "production"} {
 		want = append(want, env+"-billing", env+"-cluster", env+"-delivery", env+"-ghost", env+"-network", env+"-orders")
+		for _, name := range others() {
+			want = append(want, env+"-"+name)
+		}
 	}
 	slices.Sort(want)
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(sampleApp(t)))); diff != "" {
@@ -38,7 +41,7 @@ func TestStacks(t *testing.T) {
 			if want := env == "integration" || env == "production"; a.Properties.TerminationProtection != want {
 				t.Errorf("%s: termination protection %t", a.Properties.StackName, a.Properties.TerminationProtection)
 			}
-			needed := map[string]int{"cluster": 4, "orders": 2}
+			needed := map[string]int{"cluster": 4 + len(others()), "orders": 2}
 			if want := needed[strings.TrimPrefix(a.Properties.StackName, env+"-")]; want > 0 && len(stacksOf(all, all[id].Dependencies)) != want {
 				t.Errorf("%s depends on %v", id, a.Dependencies)
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/nag"
 	"k8s-plus-aws-gitops/internal/podidentity"
 	"k8s-plus-aws-gitops/internal/services"
 )
@@ -23,6 +24,9 @@ type Application struct {
 	After []string
 	// Make makes everything in the scope, the stack of one environment.
 	Make func(scope constructs.Construct, env config.Environment, network Network) Made
+	// Accepted are the findings of cdk-nag that are right for the application, each with its reason; none by default. Their stack
+	// is the application's.
+	Accepted func(env config.Environment) []nag.Suppression
 }
 
 // Made is what others need to know of an application.

@@ -14,13 +14,12 @@ import (
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 
 	"k8s-plus-aws-gitops/config"
-	"k8s-plus-aws-gitops/internal/services"
 )
 
-// Check adds the rules and the suppressions to an environment's stage, which has the services. It comes before synthesis;
-// aspects do not cross from an app into its stages.
-func Check(stage awscdk.Stage, env config.Environment, all []services.Service, fleet services.Config) {
-	for _, s := range Suppressions(env, all, fleet) {
+// Check adds the rules and the suppressions to an environment's stage. It comes before synthesis; aspects do not cross from an
+// app into its stages.
+func Check(stage awscdk.Stage, env config.Environment, accepted []Suppression) {
+	for _, s := range accepted {
 		stack, ok := stage.Node().FindChild(jsii.String(s.Stack)).(awscdk.Stack)
 		if !ok {
 			panic("no stack " + s.Stack) //nolint:forbidigo // a suppression of this package names a stack that is gone; the test finds it

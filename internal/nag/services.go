@@ -27,14 +27,13 @@ func suppressionsOf(env config.Environment, service string, a services.AWS) []Su
 		list = append(list, Suppression{Path: path, Rule: rule, Reason: reason, AppliesTo: applies})
 	}
 	if a.Database != nil {
-		database(env, *a.Database, add)
+		list = append(list, Database(env, "Database", a.Database.Size())...)
 	}
 	if a.Cache != nil {
 		cache(*a.Cache, add)
 	}
 	if a.Bucket != nil {
-		add("Bucket/Resource", "S1", "One role reads and writes it. Who needs the record enables CloudTrail data events for the account.")
-		add("Role/Resource", "IAM5", "The objects of the service's own bucket, whose keys the service chooses.", "Resource::<ServiceBucket91D6FFCF.Arn>/*")
+		list = append(list, Bucket("Bucket", "Role", "ServiceBucket91D6FFCF")...)
 	}
 	if a.Mail != nil {
 		add("Role/Resource", "IAM5", "In SES's sandbox the recipient's identity is asked for, too; the condition leaves one sender.", "Resource::"+env.ARN("ses", "identity/*"))
@@ -67,16 +66,34 @@ func suppressionsOf(env config.Environment, service string, a services.AWS) []Su
 	return list
 }
 
-// database are the accepted findings of a service's database.
-func database(env config.Environment, d services.Database, add func(path, rule, reason string, applies ...any)) {
-	const instance = "Database/Database/Resource"
-	add("Database/Secret/Resource", "SMG4", "Rotation by function needs one with network access to the database in every environment. The password leaves AWS only through ExternalSecret, and the database admits only pods, over TLS.")
-	add(instance, "RDS11", "Another port hides nothing from the only ones who can reach it, the pods; clients and tools expect the engine's own.")
-	if !d.Size().MultiAZ {
-		add(instance, "RDS3", "A standby doubles the price; the service's file does without in this environment (aws.database.multiAz).")
+// Database are the accepted findings of an appresources.NewDatabase at a path below its stack.
+func Database(env config.Environment, path string, size config.Database) []Suppression {
+	instance := path + "/Database/Resource"
+	list := []Suppression{
+		{Path: path + "/Secret/Resource", Rule: "SMG4",
+			Reason: "Rotation by function needs one with network access to the database in every environment. The password leaves AWS only through ExternalSecret, and the database admits only pods, over TLS."},
+		{Path: instance, Rule: "RDS11",
+			Reason: "Another port hides nothing from the only ones who can reach it, the pods; clients and tools expect the engine's own."},
+	}
+	if !size.MultiAZ {
+		list = append(list, Suppression{Path: instance, Rule: "RDS3",
+			Reason: "A standby doubles the price; the configuration of this environment does without (multiAz)."})
 	}
 	if !env.DeletionProtection {
-		add(instance, "RDS10", "The configuration says that this environment can be destroyed (deletionProtection).")
+		list = append(list, Suppression{Path: instance, Rule: "RDS10",
+			Reason: "The configuration says that this environment can be destroyed (deletionProtection)."})
+	}
+	return list
+}
+
+// Bucket are the accepted findings of an appresources.NewBucket at a path below its stack, and of the role that has
+// appresources.ObjectRights on it. id is the bucket's logical id.
+func Bucket(path, role, id string) []Suppression {
+	return []Suppression{
+		{Path: path + "/Resource", Rule: "S1",
+			Reason: "One role reads and writes it. Who needs the record enables CloudTrail data events for the account."},
+		{Path: role + "/Resource", Rule: "IAM5", AppliesTo: []any{"Resource::<" + id + ".Arn>/*"},
+			Reason: "The objects of the application's own bucket, whose keys the application chooses."},
 	}
 }
 

@@ -1,6 +1,8 @@
 package nag
 
 import (
+	"slices"
+
 	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/services"
 )
@@ -27,22 +29,17 @@ func Suppressions(env config.Environment, all []services.Service, fleet services
 			Reason: "CDK chooses the Python that its kubectl handler was tested with."},
 		Suppression{Stack: "cluster", Path: "WebhookToken/Resource", Rule: "SMG4",
 			Reason: "The other copy is in GitHub's webhook settings; rotation without that side would stop the webhook. Who rotates it writes the new value to both."},
-		Suppression{Stack: "ghost", Path: "Ghost/MySQL/Secret/Resource", Rule: "SMG4",
-			Reason: "Rotation by function needs one with network access to the database in every environment. The password leaves AWS only through ExternalSecret, and the database admits only pods, over TLS."},
-		Suppression{Stack: "ghost", Path: "Ghost/MySQL/Database/Resource", Rule: "RDS11",
-			Reason: "Another port hides nothing from the only ones who can reach it, the pods; clients and tools expect 3306."},
-		Suppression{Stack: "ghost", Path: "Ghost/Content/Resource", Rule: "S1",
-			Reason: "It holds the public pictures of a blog, and one role reads and writes it. Who needs the record enables CloudTrail data events for the account."},
 	)
-	if !env.Ghost.Database.MultiAZ {
-		list = append(list, Suppression{Stack: "ghost", Path: "Ghost/MySQL/Database/Resource", Rule: "RDS3",
-			Reason: "A standby doubles the price; the configuration of this environment does without (ghost.database.multiAz)."})
+	return append(list, Of("ghost", slices.Concat(
+		Database(env, "Ghost/MySQL", env.Ghost.Database), Bucket("Ghost/Content", "Ghost/Role", "GhostContentD17EF938"))...)...)
+}
+
+// Of are suppressions in a stack.
+func Of(stack string, all ...Suppression) []Suppression {
+	for i := range all {
+		all[i].Stack = stack
 	}
-	if !env.DeletionProtection {
-		list = append(list, Suppression{Stack: "ghost", Path: "Ghost/MySQL/Database/Resource", Rule: "RDS10",
-			Reason: "The configuration says that this environment can be destroyed (deletionProtection)."})
-	}
-	return list
+	return all
 }
 
 // managedPolicies are the AWS managed policies in use, each of which AWS keeps in step with the service that needs it.
@@ -78,8 +75,6 @@ func wildcards(env config.Environment) []Suppression {
 			Reason: "The environment's prefix is the agreement between the two halves; Secrets Manager appends a random suffix to each name."},
 		{Stack: "cluster", Path: "Cluster/EKS/KubectlProvider/Provider/framework-onEvent/ServiceRole/DefaultPolicy/Resource", Rule: rule,
 			Reason: "All versions of the one function that it may call."},
-		{Stack: "ghost", Path: "Ghost/Role/Resource", Rule: rule, AppliesTo: []any{"Resource::<GhostContentD17EF938.Arn>/*"},
-			Reason: "The objects of Ghost's own bucket, whose keys Ghost chooses when someone uploads a picture."},
 	}
 	if env.Ghost.Mail.Transport == config.MailSES {
 		list = append(list, Suppression{Stack: "ghost", Path: "Ghost/Role/Resource", Rule: rule,

@@ -17,6 +17,8 @@ import (
 const (
 	// FilesDir holds the service files and, in a folder of its name, each service's static files.
 	FilesDir = "k8s/services"
+	// AppsDir holds the applications that are no services, in a folder of its name each.
+	AppsDir = "k8s/apps"
 	// FleetDir holds what is generated for each environment, in a folder of its name.
 	FleetDir = "k8s/fleet"
 	// ConfigFile holds the settings of the fleet.
@@ -50,7 +52,7 @@ func Load(root string) (Fleet, error) {
 	}
 	services, more := ParseAll(files, clusters)
 	fleet.Services = services
-	problems = append(problems, more...)
+	problems = slices.Concat(problems, more, applications(root, services, clusters))
 	for name := range fleet.Config.Environments {
 		if _, ok := fleet.Cluster(name); !ok {
 			problems = append(problems, config.Problem{File: ConfigFile, Line: 1, Path: "environments." + name, What: "must be an environment of cdk.json", Remedy: config.Suggest(name, fleet.Names())})
@@ -99,7 +101,7 @@ func LoadFiles(root string, environments []config.Environment) ([]Service, error
 		return nil, err
 	}
 	all, problems := ParseAll(files, clusters)
-	return all, problems.Err()
+	return all, append(problems, applications(root, all, clusters)...).Err()
 }
 
 // read returns the service files by path relative to the repository.
@@ -174,6 +176,28 @@ func together(all []Service, broken map[string]bool, clusters []Cluster) config.
 				r.merged(c)
 				r.neighbours(c, known, hosts)
 				r.aws(c, s.Resolve(c), known)
+			}
+		}
+		problems = append(problems, r.problems...)
+	}
+	return problems
+}
+
+// applications refuses what an application of k8s/apps has: its folder is its namespace and its host.
+func applications(root string, all []Service, clusters []Cluster) config.Problems {
+	has := func(name string) bool {
+		info, err := os.Stat(filepath.Join(root, AppsDir, name))
+		return name != "" && err == nil && info.IsDir() && !slices.Contains(Reserved, name)
+	}
+	var problems config.Problems
+	for _, s := range all {
+		r := &rules{service: s}
+		if has(s.Name) {
+			r.add("", "rename the file", "must not have the name of an application in %s, got %q", AppsDir, s.Name)
+		}
+		for _, c := range clusters {
+			if host := s.Resolve(c).Host; has(host) {
+				r.once(r.own(c, "host"), "choose another", "must not be the host of an application in %s, got %q", AppsDir, host)
 			}
 		}
 		problems = append(problems, r.problems...)

@@ -201,11 +201,12 @@ func compare(t *testing.T, what string, got, want []string) {
 	}
 }
 
-// TestReservedNames holds the list to the namespaces and hosts of the platform's manifests.
+// TestReservedNames holds the list to the namespaces and hosts of the platform's manifests. Of other applications Load knows
+// the folders.
 func TestReservedNames(t *testing.T) {
 	namespace := regexp.MustCompile(`(?m)^kind: Namespace\nmetadata:\n(?:  [^n\n].*\n|   .*\n)*  name: (\S+)`)
 	host := regexp.MustCompile(`host: (\S+)\.\$\{DOMAIN\}`)
-	for _, dir := range []string{"k8s/apps", "k8s/platform", "k8s/fleet/base"} {
+	for _, dir := range []string{"k8s/apps/ghost", "k8s/platform", "k8s/fleet/base"} {
 		err := filepath.WalkDir(filepath.Join(root, dir), func(name string, entry os.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || filepath.Ext(name) != ".yaml" {
 				return err
@@ -225,6 +226,32 @@ func TestReservedNames(t *testing.T) {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// A service cannot have the name of an application in k8s/apps, whose namespace it would share, nor its host.
+func TestApplicationsAreTaken(t *testing.T) {
+	dir := fixture.Tree(t)
+	for name, content := range map[string]string{
+		"k8s/apps/shop/kustomization.yaml": "resources: []\n",
+		"k8s/services/shop.yaml":           "image: a/b:1\nport: 8080\n",
+		"k8s/services/till.yaml":           "image: a/b:1\nport: 8080\nhost: shop\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := Load(dir)
+	for _, want := range []string{
+		`k8s/services/shop.yaml:1: must not have the name of an application in k8s/apps, got "shop"`,
+		`k8s/services/till.yaml:3: host: must not be the host of an application in k8s/apps, got "shop"`,
+	} {
+		if err == nil || strings.Count(err.Error(), want) != 1 {
+			t.Errorf("%v\nwant once: %s", err, want)
 		}
 	}
 }
