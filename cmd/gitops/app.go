@@ -71,9 +71,9 @@ func newAppRemove() *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove an application's files.",
-		Long: `Remove what 'gitops app add' wrote, whatever became of it since. When that is merged,
-Flux removes the pods with their namespace. The stack in each environment stays, with
-its data.`,
+		Long: `Remove what 'gitops app add' wrote, whatever became of it since. When that is
+merged, Flux removes the pods with their namespace. The stack in each environment
+stays, with its data: 'gitops teardown ENVIRONMENT --stack NAME' removes it.`,
 		Example: "  gitops app remove shop",
 		Args:    cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, names []string) error {
@@ -88,7 +88,7 @@ its data.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "Renew the golden files and test it, then commit and merge:\n  make golden\n  make check test\nThe stacks <environment>-%s stay, with their data.\n", names[0])
+			fmt.Fprintf(cmd.ErrOrStderr(), "Renew the golden files and test it, then commit and merge:\n  make golden\n  make check test\nThe stacks <environment>-%[1]s stay, with their data. For each, after the merge:\n  gitops teardown ENVIRONMENT --stack %[1]s\n", names[0])
 			return nil
 		},
 	}

@@ -160,7 +160,7 @@ func stays(cmd *cobra.Command, root, name string, clusters ...services.Cluster) 
 	w := cmd.ErrOrStderr()
 	fmt.Fprintf(w, "What stays, because it cannot be made again from Git:\n")
 	fmt.Fprintf(w, "  secrets below /<environment>/%s/ in AWS Secrets Manager\n", name)
-	fmt.Fprintf(w, "  its stack in each environment, if it had aws: docs/guides/your-application.md#changing-and-removing\n")
+	fmt.Fprintf(w, "  its stack in each environment, if it had aws: gitops teardown ENVIRONMENT --stack %s\n", name)
 	fmt.Fprintf(w, "  images of %s in their registry, which the published branches' history names\n", name)
 	if _, err := os.Stat(filepath.Join(root, services.FilesDir, name, assets.Folder)); err == nil {
 		fmt.Fprintf(w, "  %s/%s, its static files: remove the folder in the same commit\n", services.FilesDir, name)

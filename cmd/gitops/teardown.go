@@ -23,6 +23,7 @@ import (
 // teardownFlags are those of teardown.
 type teardownFlags struct {
 	yes, dryRun bool
+	stack       string
 }
 
 func newTeardown() *cobra.Command {
@@ -40,15 +41,22 @@ be run again after an interruption and goes on. An environment with deletion
 protection is refused. It uses the caller's credentials, which must be of the
 environment's account; cdk.json must still have the environment.
 
+--stack NAME removes the stack of one application or service that has left the app,
+also in an environment with deletion protection, once that is off for the stack. It
+is refused while the commit that is released there still makes the stack, and while
+another stack imports from it.
+
 Exit codes: 0 nothing is left but what is kept, 1 an error or something is left,
 2 a wrong command line.`,
 		Example: `  gitops teardown jane --dry-run
-  AWS_PROFILE=dev gitops teardown jane`,
+  AWS_PROFILE=dev gitops teardown jane
+  gitops teardown dev --stack orders`,
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, names []string) error { return f.run(cmd, names[0]) },
 	}
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "list what goes and what is kept, and change nothing")
+	cmd.Flags().StringVar(&f.stack, "stack", "", "remove the stack of this `application` or service alone")
 	return cmd
 }
 
@@ -73,6 +81,9 @@ func (f *teardownFlags) run(cmd *cobra.Command, name string) error {
 	t := &teardown.Teardown{Env: env, AWS: account, Say: func(format string, args ...any) {
 		fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...)
 	}}
+	if f.stack != "" {
+		return f.one(cmd, root, t)
+	}
 	if err := t.Check(ctx); err != nil {
 		return err
 	}
@@ -81,6 +92,11 @@ func (f *teardownFlags) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
+	return f.remove(cmd, plan, name, t.Remove)
+}
+
+// remove shows a plan, asks for the name of what goes, and removes it.
+func (f *teardownFlags) remove(cmd *cobra.Command, plan teardown.Plan, name string, remove func(context.Context, teardown.Plan) (teardown.Report, error)) error {
 	plan.Print(cmd.OutOrStdout())
 	if f.dryRun || plan.Empty() {
 		return nil
@@ -90,7 +106,7 @@ func (f *teardownFlags) run(cmd *cobra.Command, name string) error {
 			return err
 		}
 	}
-	report, err := t.Remove(ctx, plan)
+	report, err := remove(cmd.Context(), plan)
 	report.Print(cmd.OutOrStdout())
 	if err != nil {
 		return fmt.Errorf("%w; run it again to go on", err)

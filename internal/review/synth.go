@@ -27,6 +27,25 @@ func Synthesize(ctx context.Context, root string, environments []config.Environm
 	return synthesize(ctx, root, c, of, out)
 }
 
+// SynthesizeAt is Synthesize of a revision, which is checked out beside the working tree in root.
+func SynthesizeAt(ctx context.Context, root, revision, environment string, out *progress.Output) (map[string]assembly.Stack, error) {
+	scratch, err := os.MkdirTemp("", "gitops-synth-")
+	if err != nil {
+		return nil, err
+	}
+	w := &work{git: git(root), scratch: scratch}
+	defer w.close(context.WithoutCancel(ctx))
+	w.head = checkout{name: revision, label: "commit " + revision, environments: map[string]config.Environment{environment: {}}}
+	if w.head.commit, err = w.git.commit(ctx, revision); err != nil {
+		return nil, err
+	}
+	if err := w.add(ctx, &w.head, "head"); err != nil {
+		return nil, err
+	}
+	all, err := synthesize(ctx, root, w.head, []Environment{{Name: environment}}, out)
+	return all[environment], err
+}
+
 // synthesize runs the CDK app of a side for those of the environments that the side has. tools is the checkout whose
 // node_modules may be shared.
 func synthesize(ctx context.Context, tools string, c checkout, environments []Environment, out *progress.Output) (map[string]map[string]assembly.Stack, error) {

@@ -72,7 +72,7 @@ func TestMadeByHand(t *testing.T) {
 		_, _ = io.WriteString(w, "<DescribeDBSnapshotsResponse><DescribeDBSnapshotsResult><DBSnapshots><DBSnapshot><DBSnapshotIdentifier>before-the-move</DBSnapshotIdentifier></DBSnapshot></DBSnapshots></DescribeDBSnapshotsResult></DescribeDBSnapshotsResponse>")
 	}))
 	defer api.Close()
-	kept, err := teardown(api.URL).kept(t.Context(), Plan{Stacks: []Stack{{Resources: []Resource{{Type: "AWS::RDS::DBInstance", ID: "local-app", Policy: "Delete"}}}}})
+	kept, err := teardown(api.URL).kept(t.Context(), Plan{Stacks: []Stack{{Resources: []Resource{{Type: "AWS::RDS::DBInstance", ID: "local-app", Policy: "Delete"}}}}}, "/local/")
 	if err != nil || len(kept) != 2 || kept[0].What != "snapshot before-the-move" || kept[1].What != "secret /local/flux/git-read" {
 		t.Errorf("got %v (%v), must be the snapshot and the environment's own secret", kept, err)
 	}

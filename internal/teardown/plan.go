@@ -53,12 +53,8 @@ func (t *Teardown) Plan(ctx context.Context) (Plan, error) {
 		if s.Protected {
 			return p, fmt.Errorf("stack %s has termination protection, so deletionProtection: false is not deployed yet: make deploy ENV=%s", s.Name, t.Env.Name)
 		}
-		for _, b := range s.of("AWS::S3::Bucket") {
-			counted, err := t.count(ctx, b.ID)
-			if err != nil {
-				return p, err
-			}
-			p.Stacks[i].Buckets = append(p.Stacks[i].Buckets, counted)
+		if err := t.countBuckets(ctx, &p.Stacks[i]); err != nil {
+			return p, err
 		}
 	}
 	records, err := t.records(ctx, p.zone())
@@ -68,12 +64,24 @@ func (t *Teardown) Plan(ctx context.Context) (Plan, error) {
 	for _, r := range records {
 		p.Records = append(p.Records, aws.ToString(r.Name)+" "+string(r.Type))
 	}
-	p.Kept, err = t.kept(ctx, p)
+	p.Kept, err = t.kept(ctx, p, "/"+t.Env.Name+"/")
 	return p, err
 }
 
-// kept lists what outlives the stacks.
-func (t *Teardown) kept(ctx context.Context, p Plan) ([]Item, error) {
+// countBuckets counts what is in the buckets that go with a stack.
+func (t *Teardown) countBuckets(ctx context.Context, s *Stack) error {
+	for _, b := range s.of("AWS::S3::Bucket") {
+		counted, err := t.count(ctx, b.ID)
+		if err != nil {
+			return err
+		}
+		s.Buckets = append(s.Buckets, counted)
+	}
+	return nil
+}
+
+// kept lists what outlives the stacks, and the secrets below a prefix that they did not make.
+func (t *Teardown) kept(ctx context.Context, p Plan, prefix string) ([]Item, error) {
 	var kept []Item
 	add := func(what, why string) { kept = append(kept, Item{Result: Kept, What: what, Why: why}) }
 	ours := map[string]bool{}
@@ -107,7 +115,7 @@ func (t *Teardown) kept(ctx context.Context, p Plan) ([]Item, error) {
 			}
 		}
 	}
-	secrets, err := t.secrets(ctx)
+	secrets, err := t.secrets(ctx, prefix)
 	for arn, name := range secrets {
 		if !ours[arn] {
 			add("secret "+name, "made by hand")
@@ -149,9 +157,9 @@ func (t *Teardown) snapshots(ctx context.Context, database string) ([]string, er
 	return names, nil
 }
 
-// secrets are the environment's secrets by ARN: those below /<environment>/.
-func (t *Teardown) secrets(ctx context.Context) (map[string]string, error) {
-	prefix, found := "/"+t.Env.Name+"/", map[string]string{}
+// secrets are those below a prefix, by ARN.
+func (t *Teardown) secrets(ctx context.Context, prefix string) (map[string]string, error) {
+	found := map[string]string{}
 	pages := secretsmanager.NewListSecretsPaginator(secretsmanager.NewFromConfig(t.AWS), &secretsmanager.ListSecretsInput{
 		Filters: []smtypes.Filter{{Key: smtypes.FilterNameStringTypeName, Values: []string{prefix}}},
 	})

@@ -40,6 +40,7 @@ type Stack struct {
 	status          cfntypes.StackStatus
 	reason          string
 	created         time.Time
+	exports         []string
 }
 
 // Resource is one of a stack's that is there.
@@ -87,8 +88,8 @@ func (s Stack) running() bool {
 	return strings.HasSuffix(string(s.status), "_IN_PROGRESS") && s.status != cfntypes.StackStatusReviewInProgress
 }
 
-// stacks reads the environment's stacks in the order of their removal.
-func (t *Teardown) stacks(ctx context.Context) ([]Stack, error) {
+// listed are the environment's stacks, without what is in them.
+func (t *Teardown) listed(ctx context.Context) ([]Stack, error) {
 	all, err := stacks.Of(ctx, cloudformation.NewFromConfig(t.AWS), t.Env.Name)
 	if err != nil {
 		return nil, err
@@ -96,6 +97,15 @@ func (t *Teardown) stacks(ctx context.Context) ([]Stack, error) {
 	found := make([]Stack, len(all))
 	for i, s := range all {
 		found[i] = t.stackOf(s)
+	}
+	return found, nil
+}
+
+// stacks reads the environment's stacks in the order of their removal.
+func (t *Teardown) stacks(ctx context.Context) ([]Stack, error) {
+	found, err := t.listed(ctx)
+	if err != nil {
+		return nil, err
 	}
 	for i := range found {
 		if err := t.read(ctx, &found[i]); err != nil {
@@ -110,7 +120,14 @@ func (t *Teardown) stacks(ctx context.Context) ([]Stack, error) {
 }
 
 func (t *Teardown) stackOf(s cfntypes.Stack) Stack {
+	var exports []string
+	for _, o := range s.Outputs {
+		if o.ExportName != nil {
+			exports = append(exports, *o.ExportName)
+		}
+	}
 	return Stack{
+		exports: exports,
 		Name: aws.ToString(s.StackName), Protected: aws.ToBool(s.EnableTerminationProtection),
 		environment: t.Env.Name, id: aws.ToString(s.StackId), status: s.StackStatus,
 		reason: aws.ToString(s.StackStatusReason), created: aws.ToTime(s.CreationTime),

@@ -41,12 +41,17 @@ func (t *Teardown) Check(ctx context.Context) error {
 	if t.Env.DeletionProtection {
 		return fmt.Errorf("cdk.json: environments.%s.deletionProtection is true: set it to false, deploy that (make deploy ENV=%s), and run this again", name, name)
 	}
+	return t.account(ctx)
+}
+
+// account fails for credentials of another account than the environment's.
+func (t *Teardown) account(ctx context.Context) error {
 	who, err := sts.NewFromConfig(t.AWS).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return fmt.Errorf("the account of the credentials is not known: %w; sign in to account %s", err, t.Env.Account)
 	}
 	if got := aws.ToString(who.Account); got != t.Env.Account {
-		return fmt.Errorf("%s is in account %s and the credentials are of account %s: choose others (AWS_PROFILE)", name, t.Env.Account, got)
+		return fmt.Errorf("%s is in account %s and the credentials are of account %s: choose others (AWS_PROFILE)", t.Env.Name, t.Env.Account, got)
 	}
 	return nil
 }
