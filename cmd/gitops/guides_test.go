@@ -82,6 +82,7 @@ var system = map[string]string{
 	"gitops service publish":          "needs the manifests repository",
 	"gitops service remove npm --env": "needs a cluster",
 	"gitops service status":           "needs a cluster",
+	"gitops service logs":             "needs a cluster",
 	"gitops service show":             "synthesizes a stack and renders a service; internal/preview holds what it prints",
 	"gitops teardown":                 "needs an account",
 	"gitops review":                   "synthesizes two revisions; internal/review and the end-to-end test run it",
