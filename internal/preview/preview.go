@@ -126,7 +126,9 @@ func Of(in Input) (Preview, error) {
 	}
 	slices.Sort(p.Hosts)
 	p.Hosts = slices.Compact(p.Hosts)
-	slices.SortFunc(p.Variables, func(a, b Variable) int { return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.From, b.From)) })
+	slices.SortFunc(p.Variables, func(a, b Variable) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.From, b.From))
+	})
 	p.Variables = slices.Compact(p.Variables)
 	return p, nil
 }

@@ -128,7 +128,7 @@ func (t *Teardown) stackOf(s cfntypes.Stack) Stack {
 	}
 	return Stack{
 		exports: exports,
-		Name: aws.ToString(s.StackName), Protected: aws.ToBool(s.EnableTerminationProtection),
+		Name:    aws.ToString(s.StackName), Protected: aws.ToBool(s.EnableTerminationProtection),
 		environment: t.Env.Name, id: aws.ToString(s.StackId), status: s.StackStatus,
 		reason: aws.ToString(s.StackStatusReason), created: aws.ToTime(s.CreationTime),
 	}
