@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -53,16 +52,7 @@ all of them, each with its file and line.`,
 	return cmd
 }
 
-// row is a line of the list.
-type row struct {
-	Service      string   `json:"service"`
-	Image        string   `json:"image"`
-	Pods         string   `json:"pods"`
-	Host         string   `json:"host,omitempty"`
-	Environments []string `json:"environments"`
-}
-
-func (f *serviceFlags) rows(loaded services.Fleet) ([]row, error) {
+func (f *serviceFlags) rows(loaded services.Fleet) ([]services.Summary, error) {
 	all, c := loaded.Services, services.Cluster{}
 	if f.environment != "" {
 		var err error
@@ -71,31 +61,11 @@ func (f *serviceFlags) rows(loaded services.Fleet) ([]row, error) {
 		}
 		all = loaded.In(f.environment)
 	}
-	rows := make([]row, len(all))
+	rows := make([]services.Summary, len(all))
 	for i, s := range all {
-		spec := s.Resolve(c)
-		rows[i] = row{Service: s.Name, Image: spec.Image, Pods: pods(spec), Host: spec.Host}
-		if spec.Host != "" && c.Domain != "" {
-			rows[i].Host += "." + c.Domain
-		}
-		for _, name := range loaded.Names() {
-			if s.Enabled(name) {
-				rows[i].Environments = append(rows[i].Environments, name)
-			}
-		}
+		rows[i] = loaded.Summary(s, c)
 	}
 	return rows, nil
-}
-
-func pods(spec services.Spec) string {
-	switch {
-	case spec.Autoscale != nil:
-		return fmt.Sprintf("%d-%d", spec.Autoscale.Min, spec.Autoscale.Max)
-	case spec.Replicas != nil:
-		return strconv.Itoa(*spec.Replicas)
-	default:
-		return "1"
-	}
 }
 
 func dash(text string) string {

@@ -16,7 +16,6 @@ import (
 	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/endpoints"
 	"k8s-plus-aws-gitops/internal/flux"
-	"k8s-plus-aws-gitops/internal/services"
 	"k8s-plus-aws-gitops/internal/services/publish"
 )
 
@@ -61,19 +60,6 @@ The cause stands behind a service that is not ready.`,
 	return cmd
 }
 
-// line is the state of one service.
-type line struct {
-	Service string         `json:"service"`
-	Branch  string         `json:"branch"`
-	Commit  string         `json:"commit,omitempty"`
-	Source  publish.Source `json:"source"`
-	Applied string         `json:"applied,omitempty"`
-	Ready   string         `json:"ready"`
-	Message string         `json:"message,omitempty"`
-	// Published is the time of the branch's commit.
-	Published *time.Time `json:"published,omitempty"`
-}
-
 // observe opens the environment's cluster.
 func (f *serviceFlags) observe(ctx context.Context, kubeconfig string) (*flux.Cluster, error) {
 	if kubeconfig == "" {
@@ -89,7 +75,7 @@ func (f *serviceFlags) observe(ctx context.Context, kubeconfig string) (*flux.Cl
 }
 
 // status reads the fleet, the branches and the cluster.
-func (f *serviceFlags) status(ctx context.Context, names []string, kubeconfig string) ([]line, error) {
+func (f *serviceFlags) status(ctx context.Context, names []string, kubeconfig string) ([]publish.State, error) {
 	_, loaded, err := f.load()
 	if err != nil {
 		return nil, err
@@ -126,9 +112,10 @@ func (f *serviceFlags) status(ctx context.Context, names []string, kubeconfig st
 	for _, item := range items {
 		applied[item.Name] = item
 	}
-	lines := make([]line, len(chosen))
+	lines := make([]publish.State, len(chosen))
 	for i, s := range chosen {
-		lines[i] = describe(s, branches[i], tips[branches[i]], applied)
+		item, known := applied[s.Name]
+		lines[i] = publish.Describe(s.Name, branches[i], tips[branches[i]], item, known)
 		if tips[branches[i]].Commit == "" && to.ByMerge() {
 			lines[i].Message += ": the deployment of its commit does it"
 		}
@@ -136,35 +123,7 @@ func (f *serviceFlags) status(ctx context.Context, names []string, kubeconfig st
 	return lines, nil
 }
 
-// describe puts together what is known of a service. Ready means: what is published is what runs.
-func describe(s services.Service, branch string, tip publish.Tip, applied map[string]flux.Item) line {
-	l := line{Service: s.Name, Branch: branch, Commit: tip.Commit, Source: tip.Source, Ready: "False"}
-	if tip.Commit != "" {
-		l.Published = &tip.Time
-	}
-	item, known := applied[s.Name]
-	_, l.Applied, _ = strings.Cut(item.Revision, "sha1:")
-	switch {
-	case tip.Commit == "":
-		l.Message = "not published yet"
-	case !known:
-		l.Message = "not in the cluster: is the fleet merged?"
-	case item.Suspended:
-		l.Message = "suspended"
-	case item.Ready != "True":
-		l.Ready, l.Message = item.Ready, strings.Join(strings.Fields(item.Message), " ")
-	case l.Applied != tip.Commit:
-		l.Ready, l.Message = "Unknown", "waits for Flux"
-	default:
-		l.Ready = "True"
-	}
-	if tip.Proposed {
-		l.Message = strings.TrimPrefix(l.Message+", a proposal waits for its merge", ", ")
-	}
-	return l
-}
-
-func print(w io.Writer, lines []line, output string, again bool) error {
+func print(w io.Writer, lines []publish.State, output string, again bool) error {
 	if output == "json" {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")

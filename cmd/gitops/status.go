@@ -142,26 +142,15 @@ func (f *statusFlags) source(ctx context.Context, root string, env config.Enviro
 		return from, err
 	}
 	if f.only == "" {
-		from.Stacks = func(ctx context.Context) ([]status.Stack, error) {
-			return status.Stacks(ctx, cloudformation.NewFromConfig(c), env.Name)
-		}
-		from.Pipeline = pipelineOf(c, env)
+		inAWS(&from, c, env)
 	}
-	access, err := clusterAccess(ctx, f.kubeconfig, c, env)
-	if err != nil {
-		return from, err
-	}
-	from.Cluster, err = flux.New(access)
+	from.Cluster, err = clusterOf(ctx, c, env, f.kubeconfig)
 	return from, err
 }
 
 // released is a source that knows the commit and the branch, and no half yet.
 func (f *statusFlags) released(ctx context.Context, root string, env config.Environment) (status.Source, error) {
-	from := status.Source{Environment: env.Name, Branch: env.FluxBranch()}
-	from.Contains = func(ctx context.Context, head, commit string) bool {
-		holds, err := release.Contains(ctx, root, head, commit)
-		return err == nil && holds
-	}
+	from := sourceOf(root, env)
 	return from, f.branch(ctx, root, env, &from)
 }
 
@@ -171,6 +160,37 @@ func clusterAccess(ctx context.Context, kubeconfig string, c aws.Config, env con
 		return flux.Config(path)
 	}
 	return eks.Config(ctx, c, env.ClusterName())
+}
+
+// clusterOf opens the environment's cluster.
+func clusterOf(ctx context.Context, c aws.Config, env config.Environment, kubeconfig string) (*flux.Cluster, error) {
+	access, err := clusterAccess(ctx, kubeconfig, c, env)
+	if err != nil {
+		return nil, err
+	}
+	return flux.New(access)
+}
+
+// sourceOf is what a clone alone says of an environment.
+func sourceOf(root string, env config.Environment) status.Source {
+	return status.Source{
+		Environment: env.Name, Branch: env.FluxBranch(),
+		Contains: func(ctx context.Context, head, commit string) bool {
+			holds, err := release.Contains(ctx, root, head, commit)
+			return err == nil && holds
+		},
+		Tip: func(ctx context.Context) (string, error) {
+			return release.Tip(ctx, root, env.RepositoryURL, env.FluxBranch())
+		},
+	}
+}
+
+// inAWS adds the AWS half.
+func inAWS(from *status.Source, c aws.Config, env config.Environment) {
+	from.Stacks = func(ctx context.Context) ([]status.Stack, error) {
+		return status.Stacks(ctx, cloudformation.NewFromConfig(c), env.Name)
+	}
+	from.Pipeline = pipelineOf(c, env)
 }
 
 // pipelineOf reads the environment's pipeline, if it has one.
@@ -190,9 +210,6 @@ func (f *statusFlags) branch(ctx context.Context, root string, env config.Enviro
 		from.Commit = f.commit
 		from.Tip = func(context.Context) (string, error) { return f.commit, nil }
 		return nil
-	}
-	from.Tip = func(ctx context.Context) (string, error) {
-		return release.Tip(ctx, root, env.RepositoryURL, from.Branch)
 	}
 	tip, err := from.Tip(ctx)
 	switch {

@@ -31,14 +31,13 @@ type Source struct {
 
 // Execution is one of the pipeline.
 type Execution struct {
-	ID string
+	ID string `json:"id"`
 	// Commit is empty where its source was not read.
-	Commit string
-	Status types.PipelineExecutionStatus
+	Commit string                        `json:"commit,omitempty"`
+	Status types.PipelineExecutionStatus `json:"status"`
 	// Why is what CodePipeline says of the status, if anything.
-	Why string
-
-	started time.Time
+	Why     string    `json:"why,omitempty"`
+	Started time.Time `json:"started"`
 }
 
 // Running reports whether the execution goes on.
@@ -68,6 +67,12 @@ func (s Source) Find(ctx context.Context, id string) (Execution, error) {
 	}
 }
 
+// Last returns at most so many executions, the last one first.
+func (s Source) Last(ctx context.Context, most int) ([]Execution, error) {
+	all, err := s.executions(ctx, "")
+	return all[:min(most, len(all))], err
+}
+
 // missing is why there is nothing to tell.
 func missing(id string, there bool) error {
 	switch {
@@ -89,7 +94,7 @@ func (s Source) executions(ctx context.Context, id string) ([]Execution, error) 
 			return nil, s.explain(err, "codepipeline:ListPipelineExecutions")
 		}
 		for _, x := range page.PipelineExecutionSummaries {
-			e := Execution{ID: aws.ToString(x.PipelineExecutionId), Status: x.Status, Why: aws.ToString(x.StatusSummary), started: aws.ToTime(x.StartTime)}
+			e := Execution{ID: aws.ToString(x.PipelineExecutionId), Status: x.Status, Why: aws.ToString(x.StatusSummary), Started: aws.ToTime(x.StartTime)}
 			if x.StopTrigger != nil && aws.ToString(x.StopTrigger.Reason) != "" {
 				e.Why = aws.ToString(x.StopTrigger.Reason)
 			}
@@ -102,7 +107,7 @@ func (s Source) executions(ctx context.Context, id string) ([]Execution, error) 
 			break
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Execution) int { return b.started.Compare(a.started) })
+	slices.SortStableFunc(all, func(a, b Execution) int { return b.Started.Compare(a.Started) })
 	return all, nil
 }
 

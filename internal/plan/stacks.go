@@ -2,25 +2,24 @@ package plan
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
 
 	"k8s-plus-aws-gitops/internal/assembly"
+	"k8s-plus-aws-gitops/internal/stacks"
 	"k8s-plus-aws-gitops/internal/status"
 )
 
 // Stacks is what is used of CloudFormation.
 type Stacks interface {
 	DescribeStacks(ctx context.Context, in *cloudformation.DescribeStacksInput, options ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
-	GetTemplate(ctx context.Context, in *cloudformation.GetTemplateInput, options ...func(*cloudformation.Options)) (*cloudformation.GetTemplateOutput, error)
+	stacks.TemplateAPI
 }
 
 // reader reads templates, and notes the stacks whose last operation did not succeed.
@@ -46,15 +45,9 @@ func (r reader) read(ctx context.Context, names []string) (map[string]assembly.T
 		if r.unfit[name] = !slices.Contains(status.Whole, state); slices.Contains(never, state) {
 			continue
 		}
-		out, err := r.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &name, TemplateStage: types.TemplateStageOriginal})
-		if err != nil {
+		if found[name], err = stacks.Template(ctx, r, name); err != nil {
 			return nil, fmt.Errorf("stack %s: %w", name, err)
 		}
-		var parsed assembly.Template
-		if err := json.Unmarshal([]byte(aws.ToString(out.TemplateBody)), &parsed); err != nil {
-			return nil, fmt.Errorf("stack %s: its template must be JSON: %w; was it made by the CDK?", name, err)
-		}
-		found[name] = parsed
 	}
 	return found, nil
 }

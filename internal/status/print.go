@@ -23,10 +23,10 @@ func (s *Status) Print(w io.Writer) {
 		row(w, "Stack", k.Name, mark(k.Whole, "ok", "not whole"), strings.ToLower(strings.ReplaceAll(k.Status, "_", " ")))
 	}
 	for _, o := range s.Objects {
-		row(w, o.Kind, o.Name, word(o.Item, o.At), short(o.Revision))
+		row(w, o.Kind, o.Name, o.Word(), Short(o.Revision))
 	}
 	for _, k := range s.Services {
-		row(w, "Service", k.Service, word(k.Item, k.At), short(k.Revision))
+		row(w, "Service", k.Service, word(k.Item, k.At), Short(k.Revision))
 	}
 	if s.Pipeline != nil && s.Pipeline.Note != "" {
 		fmt.Fprintf(w, "\n%s\n", strings.TrimPrefix("pipeline "+s.Pipeline.Name+": "+s.Pipeline.Note, "pipeline : "))
@@ -35,6 +35,9 @@ func (s *Status) Print(w io.Writer) {
 		fmt.Fprintf(w, "\n%s\n", s.Cause)
 	}
 }
+
+// Word is the object's state in a word.
+func (o Object) Word() string { return word(o.Item, o.At) }
 
 // word is the state of an object of Flux in the table; at says whether it has the commit.
 func word(i flux.Item, at bool) string {
@@ -56,7 +59,7 @@ func (p *Pipeline) print(w io.Writer) {
 	if p == nil || p.Execution == "" {
 		return
 	}
-	row(w, "Pipeline", p.Name, executionStates[p.Status], fmt.Sprintf("%.8s at %.12s", p.Execution, p.Commit))
+	row(w, "Pipeline", p.Name, ExecutionWord(p.Status), fmt.Sprintf("%.8s at %.12s", p.Execution, p.Commit))
 	for _, s := range p.Stages {
 		state, detail := string(s.State), s.Cause
 		switch s.State {
@@ -69,7 +72,9 @@ func (p *Pipeline) print(w io.Writer) {
 	}
 }
 
-// executionStates are the words of a table for an execution.
+// ExecutionWord is the state of a pipeline's execution in a word.
+func ExecutionWord(status string) string { return executionStates[status] }
+
 var executionStates = map[string]string{
 	"InProgress": "running", "Succeeded": "passed", "Failed": "failed", "Stopping": "running", "Stopped": "stopped", "Cancelled": "cancelled", "Superseded": "replaced",
 }
@@ -87,8 +92,8 @@ func clip(text string, most int) string {
 	return text
 }
 
-// short leaves twelve digits of a commit: released/dev@sha1:1f3a9c2….
-func short(revision string) string {
+// Short leaves twelve digits of a commit: released/dev@sha1:1f3a9c2….
+func Short(revision string) string {
 	branch, commit, ok := strings.Cut(revision, "@sha1:")
 	if !ok {
 		return revision

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +28,8 @@ const (
 	Unreleased State = "unreleased"
 	// Failed: something of it has failed; Cause says what.
 	Failed State = "failed"
+	// Unknown: nothing that was read is amiss, and something could not be read. Only a survey has it.
+	Unknown State = "unknown"
 )
 
 // Status of an environment.
@@ -47,10 +51,22 @@ type Status struct {
 	Objects []Object `json:"objects,omitempty"`
 	// Services that were published with the commit; empty when none were asked for.
 	Services []Service `json:"services,omitempty"`
+	// Unread says of a survey why a part is missing.
+	Unread map[Part]string `json:"unread,omitempty"`
 
 	// patience is how long a failure must last before it counts; zero: the constant.
 	patience time.Duration
 }
+
+// Part of a status that is read from one place.
+type Part string
+
+// The parts.
+const (
+	PartBranch  Part = "branch"
+	PartStacks  Part = "stacks"
+	PartCluster Part = "cluster"
+)
 
 // Stack is a CloudFormation stack of the environment.
 type Stack struct {
@@ -95,19 +111,39 @@ type Source struct {
 
 // Read reads the status once.
 func (s Source) Read(ctx context.Context) (*Status, error) {
-	now, _, err := s.read(ctx)
+	now, _, err := s.read(ctx, fatal)
 	return now, err
 }
 
-// read returns also what the status was made of the cluster.
-func (s Source) read(ctx context.Context) (*Status, *flux.Look, error) {
+// Survey reads what can be read: of the rest it says why. Without the branch the commit counts as released, so that the cluster
+// is asked whether it is there.
+func (s Source) Survey(ctx context.Context) *Status {
+	now, _, _ := s.read(ctx, func(now *Status, part Part, err error) error {
+		if err != nil {
+			if now.Unread == nil {
+				now.Unread = map[Part]string{}
+			}
+			now.Unread[part] = strings.Join(strings.Fields(err.Error()), " ")
+		}
+		return nil
+	})
+	return now
+}
+
+// fatal ends a reading that is no survey.
+func fatal(_ *Status, _ Part, err error) error { return err }
+
+// read returns also what the status was made of the cluster. It ends with the first error that lost returns.
+func (s Source) read(ctx context.Context, lost func(*Status, Part, error) error) (*Status, *flux.Look, error) {
 	now := &Status{Environment: s.Environment, Commit: s.Commit, Branch: s.Branch, State: Verified}
 	var err error
-	if now.Tip, err = s.Tip(ctx); err != nil {
+	now.Tip, err = s.Tip(ctx)
+	if err := lost(now, PartBranch, err); err != nil {
 		return nil, nil, err
 	}
 	if s.Stacks != nil {
-		if now.Stacks, err = s.Stacks(ctx); err != nil {
+		now.Stacks, err = s.Stacks(ctx)
+		if err := lost(now, PartStacks, err); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -115,12 +151,28 @@ func (s Source) read(ctx context.Context) (*Status, *flux.Look, error) {
 	if s.Pipeline != nil {
 		now.Pipeline = s.Pipeline(ctx, s.Commit, target.In)
 	}
+	look, err := s.look(ctx)
+	if err := lost(now, PartCluster, err); err != nil {
+		return nil, nil, err
+	}
+	return now, look, lost(now, PartCluster, s.judge(ctx, now, look, target))
+}
+
+func (s Source) look(ctx context.Context) (*flux.Look, error) {
+	if s.Cluster == nil {
+		return nil, fmt.Errorf("the cluster of %s is not reached", s.Environment)
+	}
 	look, err := s.Cluster.Look(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the cluster of %s: %w", s.Environment, err)
+		return nil, fmt.Errorf("the cluster of %s: %w", s.Environment, err)
 	}
-	now.Objects = objects(look, target)
-	released := now.Tip != "" && target.In(now.Tip)
+	return look, nil
+}
+
+// judge says what state the commit is in, and what keeps it. Without a look the cluster says nothing. Its error is of
+// the published services.
+func (s Source) judge(ctx context.Context, now *Status, look *flux.Look, target *flux.Target) error {
+	released := now.Tip != "" && target.In(now.Tip) || now.Unread[PartBranch] != ""
 	kept, keeper := now.Pipeline.keeps(released)
 	now.worse(kept, keeper)
 	for _, k := range now.Stacks {
@@ -128,13 +180,22 @@ func (s Source) read(ctx context.Context) (*Status, *flux.Look, error) {
 			now.worse(stackState(k), fmt.Sprintf("stack %s is %s", k.Name, k.Status))
 		}
 	}
+	for _, part := range slices.Sorted(maps.Keys(now.Unread)) {
+		now.worse(Unknown, now.Unread[part])
+	}
+	if look != nil {
+		now.Objects = objects(look, target)
+	}
 	if !released {
 		cause := fmt.Sprintf("branch %s does not have commit %.12s", s.Branch, s.Commit)
 		if keeper != "" {
 			cause += ": " + keeper
 		}
 		now.worse(Unreleased, cause)
-		return now, look, nil
+		return nil
+	}
+	if look == nil {
+		return nil
 	}
 	if missing := look.Applied(target); missing != nil {
 		now.worse(Applying, missing.Error())
@@ -142,7 +203,7 @@ func (s Source) read(ctx context.Context) (*Status, *flux.Look, error) {
 			now.worse(Failed, failed.Error())
 		}
 	}
-	return now, look, s.services(ctx, now)
+	return s.services(ctx, now)
 }
 
 func (s Source) failure(ctx context.Context, look *flux.Look, target *flux.Target) error {
@@ -167,7 +228,7 @@ func stackState(s Stack) State {
 
 // worse keeps the worst state and its cause.
 func (s *Status) worse(state State, cause string) {
-	rank := map[State]int{Verified: 0, Applying: 1, Unreleased: 2, Failed: 3}
+	rank := map[State]int{Verified: 0, Unknown: 1, Applying: 2, Unreleased: 3, Failed: 4}
 	if rank[state] > rank[s.State] {
 		s.State, s.Cause = state, cause
 	}
@@ -204,7 +265,7 @@ func (s Source) Wait(ctx context.Context, every time.Duration, told func(*Status
 	var since time.Time
 	tried := trials{}
 	for {
-		now, look, err := s.read(ctx)
+		now, look, err := s.read(ctx, fatal)
 		if err == nil {
 			s.pods(ctx, now, look, tried)
 			if last == nil || last.State != now.State || last.Cause != now.Cause {

@@ -3,7 +3,6 @@ package teardown
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,7 +14,6 @@ import (
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
 
-	"k8s-plus-aws-gitops/internal/assembly"
 	"k8s-plus-aws-gitops/internal/stacks"
 )
 
@@ -149,15 +147,11 @@ func (t *Teardown) read(ctx context.Context, s *Stack) error {
 		return nil
 	}
 	client := cloudformation.NewFromConfig(t.AWS)
-	out, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &s.id, TemplateStage: cfntypes.TemplateStageOriginal})
+	parsed, err := stacks.Template(ctx, client, s.id)
 	if err != nil {
 		return err
 	}
-	var parsed assembly.Template
-	if err := json.Unmarshal([]byte(aws.ToString(out.TemplateBody)), &parsed); err != nil {
-		return fmt.Errorf("its template is not JSON: %w; was it made by the CDK?", err)
-	}
-	there, err := t.resources(ctx, *s)
+	there, err := stacks.Resources(ctx, client, s.id)
 	if err != nil {
 		return err
 	}
@@ -171,24 +165,6 @@ func (t *Teardown) read(ctx context.Context, s *Stack) error {
 		})
 	}
 	return nil
-}
-
-// resources lists what is there of a stack.
-func (t *Teardown) resources(ctx context.Context, s Stack) ([]cfntypes.StackResourceSummary, error) {
-	var there []cfntypes.StackResourceSummary
-	pages := cloudformation.NewListStackResourcesPaginator(cloudformation.NewFromConfig(t.AWS), &cloudformation.ListStackResourcesInput{StackName: &s.id})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range page.StackResourceSummaries {
-			if r.PhysicalResourceId != nil && r.ResourceStatus != cfntypes.ResourceStatusDeleteComplete {
-				there = append(there, r)
-			}
-		}
-	}
-	return there, nil
 }
 
 // policy is a resource's DeletionPolicy, with CloudFormation's defaults:
@@ -305,7 +281,7 @@ func (t *Teardown) deleted(ctx context.Context, s Stack) error {
 			}
 		default:
 			before = now.status
-			there, err := t.resources(ctx, now)
+			there, err := stacks.Resources(ctx, cloudformation.NewFromConfig(t.AWS), now.id)
 			if err != nil {
 				return err
 			}
@@ -323,7 +299,7 @@ func (t *Teardown) deleted(ctx context.Context, s Stack) error {
 // reasons says why a stack's removal failed.
 func (t *Teardown) reasons(ctx context.Context, s Stack) string {
 	var all []string
-	there, err := t.resources(ctx, s)
+	there, err := stacks.Resources(ctx, cloudformation.NewFromConfig(t.AWS), s.id)
 	if err != nil {
 		return err.Error()
 	}

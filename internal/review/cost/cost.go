@@ -99,7 +99,7 @@ func changed(before, after []string) []string {
 	return lines
 }
 
-// Total is the sum of the lines.
+// Total is the sum of the lines, in the currency of the table, for a month.
 func (b Bill) Total() float64 {
 	sum := 0.0
 	for _, line := range b.Lines {
@@ -191,7 +191,7 @@ func (b *biller) resource(r map[string]any, all map[string]map[string]any) {
 		b.add("Alarm", "monthly.alarm", 1)
 	default:
 		switch {
-		case b.prices.free(resourceType):
+		case b.prices.isFree(resourceType):
 		case slices.Contains(b.prices.Usage, resourceType):
 			b.usage("%s", resourceType)
 		default:

@@ -108,7 +108,10 @@ var Table = sync.OnceValues(func() (Prices, error) {
 	return p, nil
 })
 
-// free tells whether a resource type costs nothing itself. Custom resources are calls of a function.
-func (p Prices) free(resourceType string) bool {
+// Paid reports whether a resource of the type is paid for itself, by the hour or by use.
+func (p Prices) Paid(resourceType string) bool { return !p.isFree(resourceType) }
+
+// isFree tells whether a resource type costs nothing itself. Custom resources are calls of a function.
+func (p Prices) isFree(resourceType string) bool {
 	return strings.HasPrefix(resourceType, "Custom::") || slices.Contains(p.Free, resourceType)
 }

@@ -1,0 +1,41 @@
+package services
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Summary is a service in a line.
+type Summary struct {
+	Service string `json:"service"`
+	Image   string `json:"image"`
+	// Pods is their number, or the range of it: 2-10.
+	Pods         string   `json:"pods"`
+	Host         string   `json:"host,omitempty"`
+	Environments []string `json:"environments"`
+}
+
+// Summary is a service as it is in an environment; of none, as it is where an environment says nothing else.
+func (f Fleet) Summary(s Service, c Cluster) Summary {
+	spec := s.Resolve(c)
+	out := Summary{Service: s.Name, Image: spec.Image, Pods: spec.pods(), Host: spec.Host}
+	if spec.Host != "" && c.Domain != "" {
+		out.Host += "." + c.Domain
+	}
+	for _, name := range f.Names() {
+		if s.Enabled(name) {
+			out.Environments = append(out.Environments, name)
+		}
+	}
+	return out
+}
+
+func (s Spec) pods() string {
+	switch {
+	case s.Autoscale != nil:
+		return fmt.Sprintf("%d-%d", s.Autoscale.Min, s.Autoscale.Max)
+	case s.Replicas != nil:
+		return strconv.Itoa(*s.Replicas)
+	}
+	return "1"
+}
