@@ -15,11 +15,14 @@ ENV   ?= dev
 CDK    = node_modules/.bin/cdk
 GOLANGCI = $$(go -C tools/golangci-lint tool -n golangci-lint)
 
+# Everything that a program is made of, with what it embeds.
+sources = $(shell find $(1) -type f -not -name '*_test.go' -not -path '*/testdata/*')
+
 # Folders that the app imports; a test of config holds the list to the imports.
 APP_PACKAGES := app-resources config infrastructure internal/buildspec internal/construct internal/logicalid internal/nag internal/pathfilter internal/podidentity internal/policy internal/rdsca internal/retention internal/services internal/signature
-APP_SOURCES  := go.mod go.sum $(filter-out %_test.go,$(wildcard *.go)) $(shell find $(APP_PACKAGES) \( -name '*.go' -o -name '*.json' \) -not -name '*_test.go')
-SERVICES_SOURCES := go.mod go.sum $(shell find services internal/services internal/pathfilter config \( -name '*.go' -o -name 'actions.json' \) -not -name '*_test.go')
-GITOPS_SOURCES := go.mod go.sum $(shell find cmd internal config -type f \( -name '*.go' -o -name '*.json' -o -name '*.mjs' -o -name '*.yaml' -o -name '*.tmpl' \) -not -name '*_test.go' -not -path '*/testdata/*')
+APP_SOURCES  := go.mod go.sum $(filter-out %_test.go,$(wildcard *.go)) $(call sources,$(APP_PACKAGES))
+SERVICES_SOURCES := go.mod go.sum $(call sources,services internal/services internal/pathfilter config)
+GITOPS_SOURCES := go.mod go.sum $(call sources,cmd internal config)
 
 ##@ General
 

@@ -79,6 +79,7 @@ var system = map[string]string{
 	"gitops drift":                    "needs an account and a cluster",
 	"gitops release":                  "needs a repository on GitHub",
 	"gitops status":                   "needs a cluster",
+	"gitops dashboard":                "serves until it is interrupted",
 	"gitops service publish":          "needs the manifests repository",
 	"gitops service remove npm --env": "needs a cluster",
 	"gitops service status":           "needs a cluster",

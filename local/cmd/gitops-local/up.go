@@ -73,7 +73,7 @@ func summary(w io.Writer, s *system.System, status *report.Status, took time.Dur
 	if len(declared.URLs) > 0 { // they are the first of the status
 		next = append(next, "curl --cacert "+ca+" "+status.URLs[0].URL)
 	}
-	next = append(next, ". "+env+" && kubectl get pods -A", tool+" local status")
+	next = append(next, ". "+env+" && kubectl get pods -A", tool+" local status", tool+" dashboard local")
 	for _, hint := range declared.Hints {
 		next = append(next, strings.ReplaceAll(hint, "${GITOPS}", tool))
 	}
