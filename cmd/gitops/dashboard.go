@@ -161,7 +161,7 @@ func (f *dashboardFlags) print(cmd *cobra.Command, names []string) error {
 // environment each, and a process has one of each.
 func (f *dashboardFlags) look(name string, many bool) dashboard.Look {
 	return func(ctx context.Context, q dashboard.Question) (*dashboard.Environment, error) {
-		self, err := os.Executable()
+		self, err := executable()
 		if err != nil {
 			return nil, err
 		}
@@ -184,12 +184,18 @@ func (f *dashboardFlags) look(name string, many bool) dashboard.Look {
 			return nil, err
 		}
 		var all []*dashboard.Environment
-		if err := json.Unmarshal(out.Bytes(), &all); err != nil || len(all) != 1 {
-			return nil, fmt.Errorf("%s answered %d environments: %w", self, len(all), err)
+		if err := json.Unmarshal(out.Bytes(), &all); err != nil {
+			return nil, fmt.Errorf("%s must print JSON: %w", self, err)
+		}
+		if len(all) != 1 || all[0] == nil {
+			return nil, fmt.Errorf("%s must print one environment, got %d", self, len(all))
 		}
 		return all[0], nil
 	}
 }
+
+// executable is this program, but in tests.
+var executable = os.Executable
 
 // variables are those of a process that reads one environment: a kubeconfig or keys of another one must not stand in its place.
 func (f *dashboardFlags) variables(name string, many bool) []string {

@@ -93,7 +93,9 @@ func openAccount(from *dashboard.Source, c aws.Config) {
 	from.Stacks = cloudformation.NewFromConfig(c)
 	if env.Delivers() {
 		executions := deployment.Source{API: codepipeline.NewFromConfig(c), Pipeline: env.StackName(config.DeployPipeline)}
-		from.Executions = func(ctx context.Context) ([]deployment.Execution, error) { return executions.Last(ctx, executionsShown) }
+		from.Executions = func(ctx context.Context) ([]deployment.Execution, error) {
+			return executions.Last(ctx, executionsShown)
+		}
 	}
 }
 
