@@ -52,6 +52,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
+	for _, w := range s.Watches { // a look ends what it has started
+		w.runs.Wait()
+	}
 	return nil
 }
 

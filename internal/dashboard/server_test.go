@@ -103,7 +103,7 @@ func TestApplication(t *testing.T) {
 	}{
 		"a service": {well("dev"), "dev/orders", 200, []string{
 			"orders <span class=\"by\">in dev", "Give orders a database", "Stack dev-orders", "RDS DBInstance <span class=\"badge good\">ready</span>", "SQS Queue", "Roles, rules and the rest: 1",
-			"Branch dev/orders", "made of orders/v1.0.0", "Kustomization services/orders <span class=\"badge good\">ready</span>", "Deployment orders", "Pod orders-7d9c5-abcde",
+			"Branch dev/orders", "made of orders/v1.0.0", "Kustomization services/orders <span class=\"badge good\">ready</span>", "Deployment orders", "Its pods use in AWS: database, queue", "Pod orders-7d9c5-abcde",
 		}},
 		"of the platform":     {well("dev"), "dev/ghost", 200, []string{"Stack dev-ghost", "Kustomization flux-system/apps <span class=\"badge good\">ready</span>", "Deployment ghost"}},
 		"a service that fell": {failed("dev"), "dev/orders", 200, []string{"ImagePullBackOff: no such tag", "3 restarts", "RDS DBInstance <span class=\"badge bad\">failed</span>", "not whole", "DBInstance not found", "ReplicaSet has timed out"}},

@@ -43,6 +43,7 @@ type Watch struct {
 	looked  time.Time     // when the last look ended
 	renewed chan struct{} // closed when there is something newer
 	wake    chan struct{} // a request for what the last look did not have
+	runs    sync.WaitGroup
 
 	priced   string // the stacks that the price is of
 	price    *Price
@@ -110,9 +111,9 @@ func (w *Watch) want(ctx context.Context, application string) {
 			}
 		}
 	}
-	if !w.running {
+	if !w.running && ctx.Err() == nil {
 		w.running = true
-		go w.run(ctx)
+		w.runs.Go(func() { w.run(ctx) })
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -157,4 +158,34 @@ func TestSlowLook(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 	})
+}
+
+// The server ends with the looks that it has begun: each is a process.
+func TestServeEnds(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	began, ended := make(chan struct{}), false
+	s := &Server{First: time.Minute, Watches: []*Watch{{Name: "dev", Pace: pace, Look: func(ctx context.Context, _ Question) (*Environment, error) {
+		close(began)
+		<-ctx.Done()
+		time.Sleep(50 * time.Millisecond) // as a process takes
+		ended = true
+		return nil, ctx.Err()
+	}}}}
+	l, err := Listen(ctx, "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		<-began
+		interrupt()
+	}()
+	go func() {
+		answer, err := http.Get("http://" + l.Addr().String())
+		if err == nil {
+			answer.Body.Close()
+		}
+	}()
+	if err := s.Serve(ctx, l); err != nil || !ended {
+		t.Errorf("%v, the look has ended: %t", err, ended)
+	}
 }
