@@ -11,7 +11,6 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/spf13/cobra"
 
 	"k8s-plus-aws-gitops/config"
@@ -68,7 +67,7 @@ func openCloud(ctx context.Context, from *dashboard.Source, kubeconfig string) {
 	env := from.Environment
 	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithDefaultRegion(env.Region))
 	if err == nil {
-		err = ofAccount(ctx, c, env)
+		err = ofAccount(ctx, env)
 	}
 	if err == nil {
 		openAccount(from, c)
@@ -100,13 +99,13 @@ func openAccount(from *dashboard.Source, c aws.Config) {
 }
 
 // ofAccount says what keeps the credentials from being those of the environment's account.
-func ofAccount(ctx context.Context, c aws.Config, env config.Environment) error {
-	who, err := sts.NewFromConfig(c).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+func ofAccount(ctx context.Context, env config.Environment) error {
+	have, err := caller(ctx, env.Region)
 	remedy := fmt.Sprintf("name a profile: --profile %s=NAME", env.Name)
 	if err != nil {
 		return fmt.Errorf("there are no credentials that AWS takes; %s (%w)", remedy, err)
 	}
-	if have := aws.ToString(who.Account); have != env.Account {
+	if have != env.Account {
 		return fmt.Errorf("the credentials are of account %s, and %s is in %s; %s", have, env.Name, env.Account, remedy)
 	}
 	return nil

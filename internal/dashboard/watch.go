@@ -121,7 +121,7 @@ func (w *Watch) want(ctx context.Context, application string) {
 func (w *Watch) run(ctx context.Context) {
 	w.mu.Lock()
 	rest := time.Until(w.looked.Add(w.pause()))
-	if _, behind := w.missing(); behind && w.failed == 0 {
+	if behind := w.behind(); behind && w.failed == 0 {
 		rest = 0
 	}
 	w.mu.Unlock()
@@ -146,7 +146,7 @@ func (w *Watch) sleep(ctx context.Context, rest time.Duration) bool {
 			return w.stop(true)
 		case <-w.wake:
 			w.mu.Lock()
-			_, behind := w.missing()
+			behind := w.behind()
 			waiting = !behind || w.failed > 0
 			w.mu.Unlock()
 		case <-end.C:
@@ -167,17 +167,17 @@ func (w *Watch) stop(now bool) bool {
 	return w.running
 }
 
-// missing names an application that is wanted and was not read. The caller holds the lock.
-func (w *Watch) missing() (string, bool) {
+// behind reports whether an application is wanted that was not read. The caller holds the lock.
+func (w *Watch) behind() bool {
 	for name := range w.details {
 		if w.seen.Environment == nil {
-			return name, true
+			return true
 		}
 		if _, there := w.seen.Environment.Details[name]; !there {
-			return name, true
+			return true
 		}
 	}
-	return "", false
+	return false
 }
 
 // pause doubles with each failure. The caller holds the lock.
