@@ -146,14 +146,16 @@ type Connection struct {
 // Thing names the connection: database or cache.
 func (c Connection) Thing() string { return c.Things[0] }
 
+// DatabaseVariables are the variables of a database by the key of its secret; DATABASE_URL has all of them.
+var DatabaseVariables = map[string]string{
+	"DATABASE_HOST": "host", "DATABASE_PORT": "port", "DATABASE_NAME": "dbname", "DATABASE_USER": "username", "DATABASE_PASSWORD": "password",
+}
+
 // database is the connection to a database.
 func database(engine string) Connection {
 	of := Engines[engine]
 	return Connection{
-		Things: []string{DatabaseThing}, Port: of.Port,
-		Variables: map[string]string{
-			"DATABASE_HOST": "host", "DATABASE_PORT": "port", "DATABASE_NAME": "dbname", "DATABASE_USER": "username", "DATABASE_PASSWORD": "password",
-		},
+		Things: []string{DatabaseThing}, Port: of.Port, Variables: DatabaseVariables,
 		URL: "DATABASE_URL", Address: of.Scheme + "://{{ .username }}:{{ .password | urlquery }}@{{ .host }}:{{ .port }}/{{ .dbname }}" + of.Query,
 	}
 }
