@@ -151,7 +151,8 @@ func (f *statusFlags) source(ctx context.Context, root string, env config.Enviro
 // released is a source that knows the commit and the branch, and no half yet.
 func (f *statusFlags) released(ctx context.Context, root string, env config.Environment) (status.Source, error) {
 	from := sourceOf(root, env)
-	return from, f.branch(ctx, root, env, &from)
+	err := f.branch(ctx, root, env, &from)
+	return from, err
 }
 
 // clusterAccess is by a kubeconfig, by $KUBECONFIG, or as EKS with the AWS credentials at hand.
