@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/bootstrap"
 )
 
 // api answers for AWS: a body for each action, written as IAM writes it. What has no answer is not implemented, as at an
@@ -180,20 +181,19 @@ func quotaAnswer(value string) string {
 // answers are those of an account in which the environment lacks nothing.
 func answers(t *testing.T, d *Doctor) map[string]string {
 	t.Helper()
-	documents, err := d.documents()
+	policies, err := bootstrap.Policies(d.Root, d.Env)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var arns []string
-	var one string
-	for arn, document := range documents {
-		arns, one = append(arns, arn), document
+	for _, p := range policies {
+		arns = append(arns, p.ARN)
 	}
 	return map[string]string{
 		"sts:GetCallerIdentity":         "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>111111111111</Account><Arn>arn:aws:sts::111111111111:assumed-role/Admin/jane</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>",
 		"cloudformation:DescribeStacks": stack("UPDATE_COMPLETE", "30", "hnb659fds", arns),
 		"iam:GetPolicy":                 "<GetPolicyResponse><GetPolicyResult><Policy><DefaultVersionId>v2</DefaultVersionId></Policy></GetPolicyResult></GetPolicyResponse>",
-		"iam:GetPolicyVersion":          "<GetPolicyVersionResponse><GetPolicyVersionResult><PolicyVersion><Document>" + url.QueryEscape(one) + "</Document></PolicyVersion></GetPolicyVersionResult></GetPolicyVersionResponse>",
+		"iam:GetPolicyVersion":          "<GetPolicyVersionResponse><GetPolicyVersionResult><PolicyVersion><Document>" + url.PathEscape(`{"Statement": [{"Resource": "arn:aws:ec2:eu-west-1:111111111111:*"}]}`) + "</Document></PolicyVersion></GetPolicyVersionResult></GetPolicyVersionResponse>",
 
 		"codeconnections:GetConnection": `{"Connection": {"ConnectionName": "platform", "ConnectionStatus": "AVAILABLE"}}`,
 		"servicequotas:GetServiceQuota": quotaAnswer("20"),
@@ -215,11 +215,11 @@ func repository(t *testing.T, cdk []byte) (string, config.Environment) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{
 		"cdk.json": string(cdk), "go.mod": "module x\n\ngo 1.26.0\n",
-		"package.json":                          `{"devDependencies": {"aws-cdk": "2.1148.1", "node": "24.21.0"}}`,
-		executionDir + "/network.json":          `{"Statement": [{"Resource": "arn:aws:ec2:REGION:ACCOUNT:*"}]}`,
-		executionDir + "/identity.json":         `{"Statement": [{"Resource": "arn:aws:ec2:REGION:ACCOUNT:*"}]}`,
-		executionDir + "/boundary.json":         `{"Statement": [{"Resource": "arn:aws:ec2:REGION:ACCOUNT:*"}]}`,
-		executionDir + "/identity-bounded.json": `{"Statement": [{"Resource": "arn:aws:ec2:REGION:ACCOUNT:*"}]}`,
+		"package.json":                           `{"devDependencies": {"aws-cdk": "2.1148.1", "node": "24.21.0"}}`,
+		bootstrap.Dir + "/network.json":          `{"Statement": [{"Resource": "arn:aws:ec2:REGION:ACCOUNT:*"}]}`,
+		bootstrap.Dir + "/identity.json":         `{"Statement": [{"Resource": "arn:aws:ec2:REGION:ACCOUNT:*"}]}`,
+		bootstrap.Dir + "/boundary.json":         `{"Statement": [{"Resource": "arn:aws:ec2:REGION:ACCOUNT:*"}]}`,
+		bootstrap.Dir + "/identity-bounded.json": `{"Statement": [{"Resource": "arn:aws:ec2:REGION:ACCOUNT:*"}]}`,
 	} {
 		file := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {

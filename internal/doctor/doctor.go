@@ -107,7 +107,7 @@ const (
 // Names of checks that others need.
 const (
 	account   = "credentials"
-	bootstrap = "CDK bootstrap"
+	prepared  = "CDK bootstrap"
 	zone      = "hosted zone"
 	reachable = "cluster"
 )
@@ -129,8 +129,8 @@ func (d *Doctor) checks() []check {
 		{name: "clock", look: d.clock},
 		{name: account, look: d.credentials},
 		{name: "region", look: d.region},
-		{name: bootstrap, needs: of, look: d.bootstrap},
-		{name: "execution policies", needs: []string{account, bootstrap}, inAWS: true, look: d.policies},
+		{name: prepared, needs: of, look: d.bootstrap},
+		{name: "execution policies", needs: []string{account, prepared}, inAWS: true, look: d.policies},
 		{name: "connection", needs: of, inAWS: true, look: d.connection},
 		{name: "quota: VPCs", needs: of, inAWS: true, look: d.networks},
 		{name: "quota: elastic IPs", needs: of, inAWS: true, look: d.addresses},

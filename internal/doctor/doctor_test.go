@@ -22,6 +22,7 @@ import (
 	dynamicfake "k8s.io/client-go/dynamic/fake"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/bootstrap"
 	"k8s-plus-aws-gitops/internal/fixture"
 	"k8s-plus-aws-gitops/internal/flux"
 	"k8s-plus-aws-gitops/internal/forge"
@@ -212,9 +213,8 @@ func TestPoliciesWithABoundary(t *testing.T) {
 	w := newWorld(t)
 	text := strings.Replace(string(fixture.Text(t)), `"context": {`, `"context": {"@aws-cdk/core:permissionsBoundary": {"name": "team-boundary"},`, 1)
 	w.Root, _ = repository(t, []byte(text))
-	documents, err := w.documents()
-	if err != nil || len(documents) != 3 {
-		t.Fatalf("%v, %v", documents, err)
+	if all, err := bootstrap.Policies(w.Root, w.Env); err != nil || len(all) != 3 {
+		t.Fatalf("%v, %v", all, err)
 	}
 	boundary := "arn:aws:iam::111111111111:policy/team-boundary"
 	given := []string{"arn:aws:iam::111111111111:policy/platform-network-eu-west-1", "arn:aws:iam::111111111111:policy/platform-identity-eu-west-1"}
@@ -251,19 +251,6 @@ func TestRequired(t *testing.T) {
 			if !strings.HasPrefix(a.AssertDescription, fmt.Sprintf("CDK bootstrap stack version %d required.", required)) {
 				t.Errorf("%s: %s", filepath.Base(file), a.AssertDescription)
 			}
-		}
-	}
-}
-
-// The policies are those that hack/bootstrap makes: it reads the same folder, and names them in the same way.
-func TestPoliciesOfTheRepository(t *testing.T) {
-	content, err := os.ReadFile(filepath.Join(fixture.Root(t), "hack/bootstrap"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{executionDir + "/*.json", `"platform-identity-$region"`, `"platform-$(basename "$file" .json)-$region"`, "boundary | identity-bounded) continue"} {
-		if !strings.Contains(string(content), want) {
-			t.Errorf("hack/bootstrap lacks %s", want)
 		}
 	}
 }

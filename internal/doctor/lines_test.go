@@ -76,7 +76,7 @@ func TestLines(t *testing.T) {
 			w.api.errors["iam:GetPolicy"] = "AccessDenied no"
 		}, "execution policies", Missing, "AdministratorAccess is more than the repository asks for", "make bootstrap ENV=dev"},
 		"an old policy": {func(w world) {
-			w.api.answers["iam:GetPolicyVersion"] = "<GetPolicyVersionResponse><GetPolicyVersionResult><PolicyVersion><Document>%7B%22Statement%22%3A+%5B%5D%7D</Document></PolicyVersion></GetPolicyVersionResult></GetPolicyVersionResponse>"
+			w.api.answers["iam:GetPolicyVersion"] = "<GetPolicyVersionResponse><GetPolicyVersionResult><PolicyVersion><Document>%7B%22Statement%22%3A%20%5B%5D%7D</Document></PolicyVersion></GetPolicyVersionResult></GetPolicyVersionResponse>"
 		}, "execution policies", Missing, "platform-network-eu-west-1 is not as in infrastructure/delivery/execution", "make bootstrap ENV=dev"},
 		"a policy that went": {func(w world) { w.api.errors["iam:GetPolicy"] = "NoSuchEntity Policy does not exist" }, "execution policies", Missing, "is not as in", "make bootstrap ENV=dev"},
 

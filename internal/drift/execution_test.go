@@ -14,6 +14,7 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/bootstrap"
 )
 
 // policies are documents by their ARNs, as IAM keeps them.
@@ -49,7 +50,7 @@ func TestExecution(t *testing.T) {
 	}
 	write("cdk.json", `{"context": {}}`)
 	for _, name := range []string{"boundary", "identity", "identity-bounded", "network"} {
-		write(executionFolder+"/"+name+".json", `{"Statement": [{"Sid": "`+name+`", "Resource": "arn:aws:s3:::a+b-ACCOUNT-REGION"}]}`)
+		write(bootstrap.Dir+"/"+name+".json", `{"Statement": [{"Sid": "`+name+`", "Resource": "arn:aws:s3:::a+b-ACCOUNT-REGION"}]}`)
 	}
 	env := config.Environment{Name: "dev", Account: "111111111111", Region: "cn-north-1"}
 	is := func(sid string) string {
