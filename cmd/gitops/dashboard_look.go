@@ -65,7 +65,7 @@ func openFleet(from *dashboard.Source, root string) {
 // the environment's.
 func openCloud(ctx context.Context, from *dashboard.Source, kubeconfig string) {
 	env := from.Environment
-	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithDefaultRegion(env.Region))
+	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(env.Region))
 	if err == nil {
 		err = ofAccount(ctx, env)
 	}

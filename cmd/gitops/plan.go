@@ -75,7 +75,7 @@ func (f *planFlags) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	c, err := awsconfig.LoadDefaultConfig(cmd.Context(), awsconfig.WithDefaultRegion(env.Region))
+	c, err := awsconfig.LoadDefaultConfig(cmd.Context(), awsconfig.WithRegion(env.Region))
 	if err != nil {
 		return err
 	}

@@ -114,7 +114,7 @@ func (f *releaseFlags) rollback(ctx context.Context, env config.Environment) (*r
 	if id == "" {
 		return nil, nil
 	}
-	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithDefaultRegion(env.Region))
+	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(env.Region))
 	if err != nil {
 		return nil, err
 	}

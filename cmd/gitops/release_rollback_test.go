@@ -19,7 +19,9 @@ func pipelineAnswering(t *testing.T, executions map[string]string) {
 		err := json.NewDecoder(r.Body).Decode(&in)
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		e, ok := executions[in.PipelineExecutionID]
-		if err != nil || !ok || !strings.HasSuffix(in.PipelineName, "-deploy") || r.Header.Get("X-Amz-Target") != "CodePipeline_20150709.GetPipelineExecution" {
+		// The region is cdk.json's, whatever the caller's own is.
+		here := strings.Contains(r.Header.Get("Authorization"), "/eu-west-1/codepipeline/")
+		if err != nil || !ok || !here || !strings.HasSuffix(in.PipelineName, "-deploy") || r.Header.Get("X-Amz-Target") != "CodePipeline_20150709.GetPipelineExecution" {
 			w.WriteHeader(http.StatusBadRequest)
 			io.WriteString(w, `{"__type": "PipelineExecutionNotFoundException", "message": "there is none"}`)
 			return
@@ -28,7 +30,7 @@ func pipelineAnswering(t *testing.T, executions map[string]string) {
 	}))
 	t.Cleanup(s.Close)
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": s.URL, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_PROFILE": "",
+		"AWS_ENDPOINT_URL": s.URL, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_PROFILE": "", "AWS_REGION": "us-east-1",
 		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
 	} {
 		t.Setenv(name, value)

@@ -64,7 +64,7 @@ func (f *serviceFlags) reach(cmd *cobra.Command, name, kubeconfig string) (*rest
 	if err != nil {
 		return nil, "", err
 	}
-	c, err := awsconfig.LoadDefaultConfig(cmd.Context(), awsconfig.WithDefaultRegion(env.Region))
+	c, err := awsconfig.LoadDefaultConfig(cmd.Context(), awsconfig.WithRegion(env.Region))
 	if err != nil {
 		return nil, "", err
 	}

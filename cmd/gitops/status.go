@@ -137,7 +137,7 @@ func (f *statusFlags) source(ctx context.Context, root string, env config.Enviro
 	if err != nil {
 		return from, err
 	}
-	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithDefaultRegion(env.Region))
+	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(env.Region))
 	if err != nil {
 		return from, err
 	}
