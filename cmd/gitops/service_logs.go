@@ -60,14 +60,19 @@ func (f *serviceFlags) reach(cmd *cobra.Command, name, kubeconfig string) (*rest
 	if err != nil {
 		return nil, "", err
 	}
+	access, err := f.access(cmd, kubeconfig)
+	return access, s.Name, err
+}
+
+// access is to the cluster of the environment that --env names.
+func (f *serviceFlags) access(cmd *cobra.Command, kubeconfig string) (*rest.Config, error) {
 	_, env, err := loadEnvironment(cmd, f.environment)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	c, err := awsconfig.LoadDefaultConfig(cmd.Context(), awsconfig.WithRegion(env.Region))
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	access, err := clusterAccess(cmd.Context(), kubeconfig, c, env)
-	return access, s.Name, err
+	return clusterAccess(cmd.Context(), kubeconfig, c, env)
 }

@@ -54,7 +54,7 @@ It prints what stays, and why.`,
 			return f.removeBranch(cmd, root, loaded, names[0], r)
 		},
 	}
-	cmd.Flags().StringVar(&r.kubeconfig, "kubeconfig", "", "kubeconfig of the environment's cluster (default: $KUBECONFIG)")
+	cmd.Flags().StringVar(&r.kubeconfig, "kubeconfig", "", "kubeconfig of the environment's cluster (default: $KUBECONFIG, or EKS)")
 	cmd.Flags().DurationVar(&r.timeout, "timeout", 5*time.Minute, "how long to wait for Flux")
 	cmd.Flags().BoolVar(&r.withoutCheck, "without-check", false, "delete the branch without asking the cluster")
 	return cmd
@@ -111,7 +111,7 @@ func (f *serviceFlags) removeBranch(cmd *cobra.Command, root string, loaded serv
 		return err
 	}
 	if !r.withoutCheck {
-		watched, err := f.observe(cmd.Context(), r.kubeconfig)
+		watched, err := f.observe(cmd, r.kubeconfig)
 		if err != nil {
 			return err
 		}

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"k8s-plus-aws-gitops/internal/cli"
-	"k8s-plus-aws-gitops/internal/endpoints"
 	"k8s-plus-aws-gitops/internal/flux"
 	"k8s-plus-aws-gitops/internal/services/publish"
 )
@@ -37,7 +33,7 @@ The cause stands behind a service that is not ready.`,
 				return cli.UsageError{Err: fmt.Errorf("--output %q: it is json, or left out for a table", output)}
 			}
 			for {
-				lines, err := f.status(cmd.Context(), names, kubeconfig)
+				lines, err := f.status(cmd, names, kubeconfig)
 				if err != nil {
 					return err
 				}
@@ -54,28 +50,24 @@ The cause stands behind a service that is not ready.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&output, "output", "o", "", "json, or a table when left out")
-	flags.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the environment's cluster (default: $KUBECONFIG)")
+	flags.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the environment's cluster (default: $KUBECONFIG, or EKS)")
 	flags.BoolVarP(&watch, "watch", "w", false, "show it again and again until interrupted")
 	flags.DurationVar(&every, "every", 2*time.Second, "pause between two looks of --watch")
 	return cmd
 }
 
-// observe opens the environment's cluster.
-func (f *serviceFlags) observe(ctx context.Context, kubeconfig string) (*flux.Cluster, error) {
-	if kubeconfig == "" {
-		if err := endpoints.Use(ctx, f.environment); err != nil {
-			return nil, err
-		}
-		kubeconfig = os.Getenv("KUBECONFIG")
+// observe opens the cluster of the environment that --env names: by a kubeconfig, that of $KUBECONFIG, or as EKS.
+func (f *serviceFlags) observe(cmd *cobra.Command, kubeconfig string) (*flux.Cluster, error) {
+	access, err := f.access(cmd, kubeconfig)
+	if err != nil {
+		return nil, err
 	}
-	if kubeconfig == "" {
-		return nil, errors.New("--kubeconfig: name that of the environment's cluster, or set KUBECONFIG (aws eks update-kubeconfig writes one)")
-	}
-	return flux.Open(kubeconfig)
+	return flux.New(access)
 }
 
 // status reads the fleet, the branches and the cluster.
-func (f *serviceFlags) status(ctx context.Context, names []string, kubeconfig string) ([]publish.State, error) {
+func (f *serviceFlags) status(cmd *cobra.Command, names []string, kubeconfig string) ([]publish.State, error) {
+	ctx := cmd.Context()
 	_, loaded, err := f.load()
 	if err != nil {
 		return nil, err
@@ -100,7 +92,7 @@ func (f *serviceFlags) status(ctx context.Context, names []string, kubeconfig st
 	if err != nil {
 		return nil, err
 	}
-	cluster, err := f.observe(ctx, kubeconfig)
+	cluster, err := f.observe(cmd, kubeconfig)
 	if err != nil {
 		return nil, err
 	}
