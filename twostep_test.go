@@ -51,6 +51,10 @@ func (s step) findings(t testing.TB) []finding {
 			case !stays || now.Type != old.Type:
 				for _, identity := range identitiesOf(t, old) {
 					gone[identity] = f
+					if old.DeletionPolicy == "Retain" {
+						f.What = "in its own way: it outlives the template, and fails with AlreadyExists when it comes back, " + identity + "; let it go with the template"
+						found = append(found, f)
+					}
 				}
 				if stays {
 					f.What = "replacement: the type becomes " + now.Type + "; give the new resource an id of its own"
@@ -223,6 +227,7 @@ func TestTwoStepComparison(t *testing.T) {
 		{"renamed", map[string]resource{"A": entry("x", "view")}, map[string]resource{"B": entry("x", "view")}, "made before dev-cluster/A is deleted"},
 		{"twice", map[string]resource{}, map[string]resource{"A": entry("x", "view"), "B": entry("x", "admin")}, "dev-cluster/A has it, too"},
 		{"another type", map[string]resource{"A": role}, map[string]resource{"A": entry("x", "view")}, "the type becomes AWS::EKS::AccessEntry"},
+		{"kept", map[string]resource{"A": {Type: role.Type, Properties: role.Properties, DeletionPolicy: "Retain"}}, map[string]resource{}, "in its own way"},
 		{"fixed name", map[string]resource{"A": role}, map[string]resource{"B": role}, "RoleName"},
 	} {
 		var all []string

@@ -108,6 +108,8 @@ func NewProject(scope constructs.Construct, id string, props *ProjectProps) *Pro
 	construct.Init(p, scope, id)
 	logGroup := "/" + env.Name + "/delivery/" + props.Name
 	logs := retention.Of(env).LogGroup(p, "Logs", logGroup, env.Delivery.LogDays, props.Store.Key)
+	// A switch of the configuration takes a project away and brings it back: its group must not be in the way.
+	logs.ApplyRemovalPolicy(retention.Of(env).Derived())
 	image := awscodebuild.LinuxBuildImage_FromCodeBuildImageId(jsii.String(x86Image))
 	if props.Arm {
 		image = awscodebuild.LinuxArmBuildImage_FromCodeBuildImageId(jsii.String(armImage))

@@ -45,7 +45,7 @@ func (p Policy) Database() awscdk.RemovalPolicy {
 func (p Policy) Logs() awscdk.RemovalPolicy { return p.Data() }
 
 // Derived is the policy of what is made again from the repository at any time: secrets that CloudFormation
-// generates and nobody else knows, functions' logs.
+// generates and nobody else knows, the logs of functions and builds.
 func (p Policy) Derived() awscdk.RemovalPolicy { return awscdk.RemovalPolicy_DESTROY }
 
 // Key makes a KMS key that rotates each year, under alias/<alias>.
