@@ -33,7 +33,7 @@ help: ## Show this help.
 
 ##@ AWS
 
-.PHONY: bootstrap synth diff deploy
+.PHONY: bootstrap synth diff doctor deploy
 bootstrap: node_modules/.package-lock.json bin/gitops ## Prepare the account and region of ENV=dev: what CloudFormation may do, the CDK's roles.
 	@hack/bootstrap $(ENV)
 
@@ -42,6 +42,9 @@ synth: node_modules/.package-lock.json bin/app ## Synthesize every environment i
 
 diff: node_modules/.package-lock.json bin/app ## Show what ENV=dev would change in AWS.
 	@$(CDK) diff --context env=$(ENV) '$(ENV)/*'
+
+doctor: bin/gitops ## Say what ENV=dev lacks, here and in AWS, and what mends it.
+	@bin/gitops doctor $(ENV)
 
 deploy: node_modules/.package-lock.json bin/app ## Deploy ENV=dev to AWS.
 	@$(CDK) deploy --context env=$(ENV) '$(ENV)/*'
