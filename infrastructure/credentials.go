@@ -160,7 +160,7 @@ func gitStore(env config.Environment) map[string]any {
 // is Flux's without a deployment.
 func gitExternalSecret(env config.Environment) map[string]any {
 	return object("external-secrets.io/v1", "ExternalSecret", fluxNamespace, gitSecret, map[string]any{
-		"refreshInterval": "1h",
+		"refreshInterval": "1h0m0s", // as external-secrets writes it back
 		"secretStoreRef":  map[string]any{"kind": "SecretStore", "name": gitSecret},
 		"target":          map[string]any{"name": gitSecret},
 		"dataFrom":        []any{map[string]any{"extract": map[string]any{"key": env.SecretName("flux", gitReadSecret)}}},

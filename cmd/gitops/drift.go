@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,6 +22,7 @@ import (
 	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/drift"
 	"k8s-plus-aws-gitops/internal/flux"
+	"k8s-plus-aws-gitops/internal/plugin"
 )
 
 // driftFlags are the flags of `gitops drift`.
@@ -111,17 +113,22 @@ func (f *driftFlags) run(cmd *cobra.Command, name string) error {
 	return err
 }
 
-// awsChecks are those of the AWS half.
+// awsChecks are those of the AWS half. Where a plug-in serves the environment, what only AWS can tell is left out.
 func awsChecks(c aws.Config, root string, env config.Environment) []drift.Check {
 	stacks := cloudformation.NewFromConfig(c)
-	return []drift.Check{
-		drift.Stacks(stacks, env.Name, drift.Sleep),
+	checks := []drift.Check{
 		drift.Certificates(stacks, acm.NewFromConfig(c), env.Name, time.Now),
 		drift.Secrets(secretsmanager.NewFromConfig(c), env.Name, time.Now),
+	}
+	if path, served := plugin.Find(env.Name); served {
+		return append(checks, drift.Outside(filepath.Base(path), env.Name))
+	}
+	return append(checks,
+		drift.Stacks(stacks, env.Name, drift.Sleep),
 		drift.ClusterVersion(awseks.NewFromConfig(c), env.ClusterName(), time.Now),
 		drift.Databases(stacks, rds.NewFromConfig(c), env.Name, time.Now),
 		drift.Execution(iam.NewFromConfig(c), root, env),
-	}
+	)
 }
 
 // clusterChecks are those of the Kubernetes half. Where the cluster is out of reach, one check says so.

@@ -135,6 +135,14 @@ func (f *Found) note(format string, args ...any) {
 	f.report.Notes = append(f.report.Notes, fmt.Sprintf(format, args...))
 }
 
+// Outside says what is left out where a plug-in serves the environment.
+func Outside(plugin, environment string) Check {
+	return Check{"what is in AWS alone", func(_ context.Context, found *Found) error {
+		found.note("resources of stacks, versions of the cluster and of databases, the rights of CloudFormation: not looked at, %s serves %s, not AWS.", plugin, environment)
+		return nil
+	}}
+}
+
 // Look runs the checks at the same time. What one of them cannot look at keeps no other from looking; told hears of each that
 // is done. The context's end ends them, and what they have not seen by then is unseen.
 func Look(ctx context.Context, environment string, checks []Check, told func(what string)) *Report {

@@ -28,7 +28,7 @@ func (p Props) connectionSecret(of services.Connection) object {
 		Metadata: &cdk8s.ApiObjectMetadata{Name: name, Namespace: text(p.Name), Labels: p.labels()},
 		Spec: &externalsecretsio.ExternalSecretSpec{
 			DataFrom:        &from,
-			RefreshInterval: text("5m"),
+			RefreshInterval: text("5m0s"), // as external-secrets writes it back
 			SecretStoreRef: &externalsecretsio.ExternalSecretSpecSecretStoreRef{
 				Kind: externalsecretsio.ExternalSecretSpecSecretStoreRefKind_CLUSTER_SECRET_STORE, Name: text("aws"),
 			},

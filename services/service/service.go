@@ -184,7 +184,7 @@ func (p Props) externalSecret() object {
 		Metadata: &cdk8s.ApiObjectMetadata{Name: text(p.secretName()), Namespace: text(p.Name), Labels: p.labels()},
 		Spec: &externalsecretsio.ExternalSecretSpec{
 			Data:            &data,
-			RefreshInterval: text("5m"),
+			RefreshInterval: text("5m0s"), // as external-secrets writes it back
 			SecretStoreRef: &externalsecretsio.ExternalSecretSpecSecretStoreRef{
 				Kind: externalsecretsio.ExternalSecretSpecSecretStoreRefKind_CLUSTER_SECRET_STORE, Name: text("aws"),
 			},
