@@ -39,7 +39,7 @@ func TestZoneOfDomain(t *testing.T) {
 			client := route53.NewFromConfig(deploy.Config(server.URL))
 			zone, other := hostedZone(t, client, c.zone), hostedZone(t, client, c.zone)
 			set := strings.NewReplacer(facts["DOMAIN"], c.domain, facts["HOSTED_ZONE_ID"], zone)
-			args := []string{"--once", "--source=fake", "--fqdn-template=" + c.domain}
+			args := []string{"--once", "--source=fake", "--fqdn-template=" + c.domain, "--metrics-address=127.0.0.1:0"}
 			for _, a := range arguments {
 				if !strings.HasPrefix(a, "--source=") {
 					args = append(args, set.Replace(a))

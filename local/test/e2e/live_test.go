@@ -36,7 +36,7 @@ func TestLive(t *testing.T) {
 	env := append(os.Environ(), "TEST_KUBECONFIG="+kubeconfig, "TEST_FLUX_OPERATOR="+operator.Dir,
 		"PROCNODE_KUBECONFIG="+kubeconfig, "PROCNODE_GATE_SOCKET="+socket)
 	for name, args := range map[string][]string{ // the module's folder, then what is tested
-		"custom resources": {"local", "-run", "^TestLive", "./cloud/kube"},
+		"custom resources": {"local", "-run", "^TestLive", "./endpoint/kube"},
 		"gate":             {".", "-run", "^TestLive", "./infrastructure"},
 		"tenancy":          {".", "-run", "^TestLive", "./internal/services/fleet"},
 		"process node":     {"local", "-tags", "e2e", "-run", "^(TestDeployment|TestThousandSimulatedPods)$", "./procnode"},
