@@ -80,7 +80,7 @@ func IsDigest(text string) bool {
 }
 
 // Read reads the files of a service, whose folder is dir. What git ignores is left out: a release must be the same on
-// every machine.
+// every machine. An export without a repository has what was committed, and nothing else.
 func Read(ctx context.Context, service, dir string) (Release, error) {
 	r := Release{Service: service}
 	switch info, err := os.Stat(dir); {
@@ -114,8 +114,11 @@ func Read(ctx context.Context, service, dir string) (Release, error) {
 	return r, nil
 }
 
-// list names the files below dir that git has, or would take, in order.
+// list names the files below dir that git has, or would take, in order; all of them where there is no repository.
 func list(ctx context.Context, dir string) ([]string, error) {
+	if !inRepository(dir) {
+		return everything(dir)
+	}
 	cmd := exec.CommandContext(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	cmd.Dir = dir
 	// Variables by which a hook points git elsewhere.
@@ -134,6 +137,35 @@ func list(ctx context.Context, dir string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil // a file in conflict is listed for each side
+}
+
+// inRepository reports whether git has a repository that dir is in.
+func inRepository(dir string) bool {
+	at, err := filepath.Abs(dir)
+	for ; err == nil; at = filepath.Dir(at) {
+		if _, found := os.Lstat(filepath.Join(at, ".git")); found == nil {
+			return true
+		}
+		if at == filepath.Dir(at) {
+			return false
+		}
+	}
+	return true // git says what is wrong
+}
+
+// everything names the files below dir, in order.
+func everything(dir string) ([]string, error) {
+	var names []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		names = append(names, filepath.ToSlash(name))
+		return err
+	})
+	slices.Sort(names)
+	return names, err
 }
 
 // read hashes a file. A link is refused: it may lead out of the folder, and S3 has none.

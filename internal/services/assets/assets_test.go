@@ -18,13 +18,7 @@ func checkout(t *testing.T, files map[string]string) string {
 		t.Fatalf("git init: %v: %s", err, out)
 	}
 	for name, content := range files {
-		target := filepath.Join(root, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(target, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		put(t, root, name, content)
 	}
 	return root
 }
@@ -108,8 +102,33 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %s", dir, err, want)
 		}
 	}
-	if _, err := Read(t.Context(), "npm", t.TempDir()); err == nil || !strings.Contains(err.Error(), "run in a checkout") {
-		t.Errorf("outside of a checkout: %v", err)
+	put(t, filepath.Join(root, ".git"), "HEAD", "")
+	if _, err := Read(t.Context(), "npm", filepath.Join(root, "assets")); err == nil || !strings.Contains(err.Error(), "git ls-files") {
+		t.Errorf("in a repository that is broken: %v", err)
+	}
+}
+
+// An export has the files of its commit and no repository; the release is the same.
+func TestExport(t *testing.T) {
+	files := map[string]string{"assets/b/c.js": "2", "assets/a.css": "1"}
+	root := t.TempDir()
+	for name, content := range files {
+		put(t, root, name, content)
+	}
+	exported, err := Read(t.Context(), "npm", filepath.Join(root, "assets"))
+	if want := release(t, files); err != nil || exported.Digest != want.Digest || len(exported.Files) != 2 {
+		t.Errorf("%+v, %v, want %s", exported, err, want.Digest)
+	}
+}
+
+func put(t *testing.T, root, name, content string) {
+	t.Helper()
+	target := filepath.Join(root, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(target, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
