@@ -150,12 +150,13 @@ func (s *system) tables(ctx context.Context) (int, error) {
 	return n, err
 }
 
+// multiAZ reports whether Ghost's database has a standby.
 func (s *system) multiAZ(ctx context.Context) (bool, error) {
 	c, err := s.aws()
 	if err != nil {
 		return false, err
 	}
-	got, err := rds.NewFromConfig(c).DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{})
+	got, err := rds.NewFromConfig(c).DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: aws.String("local-ghost")})
 	if err != nil {
 		return false, err
 	}
