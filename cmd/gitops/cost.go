@@ -11,7 +11,6 @@ import (
 	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/assembly"
 	"k8s-plus-aws-gitops/internal/bill"
-	"k8s-plus-aws-gitops/internal/checkout"
 	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/manifests"
 	"k8s-plus-aws-gitops/internal/progress"
@@ -65,24 +64,9 @@ No account is asked, and no credentials are used.`,
 
 // bills are those of the environments that are named, or of all.
 func bills(cmd *cobra.Command, names []string) ([]bill.Bill, error) {
-	root, err := checkout.Root()
+	root, environments, err := loadEnvironments(names)
 	if err != nil {
 		return nil, err
-	}
-	c, err := config.LoadDir(root)
-	if err != nil {
-		return nil, err
-	}
-	if len(names) == 0 {
-		names = c.Names()
-	}
-	var environments []config.Environment
-	for _, name := range names {
-		found, err := c.Select(name)
-		if err != nil {
-			return nil, cli.UsageError{Err: err}
-		}
-		environments = append(environments, found...)
 	}
 	prices, err := cost.Table()
 	if err != nil {

@@ -16,8 +16,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"k8s-plus-aws-gitops/config"
-	"k8s-plus-aws-gitops/internal/checkout"
 	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/dashboard"
 )
@@ -84,25 +82,13 @@ Exit codes: 0 success, 1 an error, 2 a wrong command line.`,
 
 // choose returns the environments that are named, or all.
 func (f *dashboardFlags) choose(names []string) ([]string, error) {
-	root, err := checkout.Root()
+	_, found, err := loadEnvironments(names)
 	if err != nil {
 		return nil, err
 	}
-	c, err := config.LoadDir(root)
-	if err != nil {
-		return nil, err
-	}
-	if len(names) == 0 {
-		names = c.Names()
-	}
-	var chosen []string
-	for _, name := range names {
-		if _, err := c.Select(name); err != nil {
-			return nil, cli.UsageError{Err: err}
-		}
-		if !slices.Contains(chosen, name) {
-			chosen = append(chosen, name)
-		}
+	chosen := make([]string, len(found))
+	for i, env := range found {
+		chosen[i] = env.Name
 	}
 	for flag, of := range map[string]map[string]string{"--profile": f.profiles, "--kubeconfig": f.kubeconfig} {
 		for name := range of {

@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/spf13/cobra"
@@ -65,7 +64,7 @@ func openFleet(from *dashboard.Source, root string) {
 // the environment's.
 func openCloud(ctx context.Context, from *dashboard.Source, kubeconfig string) {
 	env := from.Environment
-	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(env.Region))
+	c, err := awsOf(ctx, env.Region)
 	if err == nil {
 		err = ofAccount(ctx, env)
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"k8s-plus-aws-gitops/config"
-	"k8s-plus-aws-gitops/internal/checkout"
 	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/doctor"
 	"k8s-plus-aws-gitops/internal/flux"
@@ -104,11 +103,7 @@ func (f *doctorFlags) run(cmd *cobra.Command, name string) error {
 
 // look looks at the environments, one after the other.
 func (f *doctorFlags) look(cmd *cobra.Command, name string) ([]doctor.Report, error) {
-	root, err := checkout.Root()
-	if err != nil {
-		return nil, err
-	}
-	c, err := config.LoadDir(root)
+	root, c, err := loadConfig()
 	if err != nil {
 		return nil, err
 	}

@@ -83,7 +83,7 @@ func (f *driftFlags) run(cmd *cobra.Command, name string) error {
 	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
 	defer cancel()
 	// Detection makes many calls at once, for which an account is throttled: the SDK slows down and tries on.
-	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(env.Region),
+	c, err := awsOf(ctx, env.Region,
 		awsconfig.WithRetryMode(aws.RetryModeAdaptive), awsconfig.WithRetryMaxAttempts(6))
 	if err != nil {
 		return cli.ExitError{Code: unseen, Err: err}

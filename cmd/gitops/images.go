@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/spf13/cobra"
 
@@ -119,7 +118,7 @@ func scanned(cmd *cobra.Command, env config.Environment, program string) images.
 // logIn is the registry of an environment with a login, which is good for what the caller's role may do there.
 func logIn(ctx context.Context, env config.Environment) (images.Repository, error) {
 	at := images.Repository{Host: env.Registry()}
-	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(env.Region))
+	c, err := awsOf(ctx, env.Region)
 	if err != nil {
 		return at, err
 	}

@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/spf13/cobra"
@@ -75,7 +74,7 @@ func (f *planFlags) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	c, err := awsconfig.LoadDefaultConfig(cmd.Context(), awsconfig.WithRegion(env.Region))
+	c, err := awsOf(cmd.Context(), env.Region)
 	if err != nil {
 		return err
 	}

@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"os"
 
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/spf13/cobra"
 
 	"k8s-plus-aws-gitops/config"
-	"k8s-plus-aws-gitops/internal/checkout"
 	"k8s-plus-aws-gitops/internal/cli"
-	"k8s-plus-aws-gitops/internal/endpoints"
 	"k8s-plus-aws-gitops/internal/git"
 	"k8s-plus-aws-gitops/internal/release"
 )
@@ -114,26 +111,9 @@ func (f *releaseFlags) rollback(ctx context.Context, env config.Environment) (*r
 	if id == "" {
 		return nil, nil
 	}
-	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(env.Region))
+	c, err := awsOf(ctx, env.Region)
 	if err != nil {
 		return nil, err
 	}
 	return release.FindRollback(ctx, codepipeline.NewFromConfig(c), env.StackName(config.DeployPipeline), id)
-}
-
-// loadEnvironment returns the checkout and one of its environments, and leads the commands of this process to it.
-func loadEnvironment(cmd *cobra.Command, name string) (string, config.Environment, error) {
-	root, err := checkout.Root()
-	if err != nil {
-		return "", config.Environment{}, err
-	}
-	c, err := config.LoadDir(root)
-	if err != nil {
-		return "", config.Environment{}, err
-	}
-	found, err := c.Select(name)
-	if err != nil {
-		return "", config.Environment{}, cli.UsageError{Err: err}
-	}
-	return root, found[0], endpoints.Use(cmd.Context(), name)
 }

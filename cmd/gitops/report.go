@@ -62,7 +62,7 @@ func (f *reportFlags) run(cmd *cobra.Command, name string) error {
 		return fmt.Errorf("%s has no pipeline; give repository.connectionArn in cdk.json, or delivery.connectionArn of the environment", env.Name)
 	}
 	// CodePipeline limits how often it answers, and many executions may end at once.
-	c, err := awsconfig.LoadDefaultConfig(cmd.Context(), awsconfig.WithRegion(env.Region), awsconfig.WithRetryMode(aws.RetryModeAdaptive), awsconfig.WithRetryMaxAttempts(10))
+	c, err := awsOf(cmd.Context(), env.Region, awsconfig.WithRetryMode(aws.RetryModeAdaptive), awsconfig.WithRetryMaxAttempts(10))
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/spf13/cobra"
 
@@ -61,7 +60,7 @@ func (f *serviceFlags) aws(ctx context.Context, run *publication) (aws.Config, e
 	if err := endpoints.Use(ctx, f.environment); err != nil {
 		return aws.Config{}, err
 	}
-	return awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(run.cluster.Region))
+	return awsOf(ctx, run.cluster.Region)
 }
 
 // upload puts what is missing in place, once. It stays there should the push fail: nothing names it, and the next

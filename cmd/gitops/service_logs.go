@@ -3,7 +3,6 @@ package main
 import (
 	"time"
 
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
 
@@ -70,7 +69,7 @@ func (f *serviceFlags) access(cmd *cobra.Command, kubeconfig string) (*rest.Conf
 	if err != nil {
 		return nil, err
 	}
-	c, err := awsconfig.LoadDefaultConfig(cmd.Context(), awsconfig.WithRegion(env.Region))
+	c, err := awsOf(cmd.Context(), env.Region)
 	if err != nil {
 		return nil, err
 	}

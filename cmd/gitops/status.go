@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/spf13/cobra"
@@ -137,7 +136,7 @@ func (f *statusFlags) source(ctx context.Context, root string, env config.Enviro
 	if err != nil {
 		return from, err
 	}
-	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(env.Region))
+	c, err := awsOf(ctx, env.Region)
 	if err != nil {
 		return from, err
 	}

@@ -120,7 +120,7 @@ func account(ctx context.Context, env config.Environment) (aws.Config, error) {
 	if err := endpoints.Use(ctx, env.Name); err != nil {
 		return aws.Config{}, err
 	}
-	return awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(env.Region), awsconfig.WithRetryMaxAttempts(8))
+	return awsOf(ctx, env.Region, awsconfig.WithRetryMaxAttempts(8))
 }
 
 // confirmName asks a person for the name of what goes or changes; without one it has to be confirmed on the command line.

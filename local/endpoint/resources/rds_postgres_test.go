@@ -3,7 +3,6 @@ package resources
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"os"
@@ -11,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"k8s-plus-aws-gitops/local/ca"
 	"k8s-plus-aws-gitops/local/database"
@@ -84,17 +81,7 @@ func TestPostgresInstanceIsADatabaseThatAnswers(t *testing.T) {
 	old := s.postgresInstance("ordersdb", "ordersdb", `pass'word\1`)
 	id := s.create("AWS::RDS::DBInstance", "Database", old)
 	s.create("AWS::SecretsManager::SecretTargetAttachment", "Attachment", Properties{"SecretId": secret, "TargetId": id, "TargetType": "AWS::RDS::DBInstance"})
-	value, err := s.services.secrets().GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: &secret})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var fields struct {
-		Engine, Host, Username, Password, DBName string
-		Port                                     int
-	}
-	if err := json.Unmarshal([]byte(*value.SecretString), &fields); err != nil {
-		t.Fatal(err)
-	}
+	fields := s.connection(secret)
 	if fields.Engine != "postgres" || fields.Port != server.Port || fields.DBName != "ordersdb" || fields.Host != s.att("Database", "Endpoint.Address") {
 		t.Errorf("secret: %+v", fields)
 	}

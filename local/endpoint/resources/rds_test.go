@@ -137,17 +137,7 @@ func TestInstanceIsADatabaseThatAnswers(t *testing.T) {
 	id := s.create("AWS::RDS::DBInstance", "Database", old)
 	s.create("AWS::SecretsManager::SecretTargetAttachment", "Attachment", Properties{"SecretId": secret, "TargetId": id, "TargetType": "AWS::RDS::DBInstance"})
 
-	value, err := s.services.secrets().GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: &secret})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var fields struct {
-		Engine, Host, Username, Password, DBName string
-		Port                                     int
-	}
-	if err := json.Unmarshal([]byte(*value.SecretString), &fields); err != nil {
-		t.Fatal(err)
-	}
+	fields := s.connection(secret)
 	if fields.Engine != "mysql" || fields.Port != server.Port || fields.DBName != "ghost" || fields.Host != s.att("Database", "Endpoint.Address") {
 		t.Errorf("secret: %+v", fields)
 	}
@@ -221,4 +211,23 @@ func TestUnknownEngineIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", engine, err)
 		}
 	}
+}
+
+// connection is what a database's secret says once the database is attached to it.
+type connection struct {
+	Engine, Host, Username, Password, DBName string
+	Port                                     int
+}
+
+func (s *stack) connection(secret string) connection {
+	s.t.Helper()
+	value, err := s.services.secrets().GetSecretValue(s.t.Context(), &secretsmanager.GetSecretValueInput{SecretId: &secret})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var fields connection
+	if err := json.Unmarshal([]byte(*value.SecretString), &fields); err != nil {
+		s.t.Fatal(err)
+	}
+	return fields
 }
