@@ -97,6 +97,7 @@ func Check(ctx context.Context, options Options) ([]Problem, error) {
 		}
 		run.cluster()
 		run.admission()
+		run.closed()
 		problems = append(problems, run.problems...)
 	}
 	return unique(problems), nil

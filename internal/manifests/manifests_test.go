@@ -43,6 +43,9 @@ func TestBadTrees(t *testing.T) {
 		config  = "k8s/apps/configmap.yaml"
 		release = "k8s/controllers/demo.yaml"
 		apps    = "k8s/clusters/base/apps.yaml"
+
+		namespace = "k8s/apps/namespace.yaml"
+		policy    = "k8s/apps/networkpolicy.yaml"
 	)
 	cases := map[string]struct {
 		file, old, new string
@@ -77,8 +80,11 @@ func TestBadTrees(t *testing.T) {
 		"circle":             {apps, "name: controllers", "name: apps", apps + ": Kustomization flux-system/apps: spec.dependsOn: waits for itself"},
 		"wrong path":         {apps, "./k8s/apps", "./k8s/app", apps + `: Kustomization flux-system/apps: spec.path "./k8s/app": no kustomization.yaml`},
 		"unknown facts":      {apps, "name: cluster-facts", "name: facts", apps + ": Kustomization flux-system/apps: spec.postBuild.substituteFrom: nothing writes ConfigMap facts"},
-		"bad duration":       {apps, "interval: 10m", "interval: ten minutes", apps + ": Kustomization flux-system/apps: spec.interval: 'ten minutes' does not match pattern"},
-		"empty cluster":      {"k8s/clusters/dev/kustomization.yaml", "- ../base", "- ../../apps", "k8s/clusters/dev: "},
+		"open to the world":  {policy, "    - Egress\n", "", namespace + ": Namespace shop: has pods, and no NetworkPolicy closes its Egress for all of them"},
+		"closed for some pods": {policy, "podSelector: {}", "podSelector: {matchLabels: {app: shop}}",
+			namespace + ": Namespace shop: has pods, and no NetworkPolicy closes its Egress for all of them"},
+		"bad duration":  {apps, "interval: 10m", "interval: ten minutes", apps + ": Kustomization flux-system/apps: spec.interval: 'ten minutes' does not match pattern"},
+		"empty cluster": {"k8s/clusters/dev/kustomization.yaml", "- ../base", "- ../../apps", "k8s/clusters/dev: "},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -135,6 +135,7 @@ func tools() []Component {
 	return []Component{
 		{Name: "axe, finds what the dashboard's pages keep from readers", Pin: Pin{"package.json", `"axe-core": "([0-9.]+)"`}},
 		{Name: "golangci-lint", Pin: Pin{"tools/golangci-lint/go.mod", `(?m)^(?:require |\t)github\.com/golangci/golangci-lint/v2 (v\S+)`}},
+		{Name: "kube-score", Pin: Pin{"tools/kube-score/go.mod", `(?m)^(?:require |\t)github\.com/zegl/kube-score (v\S+)`}},
 		{Name: "cdk8s-cli, generates Go types", Pin: Pin{"hack/imports", `CDK8S_CLI=(\S+)`}},
 	}
 }
