@@ -19,7 +19,7 @@ GOLANGCI = $$(go -C tools/golangci-lint tool -n golangci-lint)
 sources = $(shell find $(1) -type f -not -name '*_test.go' -not -path '*/testdata/*')
 
 # Folders that the app imports; a test of config holds the list to the imports.
-APP_PACKAGES := app-resources config infrastructure internal/buildspec internal/construct internal/logicalid internal/nag internal/pathfilter internal/podidentity internal/policy internal/rdsca internal/retention internal/services internal/signature
+APP_PACKAGES := app-resources config infrastructure internal/buildspec internal/cachedir internal/construct internal/logicalid internal/nag internal/pathfilter internal/podidentity internal/policy internal/rdsca internal/retention internal/services internal/signature internal/validation
 APP_SOURCES  := go.mod go.sum $(filter-out %_test.go,$(wildcard *.go)) $(call sources,$(APP_PACKAGES))
 SERVICES_SOURCES := go.mod go.sum $(call sources,services internal/services internal/pathfilter config)
 GITOPS_SOURCES := go.mod go.sum $(call sources,cmd internal config)
@@ -96,7 +96,8 @@ clean: ## Remove what was built in this checkout; keeps the local system's state
 # traces of panics keep functions and lines. The laboratory's programs are compiled with the
 # same flags, so that what is compiled for the one serves the other. `make GO_FLAGS=` is for
 # a debugger.
-GO_FLAGS ?= -trimpath -gcflags=all=-dwarf=false -ldflags=-s\ -w
+# Kustomize's plugins in Go, which nothing here has, would need gcc to link: twice the time.
+GO_FLAGS ?= -trimpath -gcflags=all=-dwarf=false -ldflags=-s\ -w -tags=kustomize_disable_go_plugin_support
 compile := $(CURDIR)/hack/compile
 
 # A recipe that begins with this says what is missing, and how to get it.

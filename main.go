@@ -1,7 +1,8 @@
 // The CDK app: configuration, a stage per environment, synthesis.
 //
 // The CDK CLI runs it as cdk.json says. Select environments with -c env=dev,production, and check them against cdk-nag
-// with -c nag=true.
+// with -c nag=true. CloudFormation's validator looks at the templates that changed since they last passed, at all of them in
+// pipelines and with -c validate=all.
 package main
 
 import (
@@ -44,7 +45,9 @@ func run(stderr io.Writer) (code int) {
 	}
 	defer closeKernel()
 	props := awscdk.AppProps{Context: &context, Outdir: jsii.String(outdir())}
+	validator := startKernel(fmt.Sprint(context["validate"]))
 	app, stages := newApp(props, environments, files)
+	validator.Register(app)
 	check := fmt.Sprint(context["nag"]) == "true" // the CDK CLI turns the text of -c into a bool
 	if check {
 		for i, stage := range stages {

@@ -54,7 +54,7 @@ func bench(ctx context.Context, only []string, runs int, sizes, asking, out stri
 		return err
 	}
 	measure := map[string]func() ([]result.Line, error){
-		"synth":    func() ([]result.Line, error) { return synth(root, runs) },
+		"synth":    func() ([]result.Line, error) { return synth(ctx, root, runs) },
 		"services": func() ([]result.Line, error) { return fleet(ctx, root, runs, fleets) },
 		"render":   func() ([]result.Line, error) { return render(ctx, root, runs, numbers) },
 	}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -28,14 +30,23 @@ type variant struct {
 type cost struct{ cpu, wall time.Duration }
 
 // synth measures CDK's synthesis beside a peer, cdk-eks-blueprints, the framework a user of CDK on EKS would otherwise
-// pick, with the same controllers (bench/peer). Runs are interleaved and the median is reported.
-func synth(root string, runs int) ([]result.Line, error) {
+// pick, with the same controllers (bench/peer). Runs are interleaved and the median is reported. What is edited is a clone
+// of what is committed.
+func synth(ctx context.Context, root string, runs int) ([]result.Line, error) {
 	scratch, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(scratch)
-	variants := synthVariants(root, scratch)
+	checkout := filepath.Join(scratch, "checkout")
+	if err := asked(ctx, root, checkout, 0); err != nil {
+		return nil, err
+	}
+	variants := synthVariants(root, checkout, scratch)
+	// An untimed run compiles, and fills the cache of what was validated.
+	if _, err := measure(variants[len(variants)-1]); err != nil {
+		return nil, err
+	}
 	costs, err := take(variants, runs)
 	if err != nil {
 		return nil, err
@@ -60,29 +71,52 @@ func take(variants []variant, runs int) (map[string][]cost, error) {
 	return costs, nil
 }
 
-// synthVariants lists the commands: the peer first, since the rest is held
-// against it.
-func synthVariants(root, scratch string) []variant {
-	context := `{"env":"dev"}`
-	base := []string{"CDK_DISABLE_CLI_TELEMETRY=true"}
+// synthVariants lists the commands: the peer first, since the rest is held against it.
+func synthVariants(root, checkout, scratch string) []variant {
+	const selected = `{"env":"dev","checkBranches":false}`
+	base := []string{"CDK_DISABLE_CLI_TELEMETRY=true", "GITOPS_CACHE=" + filepath.Join(scratch, "cache")}
 	direct := func(name string, env ...string) variant {
 		return variant{
 			name: name, dir: root, argv: []string{filepath.Join(root, "bin/app")},
-			env: append(env, "CDK_OUTDIR="+filepath.Join(scratch, strings.ReplaceAll(name, " ", "-")), "CDK_CONTEXT_JSON="+mergedContext(root, context)),
+			env: append(env, "CDK_OUTDIR="+filepath.Join(scratch, strings.ReplaceAll(name, " ", "-")), "CDK_CONTEXT_JSON="+mergedContext(root, selected)),
 		}
+	}
+	edited := func(name string, before func() error, env ...string) variant {
+		return variant{
+			name: name, dir: checkout, env: append(env, base...), before: before,
+			argv: []string{filepath.Join(root, "node_modules/.bin/cdk"), "synth", "--quiet", "--no-lookups", "--context", "env=dev", "--context", "checkBranches=false", "**"},
+		}
+	}
+	count := 0
+	// code is an edit that the compiler sees and the templates do not.
+	code := func() error {
+		count++
+		file := filepath.Join(checkout, "infrastructure/bench.go")
+		return os.WriteFile(file, fmt.Appendf(nil, "package infrastructure\n\nvar Bench = %d\n", count), 0o600)
+	}
+	// template is an edit of one template: the description of the stack of the network.
+	template := func() error {
+		count++
+		file, text := filepath.Join(checkout, "app.go"), regexp.MustCompile(`": VPC[^"]*"`)
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if !text.Match(content) {
+			return fmt.Errorf("app.go has no description of the network's stack to edit")
+		}
+		return os.WriteFile(file, text.ReplaceAll(content, fmt.Appendf(nil, `": VPC %d"`, count)), 0o600)
 	}
 	return []variant{
 		{
 			name: "peer synth", dir: filepath.Join(root, "bench/peer"), argv: []string{"node", "app.js"},
 			env: append(base, "CDK_OUTDIR="+filepath.Join(scratch, "peer-synth")),
 		},
-		direct("synth"),
+		direct("synth", "CI=true"), // everything is validated
 		direct("synth without validation", "CDK_VALIDATION=false"),
-		{
-			name: "edit to synth done", dir: root,
-			argv: []string{filepath.Join(root, "node_modules/.bin/cdk"), "synth", "--quiet", "--no-lookups", "--context", "env=dev", "--output", filepath.Join(scratch, "edit"), "**"},
-			env:  base, before: func() error { return touch(filepath.Join(root, "infrastructure/network.go")) },
-		},
+		edited("edit to synth done, all validated", template, "CI=true"),
+		edited("edit of a template to synth done", template),
+		edited("edit of code to synth done", code),
 	}
 }
 
@@ -107,11 +141,6 @@ func mergedContext(root, extra string) string {
 		return extra
 	}
 	return string(merged)
-}
-
-func touch(path string) error {
-	now := time.Now()
-	return os.Chtimes(path, now, now)
 }
 
 func measure(v variant) (cost, error) {
