@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"k8s-plus-aws-gitops/internal/services"
 )
 
 func TestCluster(t *testing.T) {
@@ -169,4 +171,16 @@ func reachable(parsed template, id string) map[string]bool {
 	}
 	visit(id)
 	return seen
+}
+
+// The cluster's stack holds an association for as many services as may have one, beside what it has: a stack of CloudFormation
+// has at most 500 resources. Some room is left for applications in Go.
+func TestTheClustersStackHasRoom(t *testing.T) {
+	templates := sampleApp(t)
+	for _, env := range environments(t, sample(t), "") {
+		own := len(templates[env.StackName("cluster")].Resources)
+		if free := 500 - services.MaxAWS - own; free < 30 {
+			t.Errorf("%s: the cluster's stack has %d resources, and with %d services there is room for %d more: lower services.MaxAWS", env.Name, own, services.MaxAWS, free)
+		}
+	}
 }

@@ -15,6 +15,12 @@ import (
 // ReservedStacks are the names of the platform's own stacks and roles after the environment, beside those of Reserved.
 var ReservedStacks = []string{"network", "cluster", "delivery", "images"}
 
+// MaxAWS is how many services of an environment can have resources in AWS. Each has an association in the cluster's stack, which
+// has 57 resources beside them, and CloudFormation takes 500:
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+// The rest is for applications in Go and for what the platform gets.
+const MaxAWS = 400
+
 // longestRole is IAM's limit: https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 const longestRole = 64
 
@@ -48,12 +54,12 @@ func (r *rules) between(at string, value, low, high int, unit string) {
 }
 
 // aws checks what a service needs from AWS in an environment.
-func (r *rules) aws(c Cluster, spec Spec, all map[string]Service) {
+func (r *rules) aws(c Cluster, spec Spec, all map[string]Service, has owners) {
 	a := spec.AWS
 	if a == nil {
 		return
 	}
-	r.awsNames(c, *a, all)
+	r.awsNames(c, *a, has)
 	r.database(c, a.Database)
 	r.cache(c, a.Cache)
 	r.bucket(c, a.Bucket)
@@ -74,8 +80,16 @@ func (r *rules) aws(c Cluster, spec Spec, all map[string]Service) {
 	}
 }
 
+// room checks that the cluster's stack has room for another service's association.
+func (r *rules) room(c Cluster, asking int) {
+	if asking > MaxAWS {
+		r.once(r.own(c, "aws"), "leave it out of services, or give some a cluster in another environment",
+			"must be in at most %d services of environment %s, got %d: each is tied to its role in the cluster's stack", MaxAWS, c.Environment, asking)
+	}
+}
+
 // awsNames checks the names that AWS knows the service's resources by.
-func (r *rules) awsNames(c Cluster, a AWS, all map[string]Service) {
+func (r *rules) awsNames(c Cluster, a AWS, has owners) {
 	name, env, at := r.service.Name, c.names(), r.own(c, "aws")
 	short := func(kind, made string, longest int) {
 		if over := len(made) - longest; over > 0 {
@@ -93,20 +107,36 @@ func (r *rules) awsNames(c Cluster, a AWS, all map[string]Service) {
 		if k.name != nil {
 			short(k.key, k.name(a, env, name), k.longest)
 		}
-		r.unique(c, k, at, all)
+		r.unique(c, k, at, has)
 	}
+}
+
+// owners are the services of an environment that have a resource, by its kind and ARN.
+type owners map[string][]string
+
+// ownersOf finds them for all services, which are in order.
+func ownersOf(c Cluster, all []Service) owners {
+	has := owners{}
+	for _, s := range all {
+		a := s.Resolve(c).AWS
+		if a == nil || !s.Enabled(c.Environment) {
+			continue
+		}
+		for _, k := range a.of() {
+			for _, arn := range k.arns(c.names(), s.Name) {
+				has[k.key+" "+arn] = append(has[k.key+" "+arn], s.Name)
+			}
+		}
+	}
+	return has
 }
 
 // unique checks that no other service has a resource of the same kind by the same name: the dead letters of orders are the
 // queue of orders-dead.
-func (r *rules) unique(c Cluster, k kind, at string, all map[string]Service) {
-	own := k.arns(c.names(), r.service.Name)
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if other := all[name].Resolve(c).AWS; name == r.service.Name || other == nil || !all[name].Enabled(c.Environment) || !k.has(*other) {
-			continue
-		}
-		for _, arn := range k.arns(c.names(), name) {
-			if slices.Contains(own, arn) {
+func (r *rules) unique(c Cluster, k kind, at string, has owners) {
+	for _, arn := range k.arns(c.names(), r.service.Name) {
+		for _, name := range has[k.key+" "+arn] {
+			if name != r.service.Name {
 				r.once(at, "rename one of the files", "must not have a %s by the name of another service's, got %s, which %s has", k.key, arn[strings.LastIndex(arn, ":")+1:], name)
 			}
 		}

@@ -152,15 +152,15 @@ func ParseAll(files map[string][]byte, clusters []Cluster) ([]Service, config.Pr
 // together checks what depends on more than one file; of broken files only the names count.
 func together(all []Service, broken map[string]bool, clusters []Cluster) config.Problems {
 	var problems config.Problems
-	names := make([]string, len(clusters))
+	names, has := make([]string, len(clusters)), make([]owners, len(clusters))
 	for i, c := range clusters {
-		names[i] = c.Environment
+		names[i], has[i] = c.Environment, ownersOf(c, all)
 	}
 	known := map[string]Service{}
 	for _, s := range all {
 		known[s.Name] = s
 	}
-	hosts := map[string]string{}
+	hosts, asking := map[string]string{}, map[string]int{}
 	for _, s := range all {
 		if broken[s.File] {
 			continue
@@ -171,11 +171,16 @@ func together(all []Service, broken map[string]bool, clusters []Cluster) config.
 				r.add("environments."+name, config.Suggest(name, names), "must be an environment of cdk.json, got %q", name)
 			}
 		}
-		for _, c := range clusters {
+		for i, c := range clusters {
 			if s.Enabled(c.Environment) {
 				r.merged(c)
 				r.neighbours(c, known, hosts)
-				r.aws(c, s.Resolve(c), known)
+				spec := s.Resolve(c)
+				r.aws(c, spec, known, has[i])
+				if spec.AWS != nil {
+					asking[c.Environment]++
+					r.room(c, asking[c.Environment])
+				}
 			}
 		}
 		problems = append(problems, r.problems...)
