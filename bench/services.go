@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,8 +12,10 @@ import (
 	"k8s-plus-aws-gitops/bench/result"
 )
 
-// asking is the file of a service that has a database, a bucket and a queue.
-const asking = "image: ghcr.io/my-company/service:1.0.0\nport: 8080\naws: {database: {engine: mysql}, bucket: {}, queue: {}}\n"
+// asking is the file of a service that has a database, a bucket and a queue. A test of bench/handwritten holds that app to it.
+//
+//go:embed asking.yaml
+var asking []byte
 
 // fleet measures the synthesis of services with resources, all of an environment at once, beside a hand-written CDK app with
 // the same resources (bench/handwritten). Ours has the rest of the environment in it, so it is measured without services, too.
@@ -58,11 +61,11 @@ func fleetOf(ctx context.Context, root, scratch, peer string, runs, size int) ([
 	}
 	lines := summarise(variants, costs)
 	for i, dir := range []string{hand, ours} {
-		count, err := countResources(dir)
+		made, err := assembly(dir)
 		if err != nil {
 			return nil, err
 		}
-		lines = append(lines, result.Line{Name: variants[i].name, Value: float64(count), Unit: "resources"})
+		lines = append(lines, made.lines(variants[i].name)...)
 	}
 	return lines, nil
 }
@@ -77,7 +80,7 @@ func asked(ctx context.Context, root, checkout string, size int) error {
 	}
 	for i := range size {
 		file := filepath.Join(checkout, "k8s/services", fmt.Sprintf("bench-%04d.yaml", i))
-		if err := os.WriteFile(file, []byte(asking), 0o644); err != nil {
+		if err := os.WriteFile(file, asking, 0o644); err != nil {
 			return err
 		}
 	}

@@ -192,33 +192,14 @@ func summarise(variants []variant, costs map[string][]cost) []result.Line {
 func resourceCounts(scratch string, variants []variant) ([]result.Line, error) {
 	var results []result.Line
 	for _, v := range variants[:2] {
-		count, err := countResources(filepath.Join(scratch, strings.ReplaceAll(v.name, " ", "-")))
+		made, err := assembly(filepath.Join(scratch, strings.ReplaceAll(v.name, " ", "-")))
 		if err != nil {
 			return nil, err
 		}
-		results = append(results, result.Line{Name: v.name, Value: float64(count), Unit: "resources", Against: variants[0].name})
+		results = append(results, result.Line{Name: v.name, Value: float64(made.resources), Unit: "resources", Against: variants[0].name})
 	}
 	for i := range results {
 		results[i].Ratio = results[i].Value / results[0].Value
 	}
 	return results, nil
-}
-
-func countResources(dir string) (int, error) {
-	count := 0
-	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, ".template.json") {
-			return err
-		}
-		var template struct {
-			Resources map[string]json.RawMessage
-		}
-		data, err := os.ReadFile(path)
-		if err == nil {
-			err = json.Unmarshal(data, &template)
-		}
-		count += len(template.Resources)
-		return err
-	})
-	return count, err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
@@ -27,8 +28,16 @@ func main() {
 	}
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(os.Getenv("CDK_OUTDIR")), AnalyticsReporting: jsii.Bool(false)})
 	where := &awscdk.StackProps{Env: &awscdk.Environment{Account: jsii.String("222222222222"), Region: jsii.String("eu-west-1")}}
-	network := awscdk.NewStack(app, jsii.String("network"), where)
-	vpc := awsec2.NewVpc(network, jsii.String("VPC"), &awsec2.VpcProps{
+	vpc, pods := network(awscdk.NewStack(app, jsii.String("network"), where))
+	for i := range count {
+		service(awscdk.NewStack(app, jsii.String(fmt.Sprintf("service-%03d", i)), where), vpc, pods)
+	}
+	app.Synth(nil)
+}
+
+// network fills the stack that the services' stacks share.
+func network(stack awscdk.Stack) (awsec2.Vpc, awsec2.SecurityGroup) {
+	vpc := awsec2.NewVpc(stack, jsii.String("VPC"), &awsec2.VpcProps{
 		AvailabilityZones: jsii.Strings("eu-west-1a", "eu-west-1b"), NatGateways: jsii.Number(1),
 		SubnetConfiguration: &[]*awsec2.SubnetConfiguration{
 			{Name: jsii.String("public"), SubnetType: awsec2.SubnetType_PUBLIC, CidrMask: jsii.Number(24)},
@@ -36,15 +45,16 @@ func main() {
 			{Name: jsii.String("isolated"), SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED, CidrMask: jsii.Number(24)},
 		},
 	})
-	pods := awsec2.NewSecurityGroup(network, jsii.String("Pods"), &awsec2.SecurityGroupProps{Vpc: vpc})
-	for i := range count {
-		service(awscdk.NewStack(app, jsii.String(fmt.Sprintf("service-%03d", i)), where), vpc, pods)
-	}
-	app.Synth(nil)
+	return vpc, awsec2.NewSecurityGroup(stack, jsii.String("Pods"), &awsec2.SecurityGroupProps{Vpc: vpc})
 }
 
 // service fills a service's stack.
 func service(stack awscdk.Stack, vpc awsec2.Vpc, pods awsec2.SecurityGroup) {
+	for _, name := range []string{"error", "slowquery"} {
+		awslogs.NewLogGroup(stack, jsii.String("Log-"+name), &awslogs.LogGroupProps{
+			LogGroupName: jsii.String("/aws/rds/instance/" + *stack.StackName() + "/" + name), Retention: awslogs.RetentionDays_ONE_MONTH,
+		})
+	}
 	database := awsrds.NewDatabaseInstance(stack, jsii.String("Database"), &awsrds.DatabaseInstanceProps{
 		Engine:       awsrds.DatabaseInstanceEngine_Mysql(&awsrds.MySqlInstanceEngineProps{Version: awsrds.MysqlEngineVersion_VER_8_4_9()}),
 		InstanceType: awsec2.InstanceType_Of(awsec2.InstanceClass_T4G, awsec2.InstanceSize_MICRO),
@@ -64,10 +74,15 @@ func service(stack awscdk.Stack, vpc awsec2.Vpc, pods awsec2.SecurityGroup) {
 	awscloudwatch.NewAlarm(stack, jsii.String("Alarm"), &awscloudwatch.AlarmProps{
 		Metric: dead.MetricApproximateNumberOfMessagesVisible(nil), Threshold: jsii.Number(1), EvaluationPeriods: jsii.Number(1),
 	})
-	role := awsiam.NewRole(stack, jsii.String("Role"), &awsiam.RoleProps{
+	allow := func(resource *string, actions ...string) awsiam.PolicyStatement {
+		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: &[]*string{resource}})
+	}
+	awsiam.NewRole(stack, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewSessionTagsPrincipal(awsiam.NewServicePrincipal(jsii.String("pods.eks.amazonaws.com"), nil)),
+		InlinePolicies: &map[string]awsiam.PolicyDocument{"own": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
+			allow(bucket.ArnForObjects(jsii.String("*")), "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
+			allow(bucket.BucketArn(), "s3:ListBucket"),
+			allow(queue.QueueArn(), "sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage"),
+		}})},
 	})
-	bucket.GrantReadWrite(role, nil)
-	queue.GrantSendMessages(role)
-	queue.GrantConsumeMessages(role)
 }
