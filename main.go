@@ -22,6 +22,7 @@ import (
 	"k8s-plus-aws-gitops/internal/nag"
 	"k8s-plus-aws-gitops/internal/services"
 	"k8s-plus-aws-gitops/internal/signature"
+	"k8s-plus-aws-gitops/internal/validation"
 )
 
 // kubectlLayer is the zip with kubectl and helm that npm brings.
@@ -55,10 +56,26 @@ func run(stderr io.Writer) (code int) {
 		}
 	}
 	app.Synth(nil)
-	if check {
-		return report(stderr)
+	if code := overlooked(stderr, validator != nil); code != 0 || !check {
+		return code
 	}
-	return 0
+	return report(stderr)
+}
+
+// overlooked prints the errors of templates that the CDK leaves out, and returns the exit code. Where nothing was validated,
+// the folder may have the report of another synthesis.
+func overlooked(stderr io.Writer, changed bool) int {
+	if !changed && os.Getenv("CDK_VALIDATION") == "false" {
+		return 0
+	}
+	found, err := validation.Overlooked(outdir())
+	if err != nil {
+		found = []string{err.Error()}
+	}
+	for _, line := range found {
+		fmt.Fprintln(stderr, line)
+	}
+	return min(len(found), 1)
 }
 
 // accepted are the findings of cdk-nag that have a reason: the product's, and those of applications that bring their own.

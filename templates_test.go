@@ -23,6 +23,7 @@ import (
 	"k8s-plus-aws-gitops/internal/golden"
 	"k8s-plus-aws-gitops/internal/nag"
 	"k8s-plus-aws-gitops/internal/services"
+	"k8s-plus-aws-gitops/internal/validation"
 )
 
 // All tests of whole stacks are in this package: a process has one jsii kernel, and starting one costs more than a synthesis.
@@ -291,6 +292,9 @@ func sampleApp(t testing.TB) map[string]template {
 	sampleOnce.Do(func() {
 		context := sample(t)
 		dir := synthesize(t, context, environments(t, context, ""), false)
+		if found, err := validation.Overlooked(dir); err != nil || len(found) > 0 {
+			t.Errorf("the CDK left out of its report: %v, %v", found, err)
+		}
 		sampleTemplates = read(t, dir)
 		sampleArtifacts = map[string]map[string]artifact{}
 		for _, env := range environments(t, context, "") {

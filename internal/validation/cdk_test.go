@@ -3,9 +3,11 @@ package validation
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/jsii-runtime-go"
 
@@ -53,6 +55,28 @@ func TestSynthesisValidatesWhatChanged(t *testing.T) {
 		}
 		if engine.count != c.validated {
 			t.Errorf("%s %s: %d templates were validated, want %d", c.property, c.value, engine.count, c.validated)
+		}
+	}
+}
+
+// What one construct of the CDK acknowledges does not hide the same mistake elsewhere.
+func TestAnAcknowledgementIsOfOneConstruct(t *testing.T) {
+	plugin := &Plugin{
+		memory: memory{folder: filepath.Join(t.TempDir(), "validated"), validator: "1.0"},
+		engine: func() awscdk.IPolicyValidationPlugin { return awscdk.NewCloudFormationValidatePlugin(nil) },
+	}
+	context, dir := map[string]any{"@aws-cdk/core:validateAgainstDefaultRules": true}, t.TempDir()
+	app := awscdk.NewApp(&awscdk.AppProps{Context: &context, Outdir: &dir, AnalyticsReporting: jsii.Bool(false)})
+	plugin.Register(app)
+	stack := awscdk.NewStack(awscdk.NewStage(app, jsii.String("dev"), nil), jsii.String("network"), nil)
+	vpc := awsec2.NewVpc(stack, jsii.String("VPC"), nil)
+	vpc.AddFlowLog(jsii.String("FlowLog"), nil)
+	awss3.NewCfnBucket(stack, jsii.String("Bucket"), nil).AddPropertyOverride(jsii.String("BucketNam"), "orders")
+	for range 2 {
+		app.Synth(&awscdk.StageSynthesisOptions{Force: jsii.Bool(true)})
+		found, err := Overlooked(dir)
+		if err != nil || len(found) != 1 || !strings.HasPrefix(found[0], "dev/network/Bucket: F3002: BucketNam: ") {
+			t.Errorf("got %v, %v, want the bucket's property", found, err)
 		}
 	}
 }
