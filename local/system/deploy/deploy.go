@@ -122,7 +122,9 @@ func (d Deployer) deploy(ctx context.Context, commit string, out io.Writer) erro
 		return err
 	}
 	fmt.Fprintln(out, "building the CDK app")
-	if err := d.command(ctx, checkout, out, "go", "build", "-o", filepath.Join("bin", "app"), "."); err != nil {
+	// As make compiles it, for the CDK CLI and in pipelines: by other flags everything would be compiled again. The commit's
+	// files may be older than the program.
+	if err := d.command(ctx, checkout, out, "make", "--silent", "--always-make", filepath.Join("bin", "app")); err != nil {
 		return fmt.Errorf("the CDK app does not build: %w", err)
 	}
 	return d.command(ctx, checkout, out, filepath.Join(d.Dir.NodeBin(), "cdk"), "deploy", Environment+"/*",

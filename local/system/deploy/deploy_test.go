@@ -109,7 +109,7 @@ func TestDeployOnce(t *testing.T) {
 	if err != nil || !r.OK || r.Number != 1 || r.Commit != head {
 		t.Fatalf("got %+v, %v", r, err)
 	}
-	if len(s.ran) != 2 || s.ran[0] != "go build -o bin/app ." || !strings.HasPrefix(s.ran[1], "cdk deploy local/* --context env=local") {
+	if len(s.ran) != 2 || s.ran[0] != "make --silent --always-make bin/app" || !strings.HasPrefix(s.ran[1], "cdk deploy local/* --context env=local") {
 		t.Errorf("ran %q", s.ran)
 	}
 	if to, err := os.Readlink(s.dir.Path("deployments", "checkout", "node_modules")); err != nil || to != filepath.Join(s.repo, "node_modules") {
