@@ -89,7 +89,7 @@ func (p *Plugin) Name() *string { return awscdk.CloudFormationValidatePlugin_PLU
 func (p *Plugin) Version() *string { return nil }
 
 // RuleIds is nil.
-func (p *Plugin) RuleIds() *[]*string { return nil }
+func (p *Plugin) RuleIds() *[]*string { return nil } //nolint:revive // the CDK names it
 
 // Validate has the CDK's plugin validate the templates that did not pass before, one by one, and repeats the warnings about
 // those that did.
@@ -132,7 +132,7 @@ func (o *one) StackTemplates() *[]*awscdk.PolicyValidationStack {
 func (o *one) TemplatePaths() *[]*string { return &[]*string{o.stack.TemplatePath} }
 
 // AccountId is the template's.
-func (o *one) AccountId() *string { return o.stack.AccountId }
+func (o *one) AccountId() *string { return o.stack.AccountId } //nolint:revive // the CDK names it
 
 // Region is the template's.
 func (o *one) Region() *string { return o.stack.Region }
