@@ -41,15 +41,6 @@ func Config(kubeconfig string) (*rest.Config, error) {
 	return c, nil
 }
 
-// Open reads a kubeconfig. It connects on first use.
-func Open(kubeconfig string) (*Cluster, error) {
-	c, err := Config(kubeconfig)
-	if err != nil {
-		return nil, err
-	}
-	return New(c)
-}
-
 // New makes a client of a cluster. It connects on first use.
 func New(c *rest.Config) (*Cluster, error) {
 	dyn, err := dynamic.NewForConfig(c)
