@@ -104,10 +104,10 @@ func unknownService(loaded services.Fleet, name string) error {
 	return fmt.Errorf("there is no service %q: %s, or add it with `gitops service add %s`", name, config.Suggest(name, names), name)
 }
 
-// choose returns the services that are named, or all of the environment.
+// choose returns the services that are named, or all of the environment that are published from here.
 func choose(loaded services.Fleet, environment string, names []string) ([]services.Service, error) {
 	if len(names) == 0 {
-		return loaded.In(environment), nil
+		return loaded.Here(environment), nil
 	}
 	var chosen []services.Service
 	for _, name := range names {
@@ -126,6 +126,11 @@ func choose(loaded services.Fleet, environment string, names []string) ([]servic
 
 // render renders services by the cdk8s app.
 func (f *serviceFlags) render(ctx context.Context, root string, c services.Cluster, chosen []services.Service) (map[string][]byte, error) {
+	for _, s := range chosen {
+		if s.Registered() {
+			return nil, fmt.Errorf("%s: the service is in a repository of its own, %s: name a checkout of it with `gitops service publish %s --from …`", s.File, s.Repository, s.Name)
+		}
+	}
 	program := f.program
 	if program == "" {
 		program = filepath.Join(root, "bin", "services")

@@ -24,10 +24,16 @@ func newServiceAdd(_ *serviceFlags) *cobra.Command {
 		Short: "Add a service: its file, and what makes Flux follow it.",
 		Long: `Write k8s/services/NAME.yaml and the fleet of every environment. Commit
 both in one pull request; when it is merged, Flux waits for the branch that
-'gitops service publish' makes. Nothing is written when the file would be refused.`,
+'gitops service publish' makes. Nothing is written when the file would be refused.
+
+With --repository the service is in a repository of its own: the file then is its
+registration, which says what it may have. 'gitops service init' in that repository
+writes the rest.`,
 		Example: `  gitops service add npm --image ghcr.io/nodezoo/nodezoo-npm:1.4.2 --port 8080
   gitops service add info --image ghcr.io/nodezoo/nodezoo-info:3.0.1 --host info
-  gitops service add orders --image example.com/orders:1.0.0 --database postgres`,
+  gitops service add orders --image example.com/orders:1.0.0 --database postgres
+  gitops service add shop --repository https://github.com/my-company/shop.git \
+    --owner @my-company/shop --host shop --queue`,
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			n.Name = names[0]
@@ -49,13 +55,21 @@ both in one pull request; when it is merged, Flux waits for the branch that
 	cmd.Flags().StringVar(&n.Table, "table", "", "give it a table in DynamoDB with this partition key")
 	cmd.Flags().BoolVar(&n.Mail, "mail", false, "let it send mail by SES, from noreply@NAME.<the environment's domain>")
 	cmd.Flags().BoolVar(&n.Assets, "assets", false, "let it read its static files in k8s/services/NAME/assets")
+	cmd.Flags().StringVar(&n.Repository, "repository", "", "register a service of this repository, instead of --image, --port and --health")
+	cmd.Flags().StringVar(&n.Owner, "owner", "", "who answers for what is registered: @team, @user or a mail address")
+	cmd.Flags().StringVar(&n.CI, "ci", "", "what publishes what is registered: github (default) or codebuild")
 	cmd.Flags().StringVar(&n.Health, "health", "", "path that answers when the service is well")
 	return cmd
 }
 
 func addService(cmd *cobra.Command, root string, n services.New) error {
-	if n.Image == "" {
+	switch {
+	case n.Repository == "" && n.Image == "":
 		return cli.UsageError{Err: errors.New("--image: name the service's image, with a version")}
+	case n.Repository == "" && n.Owner+n.CI != "":
+		return cli.UsageError{Err: errors.New("--owner, --ci: go with --repository")}
+	case n.Repository != "" && (n.Image != "" || n.Health != "" || cmd.Flags().Changed("port")):
+		return cli.UsageError{Err: errors.New("--image, --port, --health: leave them out; with --repository the service's own file says it")}
 	}
 	file := filepath.Join(services.FilesDir, n.Name+".yaml")
 	target := filepath.Join(root, file)
@@ -85,7 +99,11 @@ func addService(cmd *cobra.Command, root string, n services.New) error {
 			for _, name := range append([]string{file}, written...) {
 				fmt.Fprintln(cmd.OutOrStdout(), name)
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "Commit these files. %s\n", publishedBy(loaded, n.Name))
+			next := publishedBy(loaded, n.Name)
+			if n.Repository != "" {
+				next = "After their merge, run in a checkout of " + n.Repository + ":\n  gitops service init --name " + n.Name + " --platform URL@TAG"
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "Commit these files. %s\n", next)
 			return nil
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -19,7 +20,8 @@ func newServiceList(f *serviceFlags) *cobra.Command {
 		Short: "List the services, and check their files.",
 		Long: `List the services with their image, number of pods, host, and environments; with
 --env as they are in that environment. Mistakes in the files are printed instead,
-all of them, each with its file and line.`,
+all of them, each with its file and line. A service in a repository of its own has
+its address in the place of an image, and the largest number of pods.`,
 		Example: `  gitops service list
   gitops service list --env production --output json`,
 		Args: cli.Args(cobra.NoArgs),
@@ -43,7 +45,7 @@ all of them, each with its file and line.`,
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
 			fmt.Fprintln(w, "SERVICE\tIMAGE\tPODS\tHOST\tENVIRONMENTS")
 			for _, r := range rows {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Service, r.Image, r.Pods, dash(r.Host), strings.Join(r.Environments, ","))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Service, cmp.Or(r.Image, r.Repository), r.Pods, dash(r.Host), strings.Join(r.Environments, ","))
 			}
 			return w.Flush()
 		},

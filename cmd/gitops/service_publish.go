@@ -12,6 +12,7 @@ import (
 	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/forge"
 	"k8s-plus-aws-gitops/internal/git"
+	"k8s-plus-aws-gitops/internal/manifests"
 	"k8s-plus-aws-gitops/internal/services"
 	"k8s-plus-aws-gitops/internal/services/publish"
 )
@@ -19,6 +20,8 @@ import (
 // publishFlags are those of publish alone.
 type publishFlags struct {
 	output, tokenSecret  string
+	// from is the checkout of a service's own repository, beside the platform's.
+	from                 string
 	allowDirty, rollback bool
 	propose, dryRun      bool
 	release              bool
@@ -38,6 +41,10 @@ What is there already makes no commit. All branches change in one atomic push, o
 none does. The files of a service's folder assets go to S3 before the push, each
 release to a place of its own, and the releases that nobody names go after it.
 
+With --from, run in a checkout of the platform, the service is in a repository of its
+own: service.yaml there is held to its registration here, and refused where it asks
+for more; nothing is pushed then.
+
 Where fleet.yaml says propose, the push goes to proposals/<branch>, for a pull
 request against the branch; with GITHUB_TOKEN set, or the token's secret named, it
 is opened.`,
@@ -45,11 +52,16 @@ is opened.`,
   gitops service publish --env integration --dry-run
   gitops service publish npm --env production   # a proposal
   gitops service publish --env dev --release    # what the commit's tags release
-  gitops service publish npm --env dev --rollback`,
+  gitops service publish npm --env dev --rollback
+  gitops service publish shop --env dev --release --from ../shop`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			switch {
 			case p.output != "" && p.output != "json":
 				return cli.UsageError{Err: fmt.Errorf("--output %q: it is json, or left out for lines", p.output)}
+			case p.from != "" && len(names) != 1:
+				return cli.UsageError{Err: errors.New("--from: is the checkout of one service; name the service")}
+			case p.from != "":
+				return f.publishOwn(cmd, names[0], p)
 			case p.release && len(names) > 0:
 				return cli.UsageError{Err: errors.New("--release: the commit's tags name the services; leave the names out")}
 			case p.release && p.output != "":
@@ -67,7 +79,8 @@ is opened.`,
 	flags.BoolVar(&p.rollback, "rollback", false, "allow a source that is older than the published one")
 	flags.BoolVar(&p.propose, "propose", false, "propose, also where fleet.yaml does not say so")
 	flags.BoolVar(&p.dryRun, "dry-run", false, "push and upload nothing; list what would change")
-	flags.BoolVar(&p.release, "release", false, "publish the services that the commit's tags <service>/v1.2.3 release")
+	flags.StringVar(&p.from, "from", "", "`checkout` of the service's own repository")
+	flags.BoolVar(&p.release, "release", false, "publish the services that the commit's tags <service>/v1.2.3 release; with --from, refuse a commit without a tag v1.2.3")
 	return cmd
 }
 
@@ -79,6 +92,12 @@ type publication struct {
 	url     string
 	// token for the manifests repository; empty: git's own credentials.
 	token string
+	// source is what the manifests are made of.
+	source publish.SourceOptions
+	// policies of the environment, where nobody held the manifests to them before.
+	policies *manifests.Policies
+	// platform is the commit of this checkout, where the source is another repository's.
+	platform string
 }
 
 // open reads the fleet and finds the manifests repository.
@@ -102,7 +121,8 @@ func (f *serviceFlags) open(cmd *cobra.Command, p publishFlags) (*publication, e
 	if err != nil {
 		return nil, err
 	}
-	return &publication{root: root, loaded: loaded, cluster: c, url: url, token: token}, nil
+	source := publish.SourceOptions{Dir: root, Paths: []string{services.AppDir, services.FilesDir, services.ConfigFile, "cdk.json"}, AllowDirty: p.allowDirty, Repository: os.Getenv("SOURCE_REPOSITORY")}
+	return &publication{root: root, loaded: loaded, cluster: c, url: url, token: token, source: source}, nil
 }
 
 func (f *serviceFlags) publish(cmd *cobra.Command, names []string, p publishFlags) error {
@@ -121,14 +141,14 @@ func (f *serviceFlags) publish(cmd *cobra.Command, names []string, p publishFlag
 // push publishes the chosen services in one atomic push.
 func (f *serviceFlags) push(cmd *cobra.Command, run *publication, chosen []services.Service, p publishFlags) ([]publish.Result, error) {
 	ctx := git.WithToken(cmd.Context(), run.url, run.token)
-	o := publish.SourceOptions{Dir: run.root, Paths: []string{services.AppDir, services.FilesDir, services.ConfigFile, "cdk.json"}, AllowDirty: p.allowDirty, Repository: os.Getenv("SOURCE_REPOSITORY")}
 	if len(chosen) == 1 {
-		o.Service = chosen[0].Name
+		run.source.Service = chosen[0].Name
 	}
-	source, err := publish.ReadSource(ctx, o)
+	source, err := publish.ReadSource(ctx, run.source)
 	if err != nil {
 		return nil, err
 	}
+	source.Platform = run.platform
 	rendered, err := f.render(ctx, run.root, run.cluster, chosen)
 	if err != nil {
 		return nil, err
@@ -145,13 +165,13 @@ func (f *serviceFlags) push(cmd *cobra.Command, run *publication, chosen []servi
 	results, err := publish.Publish(ctx, all, publish.Options{
 		URL: run.url, Environment: f.environment, Source: source, Propose: to.Propose || p.propose, Rollback: p.rollback, DryRun: p.dryRun,
 		LeaveNewer: p.merged, Back: p.back,
-		Older: publish.OlderIn(run.root),
+		Older: publish.OlderIn(run.source.Dir),
 		Check: func(changed []publish.Manifest) error {
 			documents := make(map[string][]byte, len(changed))
 			for _, m := range changed {
 				documents[m.Service] = m.Content
 			}
-			if err := valid(cmd, nil, documents); err != nil {
+			if err := valid(cmd, run.policies, documents); err != nil {
 				return err
 			}
 			return files.upload(cmd) // before the push: no manifest may name what is not there

@@ -67,6 +67,9 @@ func (f *serviceFlags) show(cmd *cobra.Command, root string, loaded services.Fle
 		if in.Fleet, err = followers(loaded, s, c); err != nil {
 			return err
 		}
+		if s.Registered() {
+			return nil // its own file, which is elsewhere, says what it has in Kubernetes
+		}
 		rendered, err := f.render(ctx, root, c, []services.Service{s})
 		if err == nil {
 			in.Objects, err = manifests.ParseObjects(rendered[s.Name])

@@ -34,7 +34,7 @@ func (p *Plan) publishes(ctx context.Context, o Options, base string) error {
 			return err
 		}
 	}
-	for _, s := range fleet.In(o.Env.Name) {
+	for _, s := range fleet.Here(o.Env.Name) {
 		if all || differs(p.Review.Environments[0], s.Name) {
 			p.Services = append(p.Services, s.Name)
 		}

@@ -90,7 +90,7 @@ func loadFleet(c checkout) (services.Fleet, error) {
 // renderFleet renders the services of an environment, each as the Kustomization that applies it.
 func renderFleet(ctx context.Context, app services.Renderer, fleet services.Fleet, environment string) ([]manifests.Kustomization, error) {
 	cluster, known := fleet.Cluster(environment)
-	all := fleet.In(environment)
+	all := fleet.Here(environment)
 	if !known || len(all) == 0 {
 		return nil, nil
 	}

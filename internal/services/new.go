@@ -10,6 +10,10 @@ import (
 type New struct {
 	Name, Image, Host, Health string
 	Port                      int
+	// Repository of its own, and its Owner: the file is then a registration, without Image, Health and Port.
+	Repository, Owner string
+	// CI is what publishes it; empty: as left out.
+	CI string
 	// Database is the engine of its database, and Table the partition key of its table; none if empty.
 	Database, Table string
 	// Cache, Bucket, Queue, Topic, Mail and Assets are to be there.
@@ -20,7 +24,15 @@ type New struct {
 func (n New) File() []byte {
 	var b strings.Builder
 	b.WriteString("# yaml-language-server: $schema=../../services/service.schema.json\n")
-	fmt.Fprintf(&b, "image: %s\nport: %d\n", quoted(n.Image), n.Port)
+	if n.Repository != "" {
+		fmt.Fprintf(&b, "repository: %s\nowner: %s\n", quoted(n.Repository), quoted(n.Owner))
+		if n.CI != "" {
+			fmt.Fprintf(&b, "ci: %s\n", quoted(n.CI))
+		}
+		b.WriteString("limits: {replicas: 3, cpu: 500m, memory: 512Mi}\n")
+	} else {
+		fmt.Fprintf(&b, "image: %s\nport: %d\n", quoted(n.Image), n.Port)
+	}
 	if n.Health != "" {
 		fmt.Fprintf(&b, "health: {path: %s}\n", quoted(n.Health))
 	}

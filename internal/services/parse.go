@@ -13,7 +13,7 @@ func Parse(file string, content []byte) (Service, config.Problems) {
 	d := &decoder{file: file, lines: map[string]int{}}
 	var doc document
 	d.document(content, &doc)
-	s := Service{Name: name, File: file, Settings: doc.Settings, Environments: doc.Environments, lines: d.lines}
+	s := Service{Name: name, File: file, Settings: doc.Settings, Environments: doc.Environments, Registration: doc.Registration, lines: d.lines}
 	r := &rules{service: s, problems: d.problems}
 	r.name()
 	// A file that is not understood gives no second problem for what is missing.
@@ -22,6 +22,7 @@ func Parse(file string, content []byte) (Service, config.Problems) {
 		for environment, difference := range s.Environments {
 			r.settings("environments."+environment, difference.Settings)
 		}
+		r.registration()
 	}
 	return s, r.problems.Sorted()
 }

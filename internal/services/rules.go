@@ -107,6 +107,8 @@ func (r *rules) settings(at string, s Settings) {
 		r.quantity(join(at, "resources.memory"), s.Resources.Memory, "8Mi", "256Gi", "128Mi")
 	}
 	r.calls(at, s.Calls)
+	r.limits(join(at, "limits"), s.Limits)
+	r.uses(join(at, "uses"), s.Uses)
 }
 
 func (r *rules) has(at, key string) bool {
@@ -231,10 +233,10 @@ func (r *rules) merged(c Cluster) {
 		at = "environments." + c.Environment
 	}
 	spec := r.service.Resolve(c)
-	if spec.Image == "" {
+	if spec.Image == "" && !r.service.Registered() {
 		r.add("image", "write image: registry.example.com/team/app:1.2.3", "is missing")
 	}
-	if spec.Port == 0 && !r.has("", "port") && !r.has(at, "port") {
+	if spec.Port == 0 && !r.service.Registered() && !r.has("", "port") && !r.has(at, "port") {
 		r.add("port", "write port: 8080, or what the container listens on", "is missing")
 	}
 	for _, name := range slices.Sorted(maps.Keys(spec.Secrets)) {
@@ -307,13 +309,21 @@ func (d *decoder) source(at, address, secret, interval string) {
 
 // address checks the URL of the manifests repository.
 func (d *decoder) address(at, address string) {
+	if what, remedy := checkAddress(address); what != "" {
+		d.add(at, d.lines[at], cmp.Or(remedy, "put the credentials in a Secret and name it in secretRef"), "%s", what)
+	}
+}
+
+// checkAddress says what is wrong with the URL of a repository. Where credentials have to go, the caller knows.
+func checkAddress(address string) (what, remedy string) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || !slices.Contains([]string{"https", "http", "ssh"}, u.Scheme) || u.Host == "" || u.Path == "":
-		d.add(at, d.lines[at], "write https://…, ssh://… or, on this machine, http://…localhost/…", "must be the address of a repository, got %q", address)
+		return fmt.Sprintf("must be the address of a repository, got %q", address), "write https://…, ssh://… or, on this machine, http://…localhost/…"
 	case u.User != nil && u.Scheme != "ssh":
-		d.add(at, d.lines[at], "put the credentials in a Secret and name it in secretRef", "must not hold credentials")
+		return "must not hold credentials", ""
 	case u.Scheme == "http" && u.Hostname() != "localhost" && !strings.HasSuffix(u.Hostname(), ".localhost"):
-		d.add(at, d.lines[at], "use https", "must be encrypted, got %q", address)
+		return fmt.Sprintf("must be encrypted, got %q", address), "use https"
 	}
+	return "", ""
 }

@@ -23,12 +23,15 @@ type Service struct {
 	Settings Settings
 	// Environments are the differences by environment.
 	Environments map[string]Difference
+	// Registration is set for a service in a repository of its own: the file then says what it may have, and its own file the rest.
+	Registration
 
 	lines map[string]int
 }
 
 // document is the content of a service file.
 type document struct {
+	Registration
 	Settings
 	// Environments are the differences, by the name of the environment in cdk.json.
 	Environments map[string]Difference `yaml:"environments"`
@@ -69,6 +72,10 @@ type Settings struct {
 	Internet *bool `yaml:"internet" json:"internet,omitempty"`
 	// AWS is what the service has in AWS. Default: nothing.
 	AWS *AWS `yaml:"aws" json:"aws,omitempty"`
+	// Limits of a registration.
+	Limits *Limits `yaml:"limits" json:"-"`
+	// Uses are the kinds of aws in the registration that pods use, for a service in a repository of its own.
+	Uses []string `yaml:"uses" json:"-"`
 }
 
 // Autoscale is a range of pods and the load that decides.
@@ -240,6 +247,11 @@ func (f Fleet) Service(name string) (Service, bool) {
 		return Service{}, false
 	}
 	return f.Services[i], true
+}
+
+// Here lists the services that run in an environment and are published from this repository.
+func (f Fleet) Here(environment string) []Service {
+	return slices.DeleteFunc(f.In(environment), Service.Registered)
 }
 
 // In lists the services that run in an environment.

@@ -3,6 +3,7 @@ package services
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
+	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/fixture"
 )
 
@@ -47,19 +49,9 @@ func TestBad(t *testing.T) {
 	if len(bad) < 40 {
 		t.Errorf("%d bad files", len(bad))
 	}
-	for _, c := range append(slices.Clone(bad), badAWS...) {
+	for _, c := range slices.Concat(bad, badAWS, badRegistrations) {
 		t.Run(c.name, func(t *testing.T) {
-			content := c.content
-			if content == "" {
-				content = good
-				for old, now := range c.replace {
-					if !strings.Contains(content, old) {
-						t.Fatalf("the good file has no %q", old)
-					}
-					content = strings.Replace(content, old, now, 1)
-				}
-				content += c.add
-			}
+			content := c.of(t, good)
 			name := c.file
 			if name == "" {
 				name = "npm.yaml"
@@ -70,16 +62,7 @@ func TestBad(t *testing.T) {
 				files[path.Join(FilesDir, other+".yaml")] = []byte(content)
 			}
 			_, problems := ParseAll(files, clusters)
-			if len(problems) == 0 {
-				t.Fatal("accepted")
-			}
-			p := problems[0]
-			if p.File != file || p.Line != c.line || !strings.Contains(p.String(), c.says) || p.Remedy == "" || strings.Contains(p.String(), "\n") {
-				t.Errorf("line %d: %s\nwant line %d: %s", p.Line, p, c.line, c.says)
-			}
-			if len(problems) > 2 {
-				t.Errorf("one mistake, %d problems:\n%v", len(problems), problems)
-			}
+			c.check(t, file, problems.Err())
 			var value any
 			if yaml.Unmarshal([]byte(content), &value) != nil {
 				return
@@ -88,6 +71,37 @@ func TestBad(t *testing.T) {
 				t.Errorf("the JSON schema refuses it: %t, expected %t", refused, c.schema)
 			}
 		})
+	}
+}
+
+// of is the content that is to be refused.
+func (c badFile) of(t *testing.T, content string) string {
+	t.Helper()
+	if c.content != "" {
+		return c.content
+	}
+	for old, now := range c.replace {
+		if !strings.Contains(content, old) {
+			t.Fatalf("the good file has no %q", old)
+		}
+		content = strings.Replace(content, old, now, 1)
+	}
+	return content + c.add
+}
+
+// check holds what is wrong with a file to what is expected.
+func (c badFile) check(t *testing.T, file string, err error) {
+	t.Helper()
+	var problems config.Problems
+	if !errors.As(err, &problems) {
+		t.Fatalf("accepted: %v", err)
+	}
+	p := problems[0]
+	if p.File != file || p.Line != c.line || !strings.Contains(p.String(), c.says) || p.Remedy == "" || strings.Contains(p.String(), "\n") {
+		t.Errorf("line %d: %s\nwant line %d: %s", p.Line, p, c.line, c.says)
+	}
+	if len(problems) > 2 {
+		t.Errorf("one mistake, %d problems:\n%v", len(problems), problems)
 	}
 }
 
@@ -349,9 +363,10 @@ func TestSuggestionsOfNew(t *testing.T) {
 		{Name: "npm", Image: "ghcr.io/a/npm:1.4.2", Port: 8080, Health: "/healthz", Host: "npm"},
 		{Name: "npm", Image: "1registry/npm:1", Port: 8080, Host: "0x1f", Cache: true, Mail: true, Assets: true},
 		{Name: "npm", Image: "npm:1", Port: 8080, Host: "true", Health: "/a?b=c&d"},
+		{Name: "npm", Repository: "https://github.com/a/npm.git", Owner: "@a/npm", CI: CICodeBuild, Host: "npm", Database: MySQL},
 	} {
 		s, problems := Parse("services/"+n.Name+".yaml", n.File())
-		if len(problems) > 0 || s.Settings.Image != n.Image || s.Settings.Host != n.Host {
+		if len(problems) > 0 || s.Settings.Image != n.Image || s.Repository != n.Repository || s.Owner != n.Owner || s.Settings.Host != n.Host {
 			t.Errorf("%s\n%v", n.File(), problems)
 			continue
 		}
@@ -365,7 +380,7 @@ func TestSuggestionsOfNew(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(good))
 	f.Add([]byte(neighbour))
-	for _, c := range append(slices.Clone(bad), badAWS...) {
+	for _, c := range slices.Concat(bad, badAWS, badRegistrations) {
 		f.Add([]byte(c.content))
 		f.Add([]byte(good + c.add))
 	}
@@ -381,7 +396,9 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, c := range clusters {
 			spec := all[0].Resolve(c)
-			if all[0].Enabled(c.Environment) && (spec.Image == "" || spec.Port == 0) {
+			if all[0].Registered() {
+				spec.Quota()
+			} else if all[0].Enabled(c.Environment) && (spec.Image == "" || spec.Port == 0) {
 				t.Errorf("accepted without image or port: %q", content)
 			}
 			for _, secret := range spec.Secrets {

@@ -34,7 +34,7 @@ func (u *up) publishServices(ctx context.Context, out *progress.Output) error {
 	case err != nil:
 		return err
 	}
-	all := loaded.In(deploy.Environment)
+	all := loaded.Here(deploy.Environment)
 	to := loaded.Config.For(deploy.Environment)
 	path, here := strings.CutPrefix(to.URL, "http://"+gitHost+"/")
 	if len(all) == 0 || !here {

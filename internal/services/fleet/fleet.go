@@ -56,7 +56,12 @@ func environment(files map[string][]byte, f services.Fleet, c services.Cluster) 
 		shard := Shard(s.Name)
 		byShard[shard] = append(byShard[shard], s.Name+".yaml")
 		spec := s.Resolve(c)
+		var quota map[string]string
+		if s.Registered() {
+			quota = spec.Quota()
+		}
 		content, err := execute(serviceTemplate, map[string]any{
+			"Quota": quota, "Owner": s.Owner, "Repository": s.Repository,
 			"Name": s.Name, "Branch": source.Ref(c.Environment, s.Name), "URL": source.URL, "SecretRef": source.SecretRef,
 			"Interval": source.Interval, "Namespace": Namespace, "Host": spec.Host, "Database": spec.AWS != nil && spec.AWS.Database != nil,
 			"CA": services.DatabaseCAConfigMap, "Key": services.DatabaseCAKey, "Fact": config.DatabaseCAFact,

@@ -10,8 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	gocmp "github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"k8s-plus-aws-gitops/internal/fixture"
 	"k8s-plus-aws-gitops/internal/golden"
+	"k8s-plus-aws-gitops/internal/manifests"
 	"k8s-plus-aws-gitops/internal/services"
 )
 
@@ -79,6 +83,41 @@ func TestGenerate(t *testing.T) {
 			if n := strings.Count(string(files[shard]), "  - service-"); n > 20 {
 				t.Errorf("%s lists %d of 100", shard, n)
 			}
+		}
+	}
+}
+
+// What a registration gives holds in the cluster, whatever its repository publishes.
+func TestRegistered(t *testing.T) {
+	f := sample(2)
+	for i := range f.Services {
+		f.Services[i].Registration = services.Registration{Repository: "https://github.com/my-company/orders.git", Owner: "@my-company/orders"}
+		f.Services[i].Settings.Limits = &services.Limits{Replicas: 4, CPU: "250m", Memory: "1Gi"}
+	}
+	files, err := Generate(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, annotations := range []map[string]string{
+		{"services/host": "first.${DOMAIN}", "services/owner": "@my-company/orders", "services/repository": "https://github.com/my-company/orders.git"},
+		{"services/owner": "@my-company/orders", "services/repository": "https://github.com/my-company/orders.git"},
+	} {
+		name := f.Services[i].Name
+		objects, err := manifests.ParseObjects(files["k8s/fleet/dev/"+Shard(name)+"/"+name+".yaml"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]unstructured.Unstructured{}
+		for _, o := range objects {
+			found[o.Kind] = unstructured.Unstructured{Object: o.Values}
+		}
+		namespace, quota := found["Namespace"], found["ResourceQuota"]
+		if diff := gocmp.Diff(annotations, namespace.GetAnnotations()); diff != "" {
+			t.Error(diff)
+		}
+		hard, _, err := unstructured.NestedStringMap(quota.Object, "spec", "hard")
+		if diff := gocmp.Diff(map[string]string{"pods": "8", "requests.cpu": "2", "requests.memory": "8Gi", "limits.memory": "8Gi"}, hard); diff != "" || err != nil || quota.GetNamespace() != name {
+			t.Error(diff, err)
 		}
 	}
 }

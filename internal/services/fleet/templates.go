@@ -58,6 +58,13 @@ metadata:
     # The only host that the service may serve: base/policies.yaml.
     services/host: {{.Host}}.${DOMAIN}
 {{- end}}
+{{- if .Quota}}
+{{- if not .Host}}
+  annotations:
+{{- end}}
+    services/owner: {{printf "%q" .Owner}}
+    services/repository: {{printf "%q" .Repository}}
+{{- end}}
   labels:
     app.kubernetes.io/part-of: services
 {{- if .Host}}
@@ -66,6 +73,20 @@ metadata:
 {{- end}}
     pod-security.kubernetes.io/enforce: restricted
   name: {{.Name}}
+{{- if .Quota}}
+---
+apiVersion: v1
+# Twice what is registered, for the old and the new pods of a rollout: it holds for whatever is pushed to the branch.
+kind: ResourceQuota
+metadata:
+  name: registered
+  namespace: {{.Name}}
+spec:
+  hard:
+{{- range $key, $value := .Quota}}
+    {{$key}}: {{printf "%q" $value}}
+{{- end}}
+{{- end}}
 {{- if .Database}}
 ---
 apiVersion: v1

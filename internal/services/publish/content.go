@@ -18,6 +18,8 @@ type Source struct {
 	Tag string `json:"tag,omitempty"`
 	// Author of the commit, as "Name <mail>".
 	Author string `json:"author,omitempty"`
+	// Platform is the commit of the platform's repository that rendered it, where that is another repository.
+	Platform string `json:"platform,omitempty"`
 	// Time of the commit, in seconds since 1970 and with its zone, as git prints it raw.
 	Time string `json:"-"`
 }
@@ -27,7 +29,7 @@ const dirty = "-dirty"
 
 // trailers are the lines by which a commit remembers its source, in order.
 func (s Source) trailers() [][2]string {
-	return [][2]string{{"Source-Repository", s.Repository}, {"Source-Commit", s.Commit}, {"Source-Tag", s.Tag}, {"Source-Author", s.Author}}
+	return [][2]string{{"Source-Repository", s.Repository}, {"Source-Commit", s.Commit}, {"Source-Tag", s.Tag}, {"Source-Author", s.Author}, {"Source-Platform", s.Platform}}
 }
 
 // parseSource reads the trailers of a commit's message.
@@ -38,7 +40,7 @@ func parseSource(message string) Source {
 			found[key] = value
 		}
 	}
-	return Source{Repository: found["Source-Repository"], Commit: found["Source-Commit"], Tag: found["Source-Tag"], Author: found["Source-Author"]}
+	return Source{Repository: found["Source-Repository"], Commit: found["Source-Commit"], Tag: found["Source-Tag"], Author: found["Source-Author"], Platform: found["Source-Platform"]}
 }
 
 // message returns the message of the commit: what, where, and the source as trailers.

@@ -16,6 +16,8 @@ type SourceOptions struct {
 	Paths []string
 	// Service, if one is published: its release tag, <service>/v…, is then part of the source.
 	Service string
+	// Own is set for a service's own repository, whose release tags are v1.2.3.
+	Own bool
 	// Repository is its address, where the checkout's origin is another: a build clones through an address of the
 	// connection. Empty: origin.
 	Repository string
@@ -53,6 +55,10 @@ func ReadSource(ctx context.Context, o SourceOptions) (Source, error) {
 	}
 	if o.Service == "" || changed != "" {
 		return s, nil
+	}
+	if o.Own {
+		s.Tag, err = OwnTag(ctx, o.Dir)
+		return s, err
 	}
 	// A tag that is not a release is not a mistake here: nobody asked to release by it.
 	tags, _, err := Tags(ctx, o.Dir)

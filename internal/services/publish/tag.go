@@ -30,6 +30,22 @@ func ParseTag(name string) (Tag, error) {
 	return t, nil
 }
 
+// OwnTag is the release of the checkout's commit in a repository that is one service's: its highest tag v1.2.3, or empty.
+func OwnTag(ctx context.Context, dir string) (string, error) {
+	out, err := git.Run(ctx, dir, nil, "tag", "--points-at", "HEAD", "--list", "v*")
+	if err != nil {
+		return "", fmt.Errorf("tags of the source commit: %w", err)
+	}
+	highest := ""
+	for line := range strings.Lines(out) {
+		name := strings.TrimSpace(line)
+		if _, err := ParseTag("own/" + name); err == nil && (highest == "" || semver.Compare(highest, name) < 0) {
+			highest = name
+		}
+	}
+	return highest, nil
+}
+
 // Tags are the releases of the checkout's commit: the highest version of each service, by service. Tags that look like
 // releases and are not are returned as problems.
 func Tags(ctx context.Context, dir string) (map[string]Tag, []error, error) {

@@ -50,6 +50,15 @@ func TestTags(t *testing.T) {
 	if err != nil || source.Tag != "npm/v1.10.0" {
 		t.Errorf("%+v, %v", source, err)
 	}
+	// In a repository of its own a service has the plain tags.
+	run(t, dir, "tag", "v1.0.0-rc.1")
+	run(t, dir, "tag", "vnext")
+	if own, err := ReadSource(t.Context(), SourceOptions{Dir: dir, Paths: []string{"."}, Service: "npm", Own: true}); err != nil || own.Tag != "v1.0.0" {
+		t.Errorf("%+v, %v", own, err)
+	}
+	if _, err := OwnTag(t.Context(), t.TempDir()); err == nil {
+		t.Error("no repository, no error")
+	}
 	if _, _, err := Tags(t.Context(), t.TempDir()); err == nil {
 		t.Error("no repository, no error")
 	}
