@@ -138,6 +138,15 @@ func (e Environment) Registry() string {
 // RoleName is the agreed name of the role that an app's pods assume through Pod Identity.
 func (e Environment) RoleName(app string) string { return e.Name + "-" + app }
 
+// PublisherRole is the agreed name of the role that publishes a service from a repository of its own, and PublisherSecret that
+// of the secret with its token for the manifests repository. No service has a dot in its name, so no role of pods has this name.
+func (e Environment) PublisherRole(service string) string { return e.Name + "-publish." + service }
+
+// PublisherSecret is described at PublisherRole. Pods cannot read it: their secrets are below their own names.
+func (e Environment) PublisherSecret(service string) string {
+	return e.SecretName("gitops", "publish-"+service)
+}
+
 // DatabaseIdentifier is the agreed identifier of an app's RDS instance.
 func (e Environment) DatabaseIdentifier(app string) string { return e.Name + "-" + app }
 

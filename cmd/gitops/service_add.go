@@ -57,7 +57,6 @@ writes the rest.`,
 	cmd.Flags().BoolVar(&n.Assets, "assets", false, "let it read its static files in k8s/services/NAME/assets")
 	cmd.Flags().StringVar(&n.Repository, "repository", "", "register a service of this repository, instead of --image, --port and --health")
 	cmd.Flags().StringVar(&n.Owner, "owner", "", "who answers for what is registered: @team, @user or a mail address")
-	cmd.Flags().StringVar(&n.CI, "ci", "", "what publishes what is registered: github (default) or codebuild")
 	cmd.Flags().StringVar(&n.Health, "health", "", "path that answers when the service is well")
 	return cmd
 }
@@ -66,8 +65,8 @@ func addService(cmd *cobra.Command, root string, n services.New) error {
 	switch {
 	case n.Repository == "" && n.Image == "":
 		return cli.UsageError{Err: errors.New("--image: name the service's image, with a version")}
-	case n.Repository == "" && n.Owner+n.CI != "":
-		return cli.UsageError{Err: errors.New("--owner, --ci: go with --repository")}
+	case n.Repository == "" && n.Owner != "":
+		return cli.UsageError{Err: errors.New("--owner: goes with --repository")}
 	case n.Repository != "" && (n.Image != "" || n.Health != "" || cmd.Flags().Changed("port")):
 		return cli.UsageError{Err: errors.New("--image, --port, --health: leave them out; with --repository the service's own file says it")}
 	}

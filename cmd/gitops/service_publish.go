@@ -19,7 +19,7 @@ import (
 
 // publishFlags are those of publish alone.
 type publishFlags struct {
-	output, tokenSecret  string
+	output, tokenSecret string
 	// from is the checkout of a service's own repository, beside the platform's.
 	from                 string
 	allowDirty, rollback bool

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,10 +11,12 @@ import (
 type New struct {
 	Name, Image, Host, Health string
 	Port                      int
+	// Schema by which editors check the file; default: that of k8s/services.
+	Schema string
+	// Uses are the kinds of aws of a service in a repository of its own.
+	Uses []string
 	// Repository of its own, and its Owner: the file is then a registration, without Image, Health and Port.
 	Repository, Owner string
-	// CI is what publishes it; empty: as left out.
-	CI string
 	// Database is the engine of its database, and Table the partition key of its table; none if empty.
 	Database, Table string
 	// Cache, Bucket, Queue, Topic, Mail and Assets are to be there.
@@ -23,12 +26,9 @@ type New struct {
 // File is the service's first file. Texts are quoted as YAML wants them.
 func (n New) File() []byte {
 	var b strings.Builder
-	b.WriteString("# yaml-language-server: $schema=../../services/service.schema.json\n")
+	fmt.Fprintf(&b, "# yaml-language-server: $schema=%s\n", cmp.Or(n.Schema, "../../services/service.schema.json"))
 	if n.Repository != "" {
 		fmt.Fprintf(&b, "repository: %s\nowner: %s\n", quoted(n.Repository), quoted(n.Owner))
-		if n.CI != "" {
-			fmt.Fprintf(&b, "ci: %s\n", quoted(n.CI))
-		}
 		b.WriteString("limits: {replicas: 3, cpu: 500m, memory: 512Mi}\n")
 	} else {
 		fmt.Fprintf(&b, "image: %s\nport: %d\n", quoted(n.Image), n.Port)
@@ -38,6 +38,9 @@ func (n New) File() []byte {
 	}
 	if n.Host != "" {
 		fmt.Fprintf(&b, "host: %s\n", quoted(n.Host))
+	}
+	if len(n.Uses) > 0 {
+		fmt.Fprintf(&b, "uses: [%s]\n", strings.Join(n.Uses, ", "))
 	}
 	needs := []struct {
 		wanted    bool

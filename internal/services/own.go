@@ -51,7 +51,7 @@ func (f Fleet) Own(name string, content []byte, environment string) (Service, er
 
 // ownKeys refuses what is the registration's to say.
 func (r *rules) ownKeys(registered Service, environments []string) {
-	for _, key := range []string{"repository", "owner", "ci", "limits", "enabled"} {
+	for _, key := range []string{"repository", "owner", "limits", "enabled"} {
 		r.misplaced(key, "change it in "+registered.File+" of the platform's repository", "must not be here: the registration says it")
 	}
 	r.misplaced("aws", "ask for it in "+registered.File+" of the platform's repository, and write for example uses: [database] here", "must not be here: the registration says what the service has in AWS")
@@ -86,6 +86,11 @@ func (s Service) with(registered Service, c Cluster) Service {
 	uses := s.Settings.merge(s.Environments[c.Environment].Settings).Uses
 	s.Settings.AWS = registered.Resolve(c).AWS.only(uses)
 	return s
+}
+
+// Keys are those of what a service has, in order.
+func (a *AWS) Keys() []string {
+	return slices.DeleteFunc(AWSKeys(), func(key string) bool { return a.only([]string{key}) == nil })
 }
 
 // only has the keys that are named; nil without any.

@@ -50,7 +50,6 @@ var badRegistrations = []badFile{
 	{name: "limit that is no quantity", content: strings.Replace(registered, "cpu: 500m", "cpu: half", 1), line: 3, says: `limits.cpu: must be a quantity, got "half"`},
 	{name: "limit of an unknown thing", content: strings.Replace(registered, "cpu: 500m", "pods: 3", 1), line: 3, says: "limits.pods: is not a known key", schema: true},
 	{name: "registration with static files", content: strings.Replace(registered, "  queue: {}", "  assets: {}", 1), line: 7, says: "aws.assets: must not be there for a service in a repository of its own"},
-	{name: "CI of another forge", content: registered + "ci: gitlab\n", line: 10, says: `ci: must be github or codebuild, got "gitlab"`, schema: true},
 	{name: "limits of a service here", add: "limits: {replicas: 3}\n", line: 10, says: "limits: must be there together with repository only", schema: true},
 	{name: "owner of a service here", add: "owner: a@example.com\n", line: 10, says: "owner: must be there together with repository only", schema: true},
 	{name: "uses of a service here", add: "uses: [queue]\n", line: 10, says: "uses: must be in the file of a service in a repository of its own"},

@@ -21,23 +21,10 @@ type Registration struct {
 	Repository string `yaml:"repository"`
 	// Owner answers for it: a team or user of the forge, such as @my-company/orders, or a mail address. Required.
 	Owner string `yaml:"owner"`
-	// CI is what publishes it. Default CIGitHub.
-	CI string `yaml:"ci"`
 }
-
-// What publishes a service of a repository of its own.
-const (
-	// CIGitHub is a workflow of its repository.
-	CIGitHub = "github"
-	// CICodeBuild is a project in each environment's account.
-	CICodeBuild = "codebuild"
-)
 
 // Registered reports whether the service has a repository of its own.
 func (r Registration) Registered() bool { return r.Repository != "" }
-
-// Publisher is what publishes it.
-func (r Registration) Publisher() string { return cmp.Or(r.CI, CIGitHub) }
 
 // Limits are what a service in a repository of its own may have at most.
 type Limits struct {
@@ -77,12 +64,12 @@ func (s Spec) Quota() map[string]string {
 var owner = regexp.MustCompile(`^(@[A-Za-z0-9-]+(/[A-Za-z0-9._-]+)?|[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+\.[A-Za-z]+)$`)
 
 // registrable are the keys that a registration may have. Everything else is of the service's own file.
-var registrable = []string{"repository", "owner", "ci", "limits", "host", "aws", "environments", "enabled"}
+var registrable = []string{"repository", "owner", "limits", "host", "aws", "environments", "enabled"}
 
 // registration checks that a file is a registration or a service's file, and not some of both.
 func (r *rules) registration() {
 	if !r.has("", "repository") {
-		for _, key := range []string{"owner", "ci", "limits"} {
+		for _, key := range []string{"owner", "limits"} {
 			r.misplaced(key, "remove it, or write repository: https://…, where the service's own file is", "must be there together with repository only")
 		}
 		r.misplaced("uses", "remove it: with aws in the same file, the pods use all of it", "must be in the file of a service in a repository of its own")
@@ -98,9 +85,6 @@ func (r *rules) registration() {
 		r.add("owner", "write owner: @my-company/team, or a mail address", "is missing")
 	case !owner.MatchString(s.Owner):
 		r.add("owner", `write "@my-company/team", or a mail address`, "must be a team, a user or a mail address, got %q", s.Owner)
-	}
-	if known := []string{CIGitHub, CICodeBuild}; s.CI != "" && !slices.Contains(known, s.CI) || s.CI == "" && r.has("", "ci") {
-		r.add("ci", config.Suggest(s.CI, known), "must be github or codebuild, got %q", s.CI)
 	}
 	for _, key := range slices.Sorted(maps.Keys(fields(reflect.ValueOf(&Difference{}).Elem()))) {
 		if !slices.Contains(registrable, key) {

@@ -363,7 +363,7 @@ func TestSuggestionsOfNew(t *testing.T) {
 		{Name: "npm", Image: "ghcr.io/a/npm:1.4.2", Port: 8080, Health: "/healthz", Host: "npm"},
 		{Name: "npm", Image: "1registry/npm:1", Port: 8080, Host: "0x1f", Cache: true, Mail: true, Assets: true},
 		{Name: "npm", Image: "npm:1", Port: 8080, Host: "true", Health: "/a?b=c&d"},
-		{Name: "npm", Repository: "https://github.com/a/npm.git", Owner: "@a/npm", CI: CICodeBuild, Host: "npm", Database: MySQL},
+		{Name: "npm", Repository: "https://github.com/a/npm.git", Owner: "@a/npm", Host: "npm", Database: MySQL},
 	} {
 		s, problems := Parse("services/"+n.Name+".yaml", n.File())
 		if len(problems) > 0 || s.Settings.Image != n.Image || s.Repository != n.Repository || s.Owner != n.Owner || s.Settings.Host != n.Host {

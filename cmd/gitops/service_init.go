@@ -1,0 +1,146 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/cli"
+	"k8s-plus-aws-gitops/internal/git"
+	"k8s-plus-aws-gitops/internal/services"
+	"k8s-plus-aws-gitops/internal/services/onboard"
+)
+
+// initFlags are those of init alone.
+type initFlags struct {
+	platform      string
+	force, dryRun bool
+	service       services.New
+}
+
+func newServiceInit() *cobra.Command {
+	var i initFlags
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Write what a service needs in a repository of its own.",
+		Long: `Run it in the service's own repository, once the platform's repository has its
+registration. It writes
+
+  service.yaml                   what the service is; yours from then on
+  .gitops/service.schema.json    by which editors check it
+  .github/workflows/publish.yml  publishes it to every environment on a tag v1.2.3
+
+The workflow builds the platform's tool at the commit that --platform names. Run it
+again for a newer one: it renews what nobody has edited. A service.yaml that asks
+for more than is registered is refused, and nothing is written then.`,
+		Example: `  gitops service init --platform https://github.com/my-company/platform.git@v1.4.0 \
+    --image ghcr.io/my-company/shop:1.0.0
+  gitops service init --name shop --platform ../platform@main --dry-run`,
+		Args: cli.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return i.run(cmd) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&i.service.Name, "name", "", "name that it is registered by (default: the repository's)")
+	flags.StringVar(&i.platform, "platform", "", "the platform's repository and version, as URL@TAG (required)")
+	flags.StringVar(&i.service.Image, "image", "", "image with a version; required where there is no service.yaml")
+	flags.IntVar(&i.service.Port, "port", 8080, "port that the container listens on")
+	flags.StringVar(&i.service.Health, "health", "", "path that answers when the service is well")
+	flags.BoolVar(&i.force, "force", false, "replace a workflow that somebody has edited")
+	flags.BoolVar(&i.dryRun, "dry-run", false, "write nothing; list what would be")
+	return cmd
+}
+
+func (i *initFlags) run(cmd *cobra.Command) error {
+	ctx := cmd.Context()
+	if i.platform == "" {
+		return cli.UsageError{Err: errors.New("--platform: name the platform's repository and a tag, as https://github.com/my-company/platform.git@v1.2.3")}
+	}
+	top, err := git.Run(ctx, ".", nil, "rev-parse", "--show-toplevel")
+	if err != nil {
+		return fmt.Errorf("this must be a Git repository, the service's own: %w; change into it, or git init", err)
+	}
+	dir := strings.TrimSpace(top)
+	if i.service.Name == "" {
+		origin, _ := git.Run(ctx, dir, nil, "config", "--get", "remote.origin.url") // without one, the folder's name
+		i.service.Name = strings.TrimSuffix(filepath.Base(cmp.Or(strings.TrimSpace(origin), dir)), ".git")
+	}
+	platform, err := onboard.Fetch(ctx, i.platform)
+	if err != nil {
+		return err
+	}
+	defer platform.Close()
+	files, registered, err := i.files(dir, platform)
+	if err != nil {
+		return err
+	}
+	done, err := onboard.Write(dir, files, i.force, i.dryRun)
+	for n, what := range done {
+		fmt.Fprintf(cmd.OutOrStdout(), "%-30s %s\n", files[n].Name, what)
+	}
+	if err != nil || i.dryRun {
+		return err
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), `Commit these files. Then:
+  git tag v1.0.0 && git push origin v1.0.0   # publishes to every environment
+Before the first tag, in each environment's account, by the platform's team:
+  its token: aws secretsmanager create-secret --name %s --secret-string file:///dev/stdin
+  docs/guides/own-repository.md of the platform has the rest.
+`, config.Environment{Name: "ENVIRONMENT"}.PublisherSecret(registered.Name))
+	return nil
+}
+
+// files are those that the repository is to have. An existing file of the service is checked first.
+func (i *initFlags) files(dir string, platform *onboard.Platform) ([]onboard.File, services.Service, error) {
+	loaded, err := services.Load(platform.Dir)
+	if err != nil {
+		return nil, services.Service{}, fmt.Errorf("platform %s at %s: %w", platform.URL, platform.Ref, err)
+	}
+	registered, known := loaded.Service(i.service.Name)
+	if !known || !registered.Registered() {
+		return nil, registered, fmt.Errorf("%s at %s has no registration of %q: run `gitops service add %s --repository … --owner …` there, merge it, and name a version that has it",
+			platform.URL, platform.Ref, i.service.Name, i.service.Name)
+	}
+	content, err := os.ReadFile(filepath.Join(dir, services.OwnFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		if i.service.Image == "" {
+			return nil, registered, cli.UsageError{Err: fmt.Errorf("--image: name the service's image, with a version: there is no %s yet", services.OwnFile)}
+		}
+		i.service.Schema, i.service.Host, i.service.Uses = onboard.SchemaFile, registered.Settings.Host, registered.Settings.AWS.Keys()
+		content, err = i.service.File(), nil
+	}
+	if err != nil {
+		return nil, registered, err
+	}
+	for _, c := range loaded.Clusters {
+		if registered.Enabled(c.Environment) {
+			if _, err := loaded.Own(registered.Name, content, c.Environment); err != nil {
+				return nil, registered, err
+			}
+			break // it checks the file for all environments
+		}
+	}
+	all, err := config.LoadDir(platform.Dir)
+	if err != nil {
+		return nil, registered, err
+	}
+	workflow, err := onboard.Workflow(registered.Name, *platform, onboard.Places(all, registered))
+	if err != nil {
+		return nil, registered, err
+	}
+	schema, err := os.ReadFile(filepath.Join(platform.Dir, services.AppDir, "service.schema.json"))
+	if err != nil {
+		return nil, registered, err
+	}
+	return []onboard.File{
+		{Name: services.OwnFile, Content: content, Once: true},
+		{Name: onboard.SchemaFile, Content: schema, Copied: true},
+		{Name: onboard.WorkflowFile, Content: workflow},
+	}, registered, nil
+}
