@@ -130,6 +130,9 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 	"delivery.NewReport": func(scope constructs.Construct, id string, p place) {
 		delivery.NewReport(scope, id, &delivery.ReportProps{Env: p.of(), Store: p.store, Pipeline: p.name})
 	},
+	"delivery.NewPublisher": func(scope constructs.Construct, id string, p place) {
+		delivery.NewPublisher(scope, id, &delivery.PublisherProps{Env: p.of(), Service: p.name, Repository: "my-company/" + p.name})
+	},
 	"delivery.NewServices": func(scope constructs.Construct, id string, p place) {
 		delivery.NewServices(scope, id, &delivery.ServicesProps{Env: p.of(), Store: p.store, Notifications: p.told})
 	},

@@ -35,7 +35,8 @@ registration. It writes
 
   service.yaml                   what the service is; yours from then on
   .gitops/service.schema.json    by which editors check it
-  .github/workflows/publish.yml  publishes it to every environment on a tag v1.2.3
+  .github/workflows/publish.yml  publishes it to every environment on a tag v1.2.3;
+                                 for a repository on GitHub
 
 The workflow builds the platform's tool at the commit that --platform names. Run it
 again for a newer one: it renews what nobody has edited. A service.yaml that asks
@@ -87,6 +88,10 @@ func (i *initFlags) run(cmd *cobra.Command) error {
 	if err != nil || i.dryRun {
 		return err
 	}
+	if len(files) < 3 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "Commit these files. There is no workflow: no environment has a role for this repository. docs/guides/own-repository.md of the platform has the commands for another CI.")
+		return nil
+	}
 	fmt.Fprintf(cmd.ErrOrStderr(), `Commit these files. Then:
   git tag v1.0.0 && git push origin v1.0.0   # publishes to every environment
 Before the first tag, in each environment's account, by the platform's team:
@@ -130,17 +135,15 @@ func (i *initFlags) files(dir string, platform *onboard.Platform) ([]onboard.Fil
 	if err != nil {
 		return nil, registered, err
 	}
-	workflow, err := onboard.Workflow(registered.Name, *platform, onboard.Places(all, registered))
-	if err != nil {
-		return nil, registered, err
-	}
 	schema, err := os.ReadFile(filepath.Join(platform.Dir, services.AppDir, "service.schema.json"))
 	if err != nil {
 		return nil, registered, err
 	}
-	return []onboard.File{
-		{Name: services.OwnFile, Content: content, Once: true},
-		{Name: onboard.SchemaFile, Content: schema, Copied: true},
-		{Name: onboard.WorkflowFile, Content: workflow},
-	}, registered, nil
+	files := []onboard.File{{Name: services.OwnFile, Content: content, Once: true}, {Name: onboard.SchemaFile, Content: schema, Copied: true}}
+	places := onboard.Places(all, registered)
+	if registered.GitHub() == "" || len(places) == 0 {
+		return files, registered, nil
+	}
+	workflow, err := onboard.Workflow(registered.Name, *platform, places)
+	return append(files, onboard.File{Name: onboard.WorkflowFile, Content: workflow}), registered, err
 }

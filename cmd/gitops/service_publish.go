@@ -41,9 +41,9 @@ What is there already makes no commit. All branches change in one atomic push, o
 none does. The files of a service's folder assets go to S3 before the push, each
 release to a place of its own, and the releases that nobody names go after it.
 
-With --from, run in a checkout of the platform, the service is in a repository of its
-own: service.yaml there is held to its registration here, and refused where it asks
-for more; nothing is pushed then.
+With --from, the service is in a repository of its own, of which this is a checkout:
+its service.yaml is held to its registration here, and refused where it asks for
+more. Nothing is pushed then.
 
 Where fleet.yaml says propose, the push goes to proposals/<branch>, for a pull
 request against the branch; with GITHUB_TOKEN set, or the token's secret named, it

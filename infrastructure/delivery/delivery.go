@@ -6,6 +6,9 @@
 package delivery
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -33,6 +36,8 @@ type DeliveryProps struct {
 	Repositories []string
 	// ByMerge lets the deployment publish the services' manifests; by default a pipeline of its own does, by tags.
 	ByMerge bool
+	// Publishers are the repositories on GitHub, as OWNER/NAME, of the services that have one of their own, by their names.
+	Publishers map[string]string
 	// VPC of the cluster, inside which its API is asked whether a release has arrived.
 	VPC awsec2.IVpc
 }
@@ -46,8 +51,8 @@ type Delivery struct {
 // NewDelivery makes the store and the notifications that the pipelines share, the bucket of the services' static files, and the
 // pipelines, each in a file of its own. The review is made where delivery.review asks for it, the image pipeline where images are
 // built, and the services' where they are published by tag: a tag is no merged commit, and must not reach an environment past its
-// gate. It needs the network, and the
-// cluster by its name, and nothing of the others.
+// gate. A service in a repository of its own has a role to publish by. It needs the network, and the cluster by its name, and
+// nothing of the others.
 func NewDelivery(scope constructs.Construct, id string, props *DeliveryProps) *Delivery {
 	d, env := &Delivery{}, props.Env
 	construct.Init(d, scope, id)
@@ -67,6 +72,9 @@ func NewDelivery(scope constructs.Construct, id string, props *DeliveryProps) *D
 	}
 	if !props.ByMerge {
 		NewServices(d, "Services", &ServicesProps{Env: env, Store: store, Notifications: told})
+	}
+	for _, service := range slices.Sorted(maps.Keys(props.Publishers)) {
+		NewPublisher(d, "Publisher-"+service, &PublisherProps{Env: env, Service: service, Repository: props.Publishers[service]})
 	}
 	NewReport(d, "Report", &ReportProps{Env: env, Store: store, Pipeline: deployPipeline})
 	if env.Delivery.Review {

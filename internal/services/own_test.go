@@ -159,6 +159,21 @@ func TestOwnWithoutRegistration(t *testing.T) {
 	}
 }
 
+// Repositories on GitHub publish by a role.
+func TestPublishers(t *testing.T) {
+	off := false
+	of := func(name, repository string, environments map[string]Difference) Service {
+		return Service{Name: name, Registration: Registration{Repository: repository}, Environments: environments}
+	}
+	all := []Service{
+		of("a", "https://github.com/my-company/a.git", nil), of("b", "ssh://git@github.com/my-company/b", nil), of("c", "https://example.com/my-company/c.git", nil),
+		of("d", "https://github.com/my-company/d", map[string]Difference{"dev": {Enabled: &off}}), of("e", "https://github.com/my-company/*", nil), {Name: "npm"},
+	}
+	if diff := cmp.Diff(map[string]string{"a": "my-company/a", "b": "my-company/b"}, Publishers(all, "dev")); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Every kind that a service can have is one that it can use.
 func TestUsesKnowsEveryKind(t *testing.T) {
 	all := maps.Collect(func(yield func(string, bool) bool) {

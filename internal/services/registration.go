@@ -26,6 +26,28 @@ type Registration struct {
 // Registered reports whether the service has a repository of its own.
 func (r Registration) Registered() bool { return r.Repository != "" }
 
+// github is a repository there.
+var github = regexp.MustCompile(`^(?:https|ssh)://(?:[^@/]*@)?github\.com/([A-Za-z0-9-]+/[A-Za-z0-9._-]+?)(?:\.git)?/?$`)
+
+// GitHub is the repository as OWNER/NAME; empty elsewhere.
+func (r Registration) GitHub() string {
+	if match := github.FindStringSubmatch(r.Repository); match != nil {
+		return match[1]
+	}
+	return ""
+}
+
+// Publishers are the repositories on GitHub, as OWNER/NAME, of the services that are registered in an environment, by name.
+func Publishers(all []Service, environment string) map[string]string {
+	found := map[string]string{}
+	for _, s := range all {
+		if repository := s.GitHub(); repository != "" && s.Enabled(environment) {
+			found[s.Name] = repository
+		}
+	}
+	return found
+}
+
 // Limits are what a service in a repository of its own may have at most.
 type Limits struct {
 	// Replicas is the largest number of pods. Default 3.
