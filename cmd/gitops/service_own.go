@@ -25,50 +25,56 @@ func (f *serviceFlags) publishOwn(cmd *cobra.Command, name string, p publishFlag
 		return err
 	}
 	// Before anything else: what is wrong with the file is what its owner wants to know first.
-	root, loaded, err := f.load()
+	own, registered, err := f.readOwn(name, from)
 	if err != nil {
 		return err
 	}
-	if _, err := f.cluster(loaded); err != nil {
-		return err
-	}
-	content, err := os.ReadFile(filepath.Join(from, services.OwnFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: there is no %s; write it with `gitops service init` there", p.from, services.OwnFile)
-	}
-	if err != nil {
-		return err
-	}
-	own, err := loaded.Own(name, content, f.environment)
-	if err != nil {
-		return err
-	}
-	registered, _ := loaded.Service(name) // Own has found it
 	if err := f.ofRepository(cmd, from, registered); err != nil {
 		return err
 	}
 	if p.release {
-		tag, err := publish.OwnTag(cmd.Context(), from)
-		if err != nil {
+		if tag, err := publish.OwnTag(cmd.Context(), from); err != nil {
 			return err
-		}
-		if tag == "" {
-			return fmt.Errorf("--release: the commit must have a tag v<major>.<minor>.<patch>; push one, for example v1.2.3")
+		} else if tag == "" {
+			return errors.New("--release: the commit must have a tag v<major>.<minor>.<patch>; push one, for example v1.2.3")
 		}
 	}
 	run, err := f.open(cmd, p)
 	if err != nil {
 		return err
 	}
-	run.source = publish.SourceOptions{Dir: from, Paths: []string{services.OwnFile}, AllowDirty: p.allowDirty, Own: true, Repository: registered.Repository}
-	if run.platform, err = git.Commit(cmd.Context(), root, "HEAD"); err != nil {
+	platform, err := publish.ReadSource(cmd.Context(), run.source)
+	if err != nil {
 		return err
 	}
-	if run.policies, err = manifests.PoliciesOf(cmd.Context(), root, f.environment); err != nil {
+	run.platform = platform.Commit
+	run.source = publish.SourceOptions{Dir: from, Paths: []string{services.OwnFile}, AllowDirty: p.allowDirty, Own: true, Repository: registered.Repository}
+	if run.policies, err = manifests.PoliciesOf(cmd.Context(), run.root, f.environment); err != nil {
 		return err
 	}
 	_, err = f.push(cmd, run, []services.Service{own}, p)
 	return err
+}
+
+// readOwn reads a service's file in the checkout of its repository, and holds it to the registration in this one.
+func (f *serviceFlags) readOwn(name, from string) (own, registered services.Service, err error) {
+	_, loaded, err := f.load()
+	if err != nil {
+		return own, registered, err
+	}
+	if _, err := f.cluster(loaded); err != nil {
+		return own, registered, err
+	}
+	content, err := os.ReadFile(filepath.Join(from, services.OwnFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return own, registered, fmt.Errorf("%s: there is no %s; write it with `gitops service init` there", from, services.OwnFile)
+	}
+	if err != nil {
+		return own, registered, err
+	}
+	own, err = loaded.Own(name, content, f.environment)
+	registered, _ = loaded.Service(name)
+	return own, registered, err
 }
 
 // ofRepository refuses a checkout of another repository than the registered one: a mistake in CI, where many are alike.

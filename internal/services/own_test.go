@@ -1,6 +1,7 @@
 package services
 
 import (
+	"errors"
 	"maps"
 	"path"
 	"strings"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+
+	"k8s-plus-aws-gitops/config"
 )
 
 // registered is a registration with ten lines.
@@ -78,6 +81,37 @@ var badOwn = []badFile{
 	{name: "a variable of aws", replace: map[string]string{"  LEVEL: info": "  QUEUE_URL: x"}, line: 7, says: "environment.QUEUE_URL: must not be set here: aws gives it"},
 	{name: "no image", replace: map[string]string{"image: ghcr.io/my-company/orders:1.0.0": "user: 1000"}, line: 1, says: "image: is missing", schema: true},
 	{name: "an empty file", content: "# nothing\n", line: 1, says: "is empty", schema: true},
+}
+
+// of is the content that is to be refused.
+func (c badFile) of(t *testing.T, content string) string {
+	t.Helper()
+	if c.content != "" {
+		return c.content
+	}
+	for old, now := range c.replace {
+		if !strings.Contains(content, old) {
+			t.Fatalf("the good file has no %q", old)
+		}
+		content = strings.Replace(content, old, now, 1)
+	}
+	return content + c.add
+}
+
+// check holds what is wrong with a file to what is expected.
+func (c badFile) check(t *testing.T, file string, err error) {
+	t.Helper()
+	var problems config.Problems
+	if !errors.As(err, &problems) {
+		t.Fatalf("accepted: %v", err)
+	}
+	p := problems[0]
+	if p.File != file || p.Line != c.line || !strings.Contains(p.String(), c.says) || p.Remedy == "" || strings.Contains(p.String(), "\n") {
+		t.Errorf("line %d: %s\nwant line %d: %s", p.Line, p, c.line, c.says)
+	}
+	if len(problems) > 2 {
+		t.Errorf("one mistake, %d problems:\n%v", len(problems), problems)
+	}
 }
 
 // ownFleet has the registration of orders beside a service.

@@ -3,7 +3,6 @@ package services
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"os"
 	"path"
 	"path/filepath"
@@ -16,7 +15,6 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
-	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/fixture"
 )
 
@@ -71,37 +69,6 @@ func TestBad(t *testing.T) {
 				t.Errorf("the JSON schema refuses it: %t, expected %t", refused, c.schema)
 			}
 		})
-	}
-}
-
-// of is the content that is to be refused.
-func (c badFile) of(t *testing.T, content string) string {
-	t.Helper()
-	if c.content != "" {
-		return c.content
-	}
-	for old, now := range c.replace {
-		if !strings.Contains(content, old) {
-			t.Fatalf("the good file has no %q", old)
-		}
-		content = strings.Replace(content, old, now, 1)
-	}
-	return content + c.add
-}
-
-// check holds what is wrong with a file to what is expected.
-func (c badFile) check(t *testing.T, file string, err error) {
-	t.Helper()
-	var problems config.Problems
-	if !errors.As(err, &problems) {
-		t.Fatalf("accepted: %v", err)
-	}
-	p := problems[0]
-	if p.File != file || p.Line != c.line || !strings.Contains(p.String(), c.says) || p.Remedy == "" || strings.Contains(p.String(), "\n") {
-		t.Errorf("line %d: %s\nwant line %d: %s", p.Line, p, c.line, c.says)
-	}
-	if len(problems) > 2 {
-		t.Errorf("one mistake, %d problems:\n%v", len(problems), problems)
 	}
 }
 
