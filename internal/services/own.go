@@ -76,7 +76,7 @@ func (r *rules) granted(f Fleet, own, registered Service) {
 		spec := r.service.Resolve(c)
 		r.merged(c)
 		r.neighbours(c, all, map[string]string{})
-		r.aws(c, spec, all)
+		r.aws(c, spec, all, ownersOf(c, f.Services))
 		r.within(c, spec, registered.Resolve(c))
 	}
 }
