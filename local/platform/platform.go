@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"k8s-plus-aws-gitops/internal/manifests/pinned"
+	"k8s-plus-aws-gitops/local/imagefile"
 	"k8s-plus-aws-gitops/local/npm"
 	"k8s-plus-aws-gitops/local/procnode"
 	"k8s-plus-aws-gitops/local/programs"
@@ -34,6 +35,10 @@ type Platform struct {
 	Secrets []Secret `json:"secrets,omitempty"`
 	// URLs are listed with those of the laboratory itself.
 	URLs []URL `json:"urls,omitempty"`
+	// Mirror is a registry, or a path in one, that holds the released images which programs are taken out of, each below the
+	// name of its own registry: ghcr.io/fluxcd/source-controller is at <mirror>/ghcr.io/fluxcd/source-controller.
+	// GITOPS_LOCAL_REGISTRY takes its place. Default: none, the registries themselves.
+	Mirror string `json:"mirror,omitempty"`
 	// Hints are what a person may try next, printed when the system is up; ${GITOPS} is the tool.
 	Hints []string `json:"hints,omitempty"`
 }
@@ -151,6 +156,9 @@ func (p *Platform) validate() error {
 	if len(errs) == 0 { // the table's own rules, with places that are not known yet
 		_, err := p.Table(anywhere{}, Place{Executable: "/gitops-local", Endpoint: "http://127.0.0.1:1", Registry: "localhost"})
 		errs = append(errs, err)
+	}
+	if err := (imagefile.Registries{Mirror: p.Mirror}).Validate(); err != nil {
+		add("mirror: %w", err)
 	}
 	for n, name := range p.Charts {
 		if !slices.Contains(pinned.Charts(), name) {

@@ -184,6 +184,7 @@ func TestMistakes(t *testing.T) {
 		"a foreign place":       {program + `, env: {A: "${PACKAGE}"}}]`, "${PACKAGE} is unknown"},
 		"a flag without dashes": {program + `, flags: {listen: x}}]`, "write the flag with its dashes"},
 		"no port":               {"images: [{repository: a, standIn: {answers: {/: x}}}]", "standIn: port: must be from 1"},
+		"a mirror with scheme":  {"mirror: https://registry.example.com", "mirror: https://registry.example.com/docker.io/library/any is in no registry"},
 		"an unknown chart":      {"charts: [nginx]", "charts[0]: must be one of aws-load-balancer-controller"},
 		"a secret of nothing":   {"secrets: [{name: /a}]", "secrets[0] (/a): must have one of git and random"},
 		"a secret of both":      {"secrets: [{name: /a, git: read, random: [b]}]", "must have one of git and random"},

@@ -2,12 +2,14 @@ package programs
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -18,45 +20,10 @@ import (
 // lockPoll is how often a caller looks whether another one has finished building.
 const lockPoll = 200 * time.Millisecond
 
-// Build makes sure that one program's binary is in the cache and returns its path, as [BuildAll] does.
+// Build makes sure that one program's binary, compiled, is in the cache and returns its path.
 func Build(ctx context.Context, name string, out io.Writer) (string, error) {
-	paths, err := BuildAll(ctx, out, name)
-	return paths[name], err
-}
-
-// BuildAll makes sure that the binaries of the named programs are in the cache and returns their paths by name.
-// Those that the cache lacks for the present pins are compiled by one go command, so that what they share is
-// compiled once: ten minutes on two cores for all of them, some seconds with a warm build cache. Progress goes to
-// out, the compiler's output to a log file in the cache, which errors name. Callers, also in other processes,
-// build one after the other, and each program once.
-func BuildAll(ctx context.Context, out io.Writer, names ...string) (map[string]string, error) {
-	if out == nil {
-		out = io.Discard
-	}
-	wanted, err := plan(ctx, names...)
-	if err != nil {
-		return nil, fmt.Errorf("build %s: %w", strings.Join(names, ", "), err)
-	}
-	if missing := wanted.missing(); len(missing.programs) > 0 {
-		if err := missing.locked(ctx, out); err != nil {
-			return nil, fmt.Errorf("build %s: %w", strings.Join(missing.names(), ", "), err)
-		}
-	}
-	paths := map[string]string{}
-	for _, p := range wanted.programs {
-		paths[p.name] = wanted.binary(p)
-	}
-	return paths, nil
-}
-
-// Cached tells where [Build] puts the program's binary for the present pins and whether it is there. It
-// builds nothing and needs no network.
-func Cached(name string) (string, bool, error) {
-	b, err := plan(context.Background(), name)
-	if err != nil {
-		return "", false, fmt.Errorf("%s: %w", name, err)
-	}
-	return b.binary(b.programs[0]), len(b.missing().programs) == 0, nil
+	all, err := Source{From: Compile}.All(ctx, out, name)
+	return all[name].Path, err
 }
 
 // build is one build of some programs.
@@ -65,10 +32,14 @@ type build struct {
 	dir      string            // of the set's go.mod
 	cache    string            // see internal/cachedir
 	hashes   map[string]string // by the program's name
+
+	source   Source
+	platform string         // of this machine, linux/amd64
+	pins     map[string]pin // of the programs whose released images may be used, by their names
 }
 
-func plan(ctx context.Context, names ...string) (build, error) {
-	b := build{hashes: map[string]string{}}
+func (s Source) plan(ctx context.Context, names ...string) (build, error) {
+	b := build{hashes: map[string]string{}, source: s}
 	var err error
 	for _, name := range names {
 		p, err := lookup(name)
@@ -92,14 +63,38 @@ func plan(ctx context.Context, names ...string) (build, error) {
 			return build{}, err
 		}
 	}
-	return b, nil
+	b.platform = t.GOOS + "/" + t.GOARCH
+	b.pins, err = s.pins(b)
+	return b, err
 }
 
-// target is the directory of the finished binary. It appears in one step, so its presence means that the
+// target is the directory of the compiled binary. It appears in one step, so its presence means that the
 // binary is complete.
 func (b build) target(p program) string { return filepath.Join(b.cache, p.name+"-"+b.hashes[p.name]) }
 
-func (b build) binary(p program) string { return filepath.Join(b.target(p), p.name) }
+// taken is the directory of the binary of a released image, which appears in the same way.
+func (b build) taken(p program) string {
+	key := sha256.Sum256([]byte(b.pins[p.name].Platforms[b.platform] + p.image.file))
+	return filepath.Join(b.cache, p.name+"-image-"+hex.EncodeToString(key[:8]))
+}
+
+// binary is the program's binary in the cache, by what may be used; "" when it is missing.
+func (b build) binary(p program) string {
+	var places []string
+	_, pinned := b.pins[p.name]
+	if pinned {
+		places = append(places, b.taken(p))
+	}
+	if !pinned || b.source.From != Images {
+		places = append(places, b.target(p))
+	}
+	for _, dir := range places {
+		if name := filepath.Join(dir, p.name); isFile(name) {
+			return name
+		}
+	}
+	return ""
+}
 
 func (b build) log() string { return filepath.Join(b.cache, "programs.log") }
 
@@ -116,14 +111,14 @@ func (b build) missing() build {
 	all := b.programs
 	b.programs = nil
 	for _, p := range all {
-		if !isFile(b.binary(p)) {
+		if b.binary(p) == "" {
 			b.programs = append(b.programs, p)
 		}
 	}
 	return b
 }
 
-// locked compiles what is still missing when no other process builds.
+// locked fills the cache with what is still missing when no other process does.
 func (b build) locked(ctx context.Context, out io.Writer) error {
 	if err := os.MkdirAll(b.cache, 0o755); err != nil {
 		return fmt.Errorf("%w: set GITOPS_CACHE to a directory that can be written", err)
@@ -139,12 +134,26 @@ func (b build) locked(ctx context.Context, out io.Writer) error {
 	if b = b.missing(); len(b.programs) == 0 {
 		return nil
 	}
-	return b.compile(ctx, out)
+	// What a kill left behind.
+	left, err := filepath.Glob(filepath.Join(b.cache, scratchPrefix+"*"))
+	for _, dir := range left {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	if err != nil {
+		return err
+	}
+	return b.fill(ctx, out)
 }
+
+// scratchPrefix begins the names of directories in which binaries are made.
+const scratchPrefix = ".build-"
 
 // compile builds into a scratch directory beside the targets and renames the results.
 func (b build) compile(ctx context.Context, out io.Writer) error {
-	work, err := os.MkdirTemp(b.cache, ".build-")
+	if len(b.programs) == 0 {
+		return nil
+	}
+	work, err := os.MkdirTemp(b.cache, scratchPrefix)
 	if err != nil {
 		return explain(err.Error())
 	}
@@ -169,13 +178,18 @@ func (b build) compile(ctx context.Context, out io.Writer) error {
 		if err := os.Rename(filepath.Join(made, path.Base(p.pkg)), filepath.Join(result, p.name)); err != nil {
 			return err
 		}
-		// Left over only when a binary was removed by hand from its directory.
-		if err := os.RemoveAll(b.target(p)); err != nil {
-			return err
-		}
-		if err := os.Rename(result, b.target(p)); err != nil {
+		if err := publish(result, b.target(p)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// publish puts a finished directory in its place.
+func publish(result, target string) error {
+	// Left over only when a binary was removed by hand from its directory.
+	if err := os.RemoveAll(target); err != nil {
+		return err
+	}
+	return os.Rename(result, target)
 }

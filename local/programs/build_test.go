@@ -63,8 +63,8 @@ func TestParallelCallersBuildOnce(t *testing.T) {
 		}
 	}
 	scratch(t, cache)
-	if _, ok, err := Cached("controlplane"); !ok || err != nil {
-		t.Errorf("not cached after the build, %v", err)
+	if cached(t, "controlplane") != binaries[0] {
+		t.Error("not cached after the build")
 	}
 }
 
@@ -82,7 +82,7 @@ func TestBuildAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out safeBuffer
-	paths, err := BuildAll(t.Context(), &out, Names()...)
+	all, err := Source{}.All(t.Context(), &out, Names()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,8 +90,9 @@ func TestBuildAll(t *testing.T) {
 		t.Errorf("built again:\n%s", out.b.String())
 	}
 	for name, want := range map[string]string{"controlplane": "plane\n", "flux-operator": "operatorv2\n"} {
-		if said, err := exec.Command(paths[name]).CombinedOutput(); err != nil || string(said) != want || filepath.Base(paths[name]) != name {
-			t.Errorf("%s says %q, %v, want %q", paths[name], said, err, want)
+		path := all[name].Path
+		if said, err := exec.Command(path).CombinedOutput(); err != nil || string(said) != want || filepath.Base(path) != name {
+			t.Errorf("%s says %q, %v, want %q", path, said, err, want)
 		}
 	}
 }
@@ -111,7 +112,7 @@ func TestFailedBuildNamesTheLog(t *testing.T) {
 		t.Errorf("more than one line: %q", err)
 	}
 	scratch(t, cache)
-	if _, ok, _ := Cached("controlplane"); ok {
+	if cached(t, "controlplane") != "" {
 		t.Error("a failed build is cached")
 	}
 }
@@ -126,6 +127,16 @@ func TestMissingSumIsRefused(t *testing.T) {
 	}
 }
 
+// cached is the program's binary in the cache, or "".
+func cached(t *testing.T, name string) string {
+	t.Helper()
+	all, err := Source{From: Compile}.List(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all[0].Path
+}
+
 // scratch checks that a build left nothing but its log, its lock and its result.
 func scratch(t *testing.T, cache string) {
 	t.Helper()
@@ -134,7 +145,7 @@ func scratch(t *testing.T, cache string) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".build-") {
+		if strings.HasPrefix(e.Name(), scratchPrefix) {
 			t.Errorf("left behind: %s", e.Name())
 		}
 	}

@@ -1,6 +1,7 @@
 package programs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -24,6 +25,16 @@ released.
 Edited before they are built, in a copy.
 
 | Program | File | Reason |
+| --- | --- | --- |
+`
+
+const imagesHead = `
+## Released images
+
+With the digests of images.lock, a program is the file of its released image, and none of the differences here is its. The
+others are always compiled.
+
+| Program | Image | File, or why it is compiled |
 | --- | --- | --- |
 `
 
@@ -65,6 +76,10 @@ func differences(ctx context.Context, dir string) (string, error) {
 				other[path] = append(other[path], p.name+" "+version)
 			}
 		}
+	}
+	text.WriteString(imagesHead)
+	for _, p := range table {
+		fmt.Fprintf(&text, "| %s | %s | %s |\n", p.name, cmp.Or(p.image.repository, "-"), cmp.Or(p.image.file, p.image.why))
 	}
 	text.WriteString(modulesHead)
 	for _, path := range slices.Sorted(maps.Keys(other)) {

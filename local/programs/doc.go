@@ -8,6 +8,9 @@
 // Where a module cannot be built from the set, or not be run beside others on one machine, as it is, [Build] works on
 // a copy of its verified source with the few edits that table.go names. differences.md lists those, and the modules
 // that run in another version than in the released program.
+//
+// Where the digest of a released image is recorded in images.lock and a registry gives the image, most programs are taken out of
+// it instead: [Source].
 package programs
 
 //go:generate go run k8s-plus-aws-gitops/local/programs/tidy

@@ -298,12 +298,16 @@ func TestProgressAndExplain(t *testing.T) {
 
 func TestCached(t *testing.T) {
 	t.Setenv("GITOPS_CACHE", t.TempDir())
-	binary, ok, err := Cached("controlplane")
-	if err != nil || ok {
-		t.Fatalf("Cached = %s, %t, %v in an empty cache", binary, ok, err)
+	if at := cached(t, "controlplane"); at != "" {
+		t.Fatalf("%s is in an empty cache", at)
 	}
+	b, err := Source{}.plan(t.Context(), "controlplane")
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(b.target(b.programs[0]), "controlplane")
 	write(t, binary, "")
-	if _, ok, _ = Cached("controlplane"); !ok {
+	if cached(t, "controlplane") != binary {
 		t.Error("the binary is not found")
 	}
 	// A cached binary is returned without the lock, the log or the compiler.

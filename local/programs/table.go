@@ -1,6 +1,7 @@
 package programs
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -16,6 +17,14 @@ type program struct {
 	pkg     string   // package to build
 	vars    []string // string variables that the linker sets, as for its flag -X
 	edits   []edit
+	image   released
+}
+
+// released is the container image that the project releases of a program.
+type released struct {
+	repository string // the program's tag is the image's
+	file       string // path of the binary in it, by the Dockerfile of the release; "" where the binary cannot run here
+	why        string // why it cannot; differences.md tells it
 }
 
 // edit changes one file of a module's source before it is built. An edit that no longer fits fails the build.
@@ -56,6 +65,7 @@ var table = []program{
 			"k8s.io/component-base/version.gitVersion=" + kubernetesVersion,
 			"k8s.io/client-go/pkg/version.gitVersion=" + kubernetesVersion,
 		},
+		image: released{why: "one process here, of five released programs: etcd, three of Kubernetes, and kubeadm's phases for the certificates"},
 	},
 	{
 		name: "flux-operator", module: fluxOperatorModule, version: fluxOperatorVersion,
@@ -66,6 +76,7 @@ var table = []program{
 			why:  "its web page is built by npm and not in the module, whose embed directive wants a file; the page is off here",
 			new:  "<!doctype html><title>flux-operator</title>The web page is not part of the Go module.\n",
 		}},
+		image: released{repository: "ghcr.io/controlplaneio-fluxcd/flux-operator", file: "/flux-operator"},
 	},
 	fluxController("source-controller", "v1.9.4"),
 	fluxController("kustomize-controller", "v1.9.4"),
@@ -93,6 +104,8 @@ var table = []program{
 			},
 			webhooks("v1/secretstore"), webhooks("v1/externalsecret"), webhooks("v1beta1/secretstore"), webhooks("v1beta1/externalsecret"),
 		},
+		// Its webhook, which an edit above binds to the pod's address, is off: k8s/platform/controllers/external-secrets.yaml.
+		image: released{repository: "ghcr.io/external-secrets/external-secrets", file: "/bin/external-secrets"},
 	},
 	{
 		// The module's tags are v2 and v3 without the suffix that Go asks for, so its version is the commit of
@@ -108,6 +121,10 @@ var table = []program{
 			stores("pkg/k8s", "ConversionStore", "SecretsStore"),
 			stores("pkg/aga", "ResourceStore[T]"),
 		},
+		image: released{
+			repository: "public.ecr.aws/eks/aws-load-balancer-controller",
+			why:        "has no flag for the address of its webhook server, and would listen on all of the machine's",
+		},
 	},
 	{
 		name: "external-dns", module: "sigs.k8s.io/external-dns", version: "v0.22.0", pkg: "sigs.k8s.io/external-dns",
@@ -117,6 +134,8 @@ var table = []program{
 			why:     "has the aws and inmemory providers only: the others are a fifth of its packages",
 			pattern: `(?m)^.*\b(alibabacloud|awssd|azure|civo|cloudflare|coredns|dnsimple|exoscale|gandi|godaddy|google|linode|ns1|oci|ovh|pdns|pihole|rfc2136|scaleway|webhook)(\.New\w*,|")\n`,
 		}},
+		// Built with ko, which has no Dockerfile: https://ko.build/features/static-assets/ has the folder.
+		image: released{repository: "registry.k8s.io/external-dns/external-dns", file: "/ko-app/external-dns"},
 	},
 }
 
@@ -124,7 +143,10 @@ var table = []program{
 // (config/data/flux/v2.9.4 of its module).
 func fluxController(name, version string) program {
 	module := "github.com/fluxcd/" + name
-	return program{name: name, module: module, version: version, pkg: module}
+	return program{
+		name: name, module: module, version: version, pkg: module,
+		image: released{repository: "ghcr.io/fluxcd/" + name, file: "/usr/local/bin/" + name},
+	}
 }
 
 // register is the source of a package of the External Secrets Operator that registers implementations by
@@ -173,13 +195,7 @@ func Names() []string {
 // manifests name.
 func Tag(name string) (string, error) {
 	p, err := lookup(name)
-	if err != nil {
-		return "", err
-	}
-	if p.tag != "" {
-		return p.tag, nil
-	}
-	return p.version, nil
+	return cmp.Or(p.tag, p.version), err
 }
 
 func lookup(name string) (program, error) {

@@ -18,12 +18,12 @@ import (
 // machine is what this run of Up found or put on the machine for the images.
 type machine struct {
 	ctx      context.Context
-	binaries map[string]string
+	binaries map[string]programs.Binary
 	packages map[string]npm.Installed
 }
 
 // Binary implements [platform.Installed].
-func (i machine) Binary(program string) string { return i.binaries[program] }
+func (i machine) Binary(program string) string { return i.binaries[program].Path }
 
 // Module implements [platform.Installed].
 func (i machine) Module(program string) (string, error) {

@@ -26,7 +26,11 @@ func (u *up) checkTools(ctx context.Context, _ *progress.Output) error {
 	if err := u.checkServices(); err != nil {
 		return err
 	}
-	return checkSpace(u.Dir.Root)
+	missing, err := u.toCompile(ctx)
+	if err != nil {
+		return err
+	}
+	return checkSpace(u.Dir.Root, missing)
 }
 
 // choosePorts also checks that nothing else listens on the port of a process
@@ -102,17 +106,6 @@ func (u *up) prepareMoto(ctx context.Context, out *progress.Output) error {
 	}
 	u.awsCLI, err = moto.EnsureCLI(ctx, cache, out)
 	return err
-}
-
-// build builds the programs that the cache lacks. One compiler does all: they share most of their packages.
-func (u *up) build(ctx context.Context, out *progress.Output) (err error) {
-	names := u.platform.Programs()
-	if u.binaries, err = programs.BuildAll(ctx, out, names...); err != nil {
-		return err
-	}
-	u.parts.controlPlane = u.binaries[programs.ControlPlane]
-	out.Result("%d", len(names))
-	return nil
 }
 
 // installApplications installs the applications from npm that the cache lacks.

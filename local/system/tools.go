@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"k8s-plus-aws-gitops/internal/cachedir"
-	"k8s-plus-aws-gitops/local/programs"
 )
 
 // tool is a program that has to be on the PATH.
@@ -95,21 +94,17 @@ const (
 )
 
 // checkSpace fails when the disk would run full on the way.
-func checkSpace(state string) error {
+func checkSpace(state string, compile bool) error {
 	var all []error
 	if err := needSpace(state, spaceToRun); err != nil {
 		all = append(all, err)
 	}
-	for _, name := range programs.Names() {
-		if _, ok, err := programs.Cached(name); err != nil || ok {
-			continue
-		}
+	if compile {
 		cache, err := cachedir.Dir()
 		if err != nil {
 			return err
 		}
 		all = append(all, needSpace(cache, spaceToBuild))
-		break
 	}
 	return errors.Join(all...)
 }

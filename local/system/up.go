@@ -15,6 +15,7 @@ import (
 	"k8s-plus-aws-gitops/local/npm"
 	"k8s-plus-aws-gitops/local/pipelines"
 	"k8s-plus-aws-gitops/local/platform"
+	"k8s-plus-aws-gitops/local/programs"
 	"k8s-plus-aws-gitops/local/system/deploy"
 	"k8s-plus-aws-gitops/local/system/layout"
 	"k8s-plus-aws-gitops/local/system/observe"
@@ -27,6 +28,8 @@ type UpOptions struct {
 	// KeepOnFailure leaves running what Up started when a step fails, so that
 	// it can be looked at.
 	KeepOnFailure bool
+	// Programs says where programs come from; default programs.Auto.
+	Programs programs.From
 	// Timeout is for each step that waits for the system; default 15 min.
 	Timeout time.Duration
 }
@@ -70,7 +73,7 @@ type up struct {
 
 	ports    layout.Ports
 	parts    parts
-	binaries map[string]string        // of programs
+	binaries map[string]programs.Binary
 	packages map[string]npm.Installed // of applications, by packageKey
 	python   string
 	awsCLI   string

@@ -28,6 +28,8 @@ func TestExitCodes(t *testing.T) {
 		"state too long":  {[]string{"status", "--state", strings.Repeat("x", 120)}, 1, "--state"},
 		"unknown daemon":  {[]string{"run", "nothing"}, 1, "procnode"},
 		"state is a file": {[]string{"status", "--state", "cdk.json"}, 1, "--state"},
+		"bad programs":    {[]string{"up", "--programs", "image"}, 2, "must be auto, images or compile"},
+		"programs as XML": {[]string{"programs", "-o", "xml"}, 2, `"xml"`},
 		"no endpoints":    {[]string{"endpoints"}, 1, "gitops local up"},
 	})
 }

@@ -18,6 +18,7 @@ import (
 
 func newUp(f *localFlags) *cobra.Command {
 	var o system.UpOptions
+	var from string
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Bring the system up, or what is missing of it.",
@@ -25,7 +26,8 @@ func newUp(f *localFlags) *cobra.Command {
 CDK CLI and wait until Flux has applied the repository and the URLs of
 local/platform.yaml answer.
 
-The first run takes ten minutes or more: it builds the controllers from source.
+The first run takes ten minutes or more: it builds the controllers from source, or
+takes them out of released images ('gitops local programs --help').
 They are cached outside the checkout, so later runs take seconds to a minute, and
 a run on a running system changes nothing. The local Git repository begins with
 the checkout's HEAD; later changes go there by 'gitops local push'.
@@ -33,9 +35,14 @@ the checkout's HEAD; later changes go there by 'gitops local push'.
 When a step fails, its log and the remedy are named, what was started is stopped
 and the state is kept: the next run goes on from there.`,
 		Example: `  gitops local up
-  gitops local up --state /tmp/second`,
+  gitops local up --state /tmp/second
+  gitops local up --programs images`,
 		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if o.Programs, err = parseFrom(from); err != nil {
+				return err
+			}
 			s, done, err := f.open(cmd)
 			if err != nil {
 				return err
@@ -50,6 +57,7 @@ and the state is kept: the next run goes on from there.`,
 		},
 	}
 	cmd.Flags().BoolVar(&o.KeepOnFailure, "keep-on-failure", false, "leave processes running when a step fails")
+	programsFlag(cmd, &from)
 	cmd.Flags().DurationVar(&o.Timeout, "timeout", 15*time.Minute, "how long to wait for Flux and for each URL")
 	return cmd
 }

@@ -160,6 +160,9 @@ func (d *Dir) Mail() string { return d.Path("mail") }
 // Images is the image table of the process node.
 func (d *Dir) Images() string { return d.Path("images.yaml") }
 
+// Programs lists the programs that run, and where each came from.
+func (d *Dir) Programs() string { return d.Path("programs.json") }
+
 // Repository is the local Git repository that stands for the one on GitHub.
 func (d *Dir) Repository() string { return d.Path("git", "platform.git") }
 

@@ -15,6 +15,7 @@ import (
 
 	"k8s-plus-aws-gitops/local/pipelines"
 	"k8s-plus-aws-gitops/local/platform"
+	"k8s-plus-aws-gitops/local/programs"
 	"k8s-plus-aws-gitops/local/system/deploy"
 	"k8s-plus-aws-gitops/local/system/layout"
 	"k8s-plus-aws-gitops/local/system/observe"
@@ -40,6 +41,8 @@ type Status struct {
 	// Pipelines are the last executions of each.
 	Pipelines []*pipelines.Execution `json:"pipelines,omitempty"`
 	URLs      []URL                  `json:"urls"`
+	// Programs are those that run, and the released images that some were taken out of.
+	Programs []programs.Binary `json:"programs,omitempty"`
 	// Recorded are the resource types of the stacks that the AWS endpoint only
 	// records, without a service behind them.
 	Recorded []string `json:"recorded,omitempty"`
@@ -101,6 +104,9 @@ func Collect(ctx context.Context, d *layout.Dir, limit time.Duration) (*Status, 
 	c := &collector{status: s}
 	if unreadable != nil {
 		c.unknown("URLs", unreadable)
+	}
+	if s.Programs, err = running(d); err != nil {
+		c.unknown("programs", err)
 	}
 	if s.Pipelines, err = pipelines.Last(pipelines.Folder(d)); err != nil {
 		c.unknown("pipelines", err)

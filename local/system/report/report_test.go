@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"k8s-plus-aws-gitops/local/pipelines"
+	"k8s-plus-aws-gitops/local/programs"
 	"k8s-plus-aws-gitops/local/system/deploy"
 	"k8s-plus-aws-gitops/local/system/layout"
 	"k8s-plus-aws-gitops/local/system/observe"
@@ -34,6 +35,7 @@ func healthy() *Status {
 	const rev = "main@sha1:0123456789abcdef0123456789abcdef01234567"
 	return &Status{
 		Processes:      []Process{process("supervisor", 1), process("controlplane", 4711)},
+		Programs:       []programs.Binary{{Name: "controlplane"}, {Name: "flux-operator", Image: &programs.Origin{}}, {Name: "external-dns"}},
 		Stacks:         []Stack{{Name: "local-network", Status: "CREATE_COMPLETE"}, {Name: "local-ghost", Status: "UPDATE_COMPLETE"}},
 		Sources:        []observe.Item{item("flux-system", "flux-system", rev)},
 		Kustomizations: []observe.Item{item("flux-system", "apps", rev)},

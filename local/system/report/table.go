@@ -66,6 +66,9 @@ func (s *Status) rows(now time.Time) []row {
 		}
 		out = append(out, r)
 	}
+	if len(s.Programs) > 0 {
+		out = append(out, row{"programs", Origins(s.Programs), "ready", "gitops local programs"})
+	}
 	for _, x := range s.Stacks {
 		state := "ready"
 		switch {
