@@ -5,16 +5,14 @@ package drift
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/aws/smithy-go"
 	"golang.org/x/sync/errgroup"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"k8s-plus-aws-gitops/internal/cause"
 )
 
 // State is what is wrong.
@@ -170,33 +168,6 @@ func Look(ctx context.Context, environment string, checks []Check, told func(wha
 }
 
 // reason says in one line why something was not looked at.
-func reason(err error) string {
-	var api smithy.APIError
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return "the time was over; give more with --timeout"
-	case apierrors.IsForbidden(err):
-		return oneLine(err.Error()) + "; ask for the right, or for another access entry"
-	case !errors.As(err, &api):
-		return oneLine(err.Error())
-	}
-	switch code := api.ErrorCode(); code {
-	case "InvalidAction", "UnknownOperationException", "NotImplemented", "UnsupportedOperation":
-		return "this endpoint does not tell: " + oneLine(api.ErrorMessage())
-	case "AccessDenied", "AccessDeniedException", "UnauthorizedOperation":
-		return action(err) + " is not allowed; docs/guides/drift.md lists the rights"
-	default:
-		return oneLine(code + ": " + api.ErrorMessage())
-	}
-}
+func reason(err error) string { return cause.Of(err, "docs/guides/drift.md") }
 
-// action is the name of the call that failed, as policies have it.
-func action(err error) string {
-	var call *smithy.OperationError
-	if !errors.As(err, &call) {
-		return "the call"
-	}
-	return strings.ToLower(strings.ReplaceAll(call.ServiceID, " ", "")) + ":" + call.OperationName
-}
-
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+func oneLine(text string) string { return cause.OneLine(text) }

@@ -46,17 +46,11 @@ func ByHand(from Objects) Check {
 		inventory := map[schema.GroupVersionKind]map[applied]owner{}
 		_, err := from.Cluster.Items(ctx, kustomizations, func(o *unstructured.Unstructured, i *flux.Item) {
 			of := owner{Item: *i, interval: interval(o)}
-			entries, _, _ := unstructured.NestedSlice(o.Object, "status", "inventory", "entries")
-			for _, e := range entries {
-				entry, _ := e.(map[string]any)
-				kind, object, ok := identify(entry)
-				if !ok {
-					continue
+			for _, e := range flux.Inventory(o) {
+				if inventory[e.Kind] == nil {
+					inventory[e.Kind] = map[applied]owner{}
 				}
-				if inventory[kind] == nil {
-					inventory[kind] = map[applied]owner{}
-				}
-				inventory[kind][object] = of
+				inventory[e.Kind][applied{e.Namespace, e.Name}] = of
 			}
 		})
 		if err != nil {
@@ -76,24 +70,6 @@ func interval(o *unstructured.Unstructured) time.Duration {
 	text, _, _ := unstructured.NestedString(o.Object, "spec", "interval")
 	d, _ := time.ParseDuration(text) // the API server has checked it
 	return d
-}
-
-// identify reads an entry of an inventory, "<namespace>_<name>_<group>_<kind>": names have no underscore, but those of RBAC have
-// a colon, which is written as "__".
-func identify(entry map[string]any) (schema.GroupVersionKind, applied, bool) {
-	id, _ := entry["id"].(string)
-	version, _ := entry["v"].(string)
-	namespace, rest, _ := strings.Cut(id, "_")
-	last := strings.LastIndex(rest, "_")
-	if last < 0 {
-		return schema.GroupVersionKind{}, applied{}, false
-	}
-	kind, rest := rest[last+1:], rest[:last]
-	if last = strings.LastIndex(rest, "_"); last < 0 {
-		return schema.GroupVersionKind{}, applied{}, false
-	}
-	name, group := strings.ReplaceAll(rest[:last], "__", ":"), rest[last+1:]
-	return schema.GroupVersionKind{Group: group, Version: version, Kind: kind}, applied{namespace, name}, true
 }
 
 // pageSize is how many objects are listed at once.

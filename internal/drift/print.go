@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"k8s-plus-aws-gitops/internal/cli"
 )
 
 const (
@@ -40,7 +42,7 @@ func (r *Report) Print(w io.Writer) {
 		fmt.Fprintln(w)
 	}
 	for _, n := range r.Notes {
-		for _, line := range wrap(n, width) {
+		for _, line := range cli.Lines(n, width) {
 			fmt.Fprintln(w, line)
 		}
 	}
@@ -68,32 +70,8 @@ func count(n int, of string) string {
 
 // row writes a text beside a state, in as many lines as it needs.
 func row(w io.Writer, state, text string) {
-	for _, line := range wrap(text, width-indent) {
+	for _, line := range cli.Lines(text, width-indent) {
 		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-*s%s", indent, state, line), " "))
 		state = ""
 	}
-}
-
-// wrap breaks a text between words, and a word that is too long where the line ends.
-func wrap(text string, most int) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && len([]rune(line))+1+len([]rune(word)) <= most {
-			line += " " + word
-			continue
-		}
-		if line != "" {
-			lines = append(lines, line)
-		}
-		rest := []rune(word)
-		for len(rest) > most {
-			lines, rest = append(lines, string(rest[:most])), rest[most:]
-		}
-		line = string(rest)
-	}
-	if line == "" {
-		return lines
-	}
-	return append(lines, line)
 }

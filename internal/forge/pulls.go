@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 )
 
 // Pull is a pull request.
@@ -14,7 +15,11 @@ type Pull struct {
 	// State is open or closed.
 	State string `json:"state"`
 	URL   string `json:"html_url"`
-	Base  struct {
+	Title string `json:"title"`
+	User  User   `json:"user"`
+	// Merged is when it was merged; nil while it is not.
+	Merged *time.Time `json:"merged_at"`
+	Base   struct {
 		// Ref is the branch that it goes to.
 		Ref string `json:"ref"`
 	} `json:"base"`
@@ -23,6 +28,30 @@ type Pull struct {
 // PullsOf lists the pull requests that bring a commit.
 func (c Client) PullsOf(ctx context.Context, r Repository, commit string) ([]Pull, error) {
 	return list[Pull](ctx, c, request{path: r.path("commits", commit, "pulls"), need: "Pull requests: read", of: r})
+}
+
+// Review is what a reviewer said of a pull request as a whole.
+type Review struct {
+	User User `json:"user"`
+	// State is APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED or PENDING.
+	State string `json:"state"`
+	// Commit that was reviewed.
+	Commit    string    `json:"commit_id"`
+	Submitted time.Time `json:"submitted_at"`
+}
+
+// Reviews lists the reviews of a pull request, oldest first: https://docs.github.com/rest/pulls/reviews.
+func (c Client) Reviews(ctx context.Context, r Repository, number int) ([]Review, error) {
+	return list[Review](ctx, c, request{path: r.path("pulls", strconv.Itoa(number), "reviews"), need: "Pull requests: read", of: r})
+}
+
+// MergedBy is who merged a pull request; its login is empty while nobody has.
+func (c Client) MergedBy(ctx context.Context, r Repository, number int) (User, error) {
+	var one struct {
+		By User `json:"merged_by"`
+	}
+	_, err := c.send(ctx, request{method: http.MethodGet, path: r.path("pulls", strconv.Itoa(number)), need: "Pull requests: read", of: r, out: &one})
+	return one.By, err
 }
 
 // OpenPull opens a pull request from one branch of the repository to another; one that is open is returned as it is.

@@ -18,6 +18,8 @@ import (
 type overlay struct {
 	Components []any `json:"components"`
 	Patches    []any `json:"patches"`
+	// Metadata is what kustomize notes in the objects; no Flux Kustomization has it.
+	Metadata []any `json:"-"`
 }
 
 // build runs kustomize on a folder, as kustomize-controller does: with what a Flux Kustomization adds.
@@ -66,7 +68,7 @@ func extend(disk filesys.FileSystem, dir string, added overlay) (filesys.FileSys
 	if err != nil {
 		return nil, err
 	}
-	for field, more := range map[string][]any{"components": added.Components, "patches": added.Patches} {
+	for field, more := range map[string][]any{"components": added.Components, "patches": added.Patches, "buildMetadata": added.Metadata} {
 		if len(more) > 0 {
 			own, _ := declared[field].([]any)
 			declared[field] = append(own, more...)

@@ -37,7 +37,7 @@ type Server struct {
 	// Commits that are there; nil: every one.
 	Commits []string
 	// What is there, oldest first.
-	Comments, Pulls, Statuses, Rulesets, Hooks []Object
+	Comments, Pulls, Reviews, Statuses, Rulesets, Hooks []Object
 	// Deliveries to the webhooks, newest first.
 	Deliveries []Object
 	// Calls are the requests that were not refused for a limit or the token: "POST /repos/me/platform/hooks".

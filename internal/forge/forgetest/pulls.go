@@ -22,6 +22,11 @@ func Pull(number int, state, head, base string) Object {
 		"html_url": fmt.Sprintf("https://github.com/me/platform/pull/%d", number)}
 }
 
+// Review is what somebody said of a pull request: https://docs.github.com/rest/pulls/reviews. "pull" is the test's own.
+func Review(pull int, login, state, commit, submitted string) Object {
+	return Object{"pull": float64(pull), "user": Object{"login": login, "type": "User"}, "state": state, "commit_id": commit, "submitted_at": submitted}
+}
+
 // self is the user of a request's token.
 func (s *Server) self(r *http.Request) (login string, id int64) {
 	if id, other := s.Tokens[bearer(r)]; other {
@@ -55,6 +60,23 @@ func (s *Server) pulls(mux *http.ServeMux) {
 	})
 	s.handle(mux, "GET "+repository+"/pulls", "Pull requests: read", s.listPulls)
 	s.handle(mux, "POST "+repository+"/pulls", "Pull requests: write", s.openPull)
+	s.handle(mux, "GET "+repository+"/pulls/{number}", "Pull requests: read", func(r *http.Request, _ Object) (int, any, error) {
+		for _, p := range s.Pulls {
+			if fmt.Sprint(p["number"]) == r.PathValue("number") {
+				return http.StatusOK, p, nil
+			}
+		}
+		return 0, nil, notFound
+	})
+	s.handle(mux, "GET "+repository+"/pulls/{number}/reviews", "Pull requests: read", func(r *http.Request, _ Object) (int, any, error) {
+		var found []Object
+		for _, review := range s.Reviews {
+			if fmt.Sprint(review["pull"]) == r.PathValue("number") {
+				found = append(found, review)
+			}
+		}
+		return http.StatusOK, found, nil
+	})
 	const comments = repository + "/issues/{number}/comments"
 	s.handle(mux, "GET "+comments, "Pull requests: read", func(*http.Request, Object) (int, any, error) {
 		return http.StatusOK, s.Comments, nil
