@@ -189,3 +189,35 @@ func TestStatus(t *testing.T) {
 		t.Error("a status of another time is known")
 	}
 }
+
+// A commit counts as verified when Flux was waited for; without a gate when its execution succeeded. Each counts once.
+func TestVerified(t *testing.T) {
+	verify := func(id string, status types.ActionExecutionStatus) types.ActionExecutionDetail {
+		return types.ActionExecutionDetail{PipelineExecutionId: aws.String(id), StageName: aws.String("Release"), ActionName: aws.String("Verify"), Status: status}
+	}
+	r := &recorded{
+		executions: []types.PipelineExecutionSummary{
+			execution("e", "three", 5, types.PipelineExecutionStatusInProgress), execution("d", "two", 4, types.PipelineExecutionStatusSucceeded),
+			execution("c", "passed", 3, types.PipelineExecutionStatusSucceeded), execution("b", "two", 2, types.PipelineExecutionStatusSucceeded),
+			execution("a", "one", 1, types.PipelineExecutionStatusSucceeded),
+		},
+		actions: []types.ActionExecutionDetail{verify("a", types.ActionExecutionStatusSucceeded), verify("b", types.ActionExecutionStatusSucceeded), verify("d", types.ActionExecutionStatusSucceeded)},
+	}
+	for gate, want := range map[bool]string{true: "two one", false: "two passed one"} {
+		got, err := (Source{API: whole{r}, Pipeline: "dev-deploy"}).Verified(t.Context(), gate)
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("gate %v: %q, %v; want %s", gate, got, err, want)
+		}
+	}
+	r.fails = &smithy.GenericAPIError{Code: "AccessDeniedException"}
+	if _, err := (Source{API: r, Pipeline: "dev-deploy"}).Verified(t.Context(), true); err == nil || !strings.Contains(err.Error(), "grant codepipeline:ListPipelineExecutions") {
+		t.Error(err)
+	}
+}
+
+// whole answers with all executions on one page.
+type whole struct{ *recorded }
+
+func (w whole) ListPipelineExecutions(context.Context, *codepipeline.ListPipelineExecutionsInput, ...func(*codepipeline.Options)) (*codepipeline.ListPipelineExecutionsOutput, error) {
+	return &codepipeline.ListPipelineExecutionsOutput{PipelineExecutionSummaries: w.executions}, nil
+}

@@ -156,3 +156,6 @@ func orNone(text string) string {
 	}
 	return text
 }
+
+// Holds says what a type of resource holds that is lost with it; empty where it is nothing.
+func Holds(kind string) string { return guarded[kind] }
