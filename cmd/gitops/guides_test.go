@@ -77,6 +77,8 @@ var system = map[string]string{
 	"gitops doctor":                   "needs an account",
 	"gitops report":                   "needs an account",
 	"gitops drift":                    "needs an account and a cluster",
+	"gitops why":                      "needs an account and a cluster",
+	"gitops rollback":                 "compares two revisions; internal/rollback and the end-to-end test run it",
 	"gitops release":                  "needs a repository on GitHub",
 	"gitops status":                   "needs a cluster",
 	"gitops dashboard":                "serves until it is interrupted",

@@ -83,6 +83,9 @@ func (f *rollbackFlags) run(cmd *cobra.Command, name string) error {
 		Compare: func(ctx context.Context, base, folder string) (*review.Review, error) {
 			return review.Run(ctx, review.Options{Root: root, Base: base, Head: folder, Environments: []string{env.Name}, Display: display})
 		},
+		Schema: func(ctx context.Context, base, folder string) ([]string, error) {
+			return plan.Schema(ctx, folder, base, env.Name)
+		},
 	})
 	display.Close()
 	if err != nil {

@@ -151,6 +151,9 @@ func compare(ctx context.Context, o Options) (*Plan, error) {
 	if err := p.publishes(ctx, o, base); err != nil {
 		return nil, err
 	}
+	if err := p.schema(ctx, o, base); err != nil {
+		return nil, err
+	}
 	p.decide(o, stacks.unfit)
 	return p, nil
 }

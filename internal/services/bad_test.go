@@ -57,6 +57,12 @@ var bad = []badFile{
 	{name: "image without a version", replace: map[string]string{"image: ghcr.io/nodezoo/nodezoo-npm:1.4.2": "image: ghcr.io/nodezoo/nodezoo-npm"}, line: 1, says: "image: must be pinned", schema: true},
 	{name: "image latest", replace: map[string]string{"image: ghcr.io/nodezoo/nodezoo-npm:1.4.2": "image: npm:latest"}, line: 1, says: "image: must be pinned", schema: true},
 	{name: "image as an address", replace: map[string]string{"image: ghcr.io/nodezoo/nodezoo-npm:1.4.2": "image: https://ghcr.io/npm:1"}, line: 1, says: "image: must be an image reference"},
+	// migrations
+	{name: "migration without a version", add: "migrate: {phase: expand, command: [a]}\n", line: 10, says: "migrate.version: must be at least 1, got 0", schema: true},
+	{name: "migration of no phase", add: "migrate: {version: 1, phase: alter, command: [a]}\n", line: 10, says: `migrate.phase: must be expand or contract, got "alter"`, schema: true},
+	{name: "migration without a command", add: "migrate: {version: 1, phase: expand}\n", line: 10, says: "migrate.command: must be a command", schema: true},
+	{name: "migration by an image without a version", add: "migrate: {version: 1, phase: expand, command: [a], image: flyway}\n", line: 10, says: "migrate.image: must be pinned", schema: true},
+	{name: "migration of an environment", add: "environments:\n  dev: {migrate: {version: 1, phase: expand, command: [a]}}\n", line: 11, says: "environments.dev.migrate: must not differ between environments"},
 	// ports and numbers
 	{name: "port missing", replace: map[string]string{"port: 8080": "replicas: 1"}, line: 1, says: "port: is missing", schema: true},
 	{name: "port zero", replace: map[string]string{"port: 8080": "port: 0"}, line: 2, says: "port: must be from 1024 to 65535, got 0", schema: true},

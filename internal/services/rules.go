@@ -109,6 +109,25 @@ func (r *rules) settings(at string, s Settings) {
 	r.calls(at, s.Calls)
 	r.limits(join(at, "limits"), s.Limits)
 	r.uses(join(at, "uses"), s.Uses)
+	r.migrate(at, s.Migrate)
+}
+
+// migrate is the same in every environment: the commits that carry it go from one to the next.
+func (r *rules) migrate(at string, m *Migrate) {
+	here := join(at, "migrate")
+	switch {
+	case m == nil:
+	case at != "":
+		r.add(here, "write it once, beside image", "must not differ between environments")
+	case m.Version < 1:
+		r.add(join(here, "version"), "begin with 1, and add one for each migration", "must be at least 1, got %d", m.Version)
+	case m.Phase != Expand && m.Phase != Contract:
+		r.add(join(here, "phase"), "write expand where the version before still works with the schema, else contract", "must be expand or contract, got %q", m.Phase)
+	case len(m.Command) == 0 || slices.Contains(m.Command, ""):
+		r.add(join(here, "command"), "write it as [node, migrate.js]", "must be a command without empty words")
+	case m.Image != "":
+		r.image(here, m.Image)
+	}
 }
 
 func (r *rules) has(at, key string) bool {

@@ -76,7 +76,33 @@ type Settings struct {
 	Limits *Limits `yaml:"limits" json:"-"`
 	// Uses are the kinds of aws in the registration that pods use, for a service in a repository of its own.
 	Uses []string `yaml:"uses" json:"-"`
+	// Migrate changes the schema of the service's data before a new version starts. Default: nothing does.
+	Migrate *Migrate `yaml:"migrate" json:"migrate,omitempty"`
 }
+
+// Migrate is the command that brings a schema to a version. Every pod runs it before its container starts, so it must end well
+// where the schema is at the version already, or at a later one. docs/design/20261130.migrations.md tells why.
+type Migrate struct {
+	// Version of the schema, from 1. It grows by one with each migration.
+	Version int `yaml:"version" json:"version"`
+	// Phase says whether the version of the service before this one can run with the schema.
+	Phase Phase `yaml:"phase" json:"phase"`
+	// Command and its arguments.
+	Command []string `yaml:"command" json:"command"`
+	// Image that has the command. Default: the service's.
+	Image string `yaml:"image" json:"image,omitempty"`
+}
+
+// Phase of a migration: https://martinfowler.com/bliki/ParallelChange.html
+type Phase string
+
+// The phases.
+const (
+	// Expand adds to the schema: what the version before used is still there, so a release may go back over it.
+	Expand Phase = "expand"
+	// Contract takes away what no version in use needs any more. No release goes back over it.
+	Contract Phase = "contract"
+)
 
 // Autoscale is a range of pods and the load that decides.
 type Autoscale struct {

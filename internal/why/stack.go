@@ -101,6 +101,10 @@ func notThere(err error, instead string) error {
 func (s *Source) resource(ctx context.Context, r Resource) *Answer {
 	a := &Answer{Environment: s.Env.Name, Object: r.Stack + "/" + r.LogicalID, Resource: &r}
 	s.construct(ctx, a)
+	// The branch is fetched: what was deployed may be in no checkout yet.
+	if _, err := s.Tip(ctx); err != nil {
+		a.unknown("branch", "%s", reason(err))
+	}
 	switch name := s.Env.StackName(config.DeployPipeline); {
 	case !s.Env.Delivers():
 		a.unknown("execution", "%s has no pipelines: it has no connection in cdk.json", s.Env.Name)

@@ -245,7 +245,7 @@ func TestResource(t *testing.T) {
 	one := commit("A lifecycle (#3)", "app.go", "b")
 	two := commit("A tag", "app.go", "c")
 	source := func(updated time.Time) *why.Source {
-		return &why.Source{Env: environment(), Root: root, NoForge: "there is no token", AWS: why.AWS{Stacks: account{updated}, Pipelines: &recorded{
+		return &why.Source{Env: environment(), Root: root, Tip: func(context.Context) (string, error) { return two, nil }, NoForge: "there is no token", AWS: why.AWS{Stacks: account{updated}, Pipelines: &recorded{
 			executions: map[string][]types.PipelineExecutionSummary{"dev-deploy": {
 				execution("d", two, succeeded, 40), execution("c", two, succeeded, 30), execution("b", zero, types.PipelineExecutionStatusFailed, 20), execution("a", zero, succeeded, 10),
 			}},

@@ -41,6 +41,7 @@ func (p Props) pod() *k8s.PodSpec {
 	user := number(deref(p.User, defaultUser))
 	return &k8s.PodSpec{
 		AutomountServiceAccountToken: no,
+		InitContainers:               p.migration(),
 		Containers:                   &[]*k8s.Container{p.container()},
 		// Otherwise each service of the namespace adds seven variables.
 		EnableServiceLinks: no,
@@ -89,6 +90,20 @@ func (p Props) container() *k8s.Container {
 		},
 		VolumeMounts: p.mounts(),
 	}
+}
+
+// migration brings the schema to the service's version before the container starts; nil without one. It has what the container has:
+// the same account, variables, files and limits.
+func (p Props) migration() *[]*k8s.Container {
+	m := p.Migrate
+	if m == nil {
+		return nil
+	}
+	c := p.container()
+	return &[]*k8s.Container{{
+		Name: text("migrate"), Image: text(or(m.Image, p.Image)), Command: list(m.Command...), Env: c.Env,
+		Resources: c.Resources, SecurityContext: c.SecurityContext, VolumeMounts: c.VolumeMounts,
+	}}
 }
 
 // volumes are a folder for temporary files, and the certificates of the database. Pods wait until these are there.

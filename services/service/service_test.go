@@ -52,6 +52,7 @@ func random(r *rand.Rand, name string) Props {
 	if r.IntN(2) == 0 {
 		s.Host = name
 	}
+	s.Migrate = maybe(r, services.Migrate{Version: 1 + r.IntN(9), Phase: services.Expand, Command: []string{"node", "migrate.js"}, Image: []string{"", "registry.example.com/migrate:1.0.0"}[r.IntN(2)]})
 	if r.IntN(2) == 0 {
 		s.AWS = &services.AWS{Cache: maybe(r, services.Cache{}), Mail: maybe(r, services.Mail{}), Bucket: maybe(r, services.Bucket{}), Database: maybe(r, services.Database{Engine: []string{services.MySQL, services.Postgres}[r.IntN(2)]})}
 	}

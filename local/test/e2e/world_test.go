@@ -114,24 +114,36 @@ func (s *system) startLoad(ctx context.Context) func() (int, []string) {
 // tables counts the tables of Ghost's database, asked as Ghost: with the
 // credentials from Secrets Manager, over TLS.
 func (s *system) tables(ctx context.Context) (int, error) {
-	c, err := s.aws()
+	conn, name, err := s.database(ctx, "/local/ghost/database")
 	if err != nil {
 		return 0, err
 	}
-	got, err := secretsmanager.NewFromConfig(c).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String("/local/ghost/database")})
+	defer conn.Close()
+	var n int
+	err = conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ?", name).Scan(&n)
+	return n, err
+}
+
+// database connects with the credentials of a secret, and returns the database's name.
+func (s *system) database(ctx context.Context, secret string) (*sql.DB, string, error) {
+	c, err := s.aws()
 	if err != nil {
-		return 0, err
+		return nil, "", err
+	}
+	got, err := secretsmanager.NewFromConfig(c).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &secret})
+	if err != nil {
+		return nil, "", err
 	}
 	var db struct {
 		Host, Username, Password, Dbname string
 		Port                             json.RawMessage
 	}
 	if err := json.Unmarshal([]byte(aws.ToString(got.SecretString)), &db); err != nil {
-		return 0, err
+		return nil, "", err
 	}
 	pem, err := os.ReadFile(s.dir.Path("ca", "ca.crt"))
 	if err != nil {
-		return 0, err
+		return nil, "", err
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(pem)
@@ -141,13 +153,9 @@ func (s *system) tables(ctx context.Context) (int, error) {
 	config.TLS = &tls.Config{RootCAs: pool, ServerName: db.Host, MinVersion: tls.VersionTLS12}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
-		return 0, err
+		return nil, "", err
 	}
-	conn := sql.OpenDB(connector)
-	defer conn.Close()
-	var n int
-	err = conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ?", db.Dbname).Scan(&n)
-	return n, err
+	return sql.OpenDB(connector), db.Dbname, nil
 }
 
 // multiAZ reports whether Ghost's database has a standby.
