@@ -106,7 +106,7 @@ func (s *Source) audited(ctx context.Context, a *Answer, o *unstructured.Unstruc
 
 // byHand reports whether a manager is a person's program: what kubectl writes, somebody has written.
 func byHand(manager string) bool {
-	return !strings.HasSuffix(manager, "-controller") && !strings.HasPrefix(manager, "kube-") && manager != flux.Root && manager != "kubelet"
+	return !strings.HasSuffix(manager, "-controller") && !strings.HasSuffix(manager, "-operator") && !strings.HasPrefix(manager, "kube-") && manager != flux.Root && manager != "kubelet"
 }
 
 // below lists the members of a set that are the field, or the nearest below it.
