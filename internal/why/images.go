@@ -82,8 +82,11 @@ func (s *Source) running(ctx context.Context, top, asked *unstructured.Unstructu
 	} else {
 		text, there, _ := unstructured.NestedMap(top.Object, "spec", "selector")
 		var labels metav1.LabelSelector
-		if !there || runtime.DefaultUnstructuredConverter.FromUnstructured(text, &labels) != nil {
-			return nil, nil
+		if !there {
+			return map[string][]string{}, nil
+		}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(text, &labels); err != nil {
+			return nil, err
 		}
 		list, err := s.Kubernetes.Cluster.Dynamic.Resource(corev1.SchemeGroupVersion.WithResource("pods")).Namespace(top.GetNamespace()).
 			List(ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(&labels)})
