@@ -59,6 +59,11 @@ func TestTwoStepServices(t *testing.T) {
 			edit:    func(a *services.AWS) { a.Database = &services.Database{Engine: services.MySQL} },
 			changed: nil, reasons: map[string]string{"dev-shop/ServiceDatabase": "the engine of an instance cannot change; the agreed name keeps CloudFormation from replacing it"},
 		},
+		"another snapshot": {
+			edit:    func(a *services.AWS) { a.Database.Snapshot = "dev-shop-last" },
+			changed: []string{"ServiceDatabase"},
+			reasons: map[string]string{"dev-shop/ServiceDatabase": "an instance is restored when it is made; the agreed name keeps CloudFormation from replacing one that is there"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			needs := small()

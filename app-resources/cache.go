@@ -95,7 +95,7 @@ func cachePassword(c *Cache, props *CacheProps) awssecretsmanager.Secret {
 // cacheEndpoint makes the secret with the address.
 func cacheEndpoint(c *Cache, props *CacheProps) awssecretsmanager.Secret {
 	endpoint := map[string]awscdk.SecretValue{}
-	for key, value := range services.CacheEndpoint(*c.Group.AttrPrimaryEndPointAddress()) {
+	for key, value := range services.CacheEndpoint(*c.Group.AttrPrimaryEndPointAddress(), *c.Group.AttrPrimaryEndPointPort()) {
 		endpoint[key] = awscdk.SecretValue_UnsafePlainText(jsii.String(value)) // an address is no secret
 	}
 	return awssecretsmanager.NewSecret(c, jsii.String("Endpoint"), &awssecretsmanager.SecretProps{

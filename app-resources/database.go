@@ -77,6 +77,9 @@ type DatabaseProps struct {
 	Name string
 	// Size is the instance's class, its storage in GiB, and for how many days backups and logs are kept.
 	Size config.Database
+	// Snapshot of RDS, by its identifier or ARN, of which the instance is made; empty: it begins without content. Its database
+	// and its user must be Name, the password is a new one. Another value later would be another instance.
+	Snapshot string
 }
 
 // Database is an instance of RDS with one database.
@@ -127,7 +130,22 @@ func NewDatabase(scope constructs.Construct, id string, props *DatabaseProps) *D
 		ParameterGroup:          databaseParameters(m, props, engine),
 	})
 	construct.After(m.Database, logs...)
+	m.restore(props.Snapshot)
 	return m
+}
+
+// restore makes the instance of a snapshot, which says what RDS takes of nobody else then: user, database and encryption.
+// (CDK's construct for it takes neither an agreed name of the secret nor the storage.)
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-dbinstance.html#cfn-rds-dbinstance-dbsnapshotidentifier
+func (m *Database) restore(snapshot string) {
+	if snapshot == "" {
+		return
+	}
+	instance := m.Database.Node().DefaultChild().(awsrds.CfnDBInstance)
+	instance.SetDbSnapshotIdentifier(jsii.String(snapshot))
+	for _, property := range []string{"DBName", "MasterUsername", "StorageEncrypted", "KmsKeyId"} {
+		instance.AddPropertyDeletionOverride(jsii.String(property))
+	}
 }
 
 // access makes a security group that admits pods to a port, and nobody else to anything.

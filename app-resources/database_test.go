@@ -26,3 +26,17 @@ func TestMySQL(t *testing.T) {
 	template.Count("AWS::EC2::SecurityGroupIngress", 1)
 	template.Has("AWS::EC2::SecurityGroupIngress", map[string]any{"SourceSecurityGroupId": "sg-1", "FromPort": 3306, "ToPort": 3306})
 }
+
+// A database that is brought back has all of its snapshot but the password, and the names that were agreed.
+func TestDatabaseOfASnapshot(t *testing.T) {
+	env := cdktest.Environment(t)
+	stack := cdktest.Stack(t, env)
+	NewDatabase(stack, "Postgres", &DatabaseProps{Env: env, Network: network(stack), Engine: Postgres, App: "shop", Size: env.Ghost.Database, Snapshot: "dev-shop-last"})
+	template := cdktest.Synthesize(t, stack)
+	template.Has("AWS::RDS::DBInstance", map[string]any{
+		"DBInstanceIdentifier": "dev-shop", "DBSnapshotIdentifier": "dev-shop-last", "MasterUserPassword": assertions.Match_AnyValue(),
+		"DBName": assertions.Match_Absent(), "MasterUsername": assertions.Match_Absent(),
+		"StorageEncrypted": assertions.Match_Absent(), "KmsKeyId": assertions.Match_Absent(),
+	})
+	template.Has("AWS::SecretsManager::SecretTargetAttachment", map[string]any{"TargetType": "AWS::RDS::DBInstance"})
+}

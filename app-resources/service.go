@@ -63,7 +63,7 @@ func (s *Service) database(props *ServiceProps) {
 	}
 	engine := map[string]Engine{services.MySQL: MySQL, services.Postgres: Postgres}[d.Engine]
 	NewDatabase(s, "Database", &DatabaseProps{
-		Env: props.Env, Network: props.Network, Engine: engine, App: props.Service.Name, Name: services.DatabaseName(props.Service.Name), Size: d.Size(),
+		Env: props.Env, Network: props.Network, Engine: engine, App: props.Service.Name, Name: services.DatabaseName(props.Service.Name), Size: d.Size(), Snapshot: d.Snapshot,
 	})
 }
 

@@ -50,6 +50,9 @@ type Database struct {
 	BackupDays int `yaml:"backupDays" json:"backupDays,omitempty"`
 	// LogDays that the engine's logs are kept in CloudWatch Logs. Default 30.
 	LogDays int `yaml:"logDays" json:"logDays,omitempty"`
+	// Snapshot of RDS, by its identifier or ARN, of which the instance is made. It counts when the instance is made, and stays
+	// in the file as long as it is there. Default: an empty database.
+	Snapshot string `yaml:"snapshot" json:"snapshot,omitempty"`
 }
 
 // The engines of a database.

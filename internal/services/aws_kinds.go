@@ -1,8 +1,6 @@
 package services
 
 import (
-	"strconv"
-
 	"k8s-plus-aws-gitops/config"
 )
 
@@ -146,6 +144,9 @@ type Connection struct {
 // Thing names the connection: database or cache.
 func (c Connection) Thing() string { return c.Things[0] }
 
+// SecretName is that of the Secret with the variables of a service's connection, in the service's namespace.
+func (c Connection) SecretName(service string) string { return service + "-" + c.Thing() }
+
 // DatabaseVariables are the variables of a database by the key of its secret; DATABASE_URL has all of them.
 var DatabaseVariables = map[string]string{
 	"DATABASE_HOST": "host", "DATABASE_PORT": "port", "DATABASE_NAME": "dbname", "DATABASE_USER": "username", "DATABASE_PASSWORD": "password",
@@ -171,9 +172,9 @@ var cache = Connection{
 	URL:       "CACHE_URL", Address: "rediss://:{{ .password | urlquery }}@{{ .host }}:{{ .port }}",
 }
 
-// CacheEndpoint is the content of the secret with a cache's address, by its host.
-func CacheEndpoint(host string) map[string]string {
-	return map[string]string{"host": host, "port": strconv.Itoa(CachePort)}
+// CacheEndpoint is the content of the secret with a cache's address.
+func CacheEndpoint(host, port string) map[string]string {
+	return map[string]string{"host": host, "port": port}
 }
 
 // Connections are those of the service, a database before a cache.

@@ -143,6 +143,10 @@ func (r *rules) unique(c Cluster, k kind, at string, has owners) {
 	}
 }
 
+// snapshotName is that of a snapshot that somebody made, of an automated one, or an ARN of either:
+// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html
+var snapshotName = regexp.MustCompile(`^(arn:aws[a-z-]*:rds:[a-z0-9-]+:[0-9]{12}:snapshot:)?(rds:)?[A-Za-z](-?[A-Za-z0-9])*$`)
+
 func (r *rules) database(c Cluster, d *Database) {
 	if d == nil {
 		return
@@ -157,6 +161,10 @@ func (r *rules) database(c Cluster, d *Database) {
 	if !c.DatabaseCA {
 		r.once(r.own(c, "aws.database"), "set "+config.DatabaseCAFact+" in the environment's facts: docs/guides/your-application.md#certificates",
 			"must be in a region whose certificates of RDS are known, got %s of environment %s", c.Region, c.Environment)
+	}
+	if d.Snapshot != "" && !snapshotName.MatchString(d.Snapshot) {
+		r.once(r.own(c, "aws.database.snapshot"), "give what aws rds describe-db-snapshots shows as DBSnapshotIdentifier or DBSnapshotArn",
+			"must be a snapshot of RDS, got %q", d.Snapshot)
 	}
 	for _, p := range d.Size().Check(c.Protected) {
 		r.once(r.own(c, "aws.database"+p.Path), p.Remedy, "%s in environment %s", p.What, c.Environment)

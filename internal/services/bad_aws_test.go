@@ -25,6 +25,8 @@ var badAWS = []badFile{
 	{name: "database with few backups where data is protected", add: "aws:\n  database: {engine: mysql, backupDays: 1}\n", line: 11, says: "must be from 7 to 35, got 1 in environment production"},
 	{name: "database logs", add: "aws:\n  database: {engine: mysql, logDays: 31}\n", line: 11, says: "must be a number of days that CloudWatch Logs offers, got 31"},
 	{name: "database size as text", add: "aws:\n  database: {engine: mysql, storageGiB: 20Gi}\n", line: 11, says: "must be a whole number", schema: true},
+	{name: "snapshot with a blank", add: "aws:\n  database: {engine: mysql, snapshot: last one}\n", line: 11, says: `aws.database.snapshot: must be a snapshot of RDS, got "last one"; give what aws rds describe-db-snapshots shows`, schema: true},
+	{name: "snapshot of a cluster", add: "aws:\n  database: {engine: mysql, snapshot: \"arn:aws:rds:eu-west-1:111111111111:cluster-snapshot:a\"}\n", line: 11, says: "must be a snapshot of RDS", schema: true},
 	// caches
 	{name: "cache as a switch", add: "aws:\n  cache: true\n", line: 11, says: "aws.cache: must be keys and values, got true", schema: true},
 	{name: "cache unknown key", add: "aws:\n  cache: {engine: redis}\n", line: 11, says: "aws.cache.engine: is not a known key", schema: true},

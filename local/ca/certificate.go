@@ -92,10 +92,11 @@ func (c *CA) sign(hosts []string) (*tls.Certificate, error) {
 	return pair(key, der, c.cert.Raw)
 }
 
-// commonName is the first host that fits the 64 characters of X.520; clients look at the alternative names.
+// commonName is the first name that fits the 64 characters of X.520; clients look at the alternative names. It is no address:
+// OpenSSL takes it for a name where the alternatives have none, and the authority signs for no such name.
 func commonName(hosts []string) string {
 	for _, h := range hosts {
-		if len(h) <= 64 {
+		if len(h) <= 64 && net.ParseIP(h) == nil {
 			return h
 		}
 	}

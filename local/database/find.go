@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,7 +9,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
+
+	"k8s-plus-aws-gitops/local/internal/debian"
 )
 
 // directories are where packages put the server beside PATH: Debian, Fedora and Homebrew.
@@ -40,7 +40,7 @@ func remedy() string {
 	switch {
 	case runtime.GOOS == "darwin":
 		command = "run brew install mariadb"
-	case onPath("apt-get"):
+	case debian.Here():
 		command = "run sudo apt-get install -y " + strings.Join(debianPackages, " ")
 	case onPath("dnf"):
 		command = "run sudo dnf install -y mariadb-server"
@@ -72,37 +72,11 @@ func Install(ctx context.Context, out io.Writer) error {
 	if err == nil {
 		return nil
 	}
-	if os.Geteuid() != 0 || !onPath("apt-get") {
+	if os.Geteuid() != 0 || !debian.Here() {
 		return err
 	}
-	fmt.Fprintln(out, "database: installing", strings.Join(debianPackages, " "))
-	install := append([]string{"install", "-y", "--no-install-recommends"}, debianPackages...)
-	if err := apt(ctx, out, install...); err != nil {
-		// The package lists of a fresh machine are empty or old.
-		if err := apt(ctx, out, "update"); err != nil {
-			return fmt.Errorf("apt-get update: %w: check the network and /etc/apt/sources.list", err)
-		}
-		if err := apt(ctx, out, install...); err != nil {
-			return fmt.Errorf("apt-get install %s: %w", strings.Join(debianPackages, " "), err)
-		}
+	if err := debian.Install(ctx, out, debianPackages...); err != nil {
+		return err
 	}
 	return Installed()
-}
-
-func apt(ctx context.Context, out io.Writer, args ...string) error {
-	var stderr strings.Builder
-	c := exec.CommandContext(ctx, "apt-get", append([]string{"-q", "-o", "DPkg::Lock::Timeout=120"}, args...)...)
-	c.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	c.Stdout, c.Stderr = out, io.MultiWriter(out, &stderr)
-	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
-	c.WaitDelay = 10 * time.Second
-	if err := c.Run(); err != nil {
-		for _, line := range strings.Split(stderr.String(), "\n") {
-			if strings.HasPrefix(line, "E: ") {
-				return errors.New(strings.TrimPrefix(line, "E: "))
-			}
-		}
-		return err
-	}
-	return nil
 }

@@ -21,6 +21,7 @@ import (
 	"k8s-plus-aws-gitops/local/endpoint/engine"
 	"k8s-plus-aws-gitops/local/endpoint/front"
 	_ "k8s-plus-aws-gitops/local/endpoint/kube" // registers the cluster's custom resources
+	"k8s-plus-aws-gitops/local/endpoint/permissions"
 	"k8s-plus-aws-gitops/local/endpoint/resources"
 	"k8s-plus-aws-gitops/local/internal/httpbody"
 	"k8s-plus-aws-gitops/local/pipelines"
@@ -37,6 +38,7 @@ type Config struct {
 	Kubeconfig      string             // admin of the cluster that stands behind EKS
 	Database        resources.Database // behind RDS endpoints of MySQL
 	Postgres        resources.Database // and of PostgreSQL
+	Caches          resources.Caches   // behind replication groups of ElastiCache; nil: they are refused
 	ClusterEndpoint string             // https://… of the API server
 	ClusterCA       string             // base64 of its CA's PEM
 	FluxOperator    string             // directory with the flux-operator install manifests, see package kube
@@ -78,13 +80,15 @@ func Run(ctx context.Context, c Config) error {
 	}
 	self := "http://" + listener.Addr().String()
 	moto := awsConfig(c.Moto, c.Region)
+	services := &resources.Services{
+		AWS: awsConfig(self, c.Region), Account: c.Account, Region: c.Region, Database: c.Database, Postgres: c.Postgres, Caches: c.Caches,
+		SnapshotDir: filepath.Join(c.Dir, "snapshots"), ClusterEndpoint: c.ClusterEndpoint, ClusterCA: c.ClusterCA,
+		Kubeconfig: c.Kubeconfig, FluxOperator: c.FluxOperator, Log: c.Log,
+	}
 	e, err := engine.New(ctx, engine.Options{
 		Account: c.Account, Region: c.Region, Dir: filepath.Join(c.Dir, "stacks"),
 		Values: newValues(moto), Ready: c.ready, Log: c.Log,
-		Services: &resources.Services{
-			AWS: awsConfig(self, c.Region), Account: c.Account, Region: c.Region, Database: c.Database, Postgres: c.Postgres,
-			ClusterEndpoint: c.ClusterEndpoint, ClusterCA: c.ClusterCA, Kubeconfig: c.Kubeconfig, FluxOperator: c.FluxOperator, Log: c.Log,
-		},
+		Services: services,
 	})
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -93,7 +97,7 @@ func Run(ctx context.Context, c Config) error {
 	f, err := front.New(front.Options{
 		Moto: c.Moto, Self: self, Account: c.Account, Region: c.Region, Dir: c.Dir, Mail: c.Mail, CloudFormation: e,
 		ClusterEndpoint: c.ClusterEndpoint, ClusterCA: c.ClusterCA, Review: reviewer{c.Kubeconfig}.review,
-		Assume: assumer(moto, c.Account), ECR: ecr.NewFromConfig(moto), Recorded: recorded, Log: c.Log,
+		Assume: assumer(moto, c.Account), ECR: ecr.NewFromConfig(moto), Recorded: recorded, Log: c.Log, Snapshots: services, Policies: permissions.Reader(moto),
 		Authenticate: authenticator{moto, e.Properties}.authenticate,
 		Pipelines:    pipelines.API{Root: c.Pipelines, Definitions: func() []map[string]any { return e.Properties("AWS::CodePipeline::Pipeline") }}.Serve,
 	})

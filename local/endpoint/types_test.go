@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"k8s-plus-aws-gitops/local/endpoint/engine"
@@ -34,12 +33,6 @@ func TestTypesAreThoseOfTheTemplates(t *testing.T) {
 		}
 		for id, r := range template.Resources {
 			delete(unused, r.Type)
-			if resources.Refused(r.Type) != "" {
-				if strings.HasPrefix(filepath.Base(name), "local-") {
-					t.Errorf("%s: %s is a %s, which is refused", filepath.Base(name), id, r.Type)
-				}
-				continue
-			}
 			typ, known := resources.Lookup(r.Type)
 			if !known {
 				t.Errorf("%s: %s is a %s, which has no handler", filepath.Base(name), id, r.Type)

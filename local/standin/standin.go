@@ -31,8 +31,8 @@ type Program struct {
 	// a variable; need NAME, a variable without which the answer is 503; text KEY, one of Texts, or 404; words FILE, the words
 	// of a file; get URL, the JSON that a neighbour answers, or 404 when it does not know, else 502; and json VALUE. Of what
 	// the service has in AWS: row STATEMENT…, the first value that the last of the statements finds in its database; object KEY
-	// TEXT, what is in its bucket after it was put there; message TEXT, what arrives in its queue after it was sent. A name
-	// without a leading slash is no path but a template for the others.
+	// TEXT, what is in its bucket after it was put there; message TEXT, what arrives in its queue after it was sent; cached KEY
+	// TEXT, what its cache has after it was set. A name without a leading slash is no path but a template for the others.
 	Answers map[string]string `json:"answers"`
 	// Texts are what the image would ask the internet for, by key.
 	Texts map[string]string `json:"texts,omitempty"`
@@ -147,6 +147,7 @@ func (p Program) functions(r *http.Request, getenv func(string) string, has *use
 			return has.row(r.Context(), append([]string{statement}, more...)...)
 		},
 		"object":  func(key, text string) (string, error) { return has.object(r.Context(), key, text) },
+		"cached":  func(key, text string) (string, error) { return has.cached(r.Context(), key, text) },
 		"message": func(text string) (string, error) { return has.message(r.Context(), text) },
 		"json": func(value any) (string, error) {
 			raw, err := json.Marshal(value)

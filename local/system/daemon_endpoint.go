@@ -28,6 +28,7 @@ func runEndpoint(ctx context.Context, s *System, p layout.Ports, log *slog.Logge
 	if err != nil {
 		return fmt.Errorf("%w: run `gitops local up`", err)
 	}
+	dumps := database.Dumps{Dir: s.Dir.Path("database"), Port: p[layout.Database]}
 	var starting sync.Mutex // stacks are deployed side by side
 	return endpoint.Run(ctx, endpoint.Config{
 		Listen:  p.Addr(layout.AWS),
@@ -38,6 +39,7 @@ func runEndpoint(ctx context.Context, s *System, p layout.Ports, log *slog.Logge
 		Mail:    s.Dir.Mail(),
 		Database: resources.Database{
 			Host: "127.0.0.1", Port: p[layout.Database], AdminUser: database.AdminUser, AdminPassword: password,
+			Dump: dumps.Dump, Load: dumps.Load, Forget: dumps.Forget,
 		},
 		Postgres: resources.Database{
 			Host: "127.0.0.1", Port: p[layout.Postgres], AdminUser: database.AdminUser, Start: func(ctx context.Context) (string, error) {
@@ -46,6 +48,7 @@ func runEndpoint(ctx context.Context, s *System, p layout.Ports, log *slog.Logge
 				return s.startPostgres(ctx, p, os.Stderr)
 			},
 		},
+		Caches:          &caches{system: s, ports: p, out: os.Stderr, starting: &starting},
 		Kubeconfig:      s.Dir.Kubeconfig(),
 		ClusterEndpoint: "https://" + p.Addr(layout.APIServer),
 		ClusterCA:       authority,

@@ -71,6 +71,11 @@ func (s *System) Daemon(ctx context.Context, name string, log *slog.Logger) erro
 }
 
 func runNode(ctx context.Context, s *System, p layout.Ports, log *slog.Logger) error {
+	env, err := s.trust()
+	if err != nil {
+		return err
+	}
+	env[supervise.StateVariable] = s.Dir.Root
 	return procnode.Run(ctx, procnode.Config{
 		Kubeconfig: s.Dir.Kubeconfig(),
 		NodeName:   deploy.Environment,
@@ -89,7 +94,7 @@ func runNode(ctx context.Context, s *System, p layout.Ports, log *slog.Logger) e
 		Region:      deploy.Region,
 		Zone:        deploy.Region + "a",
 		PodIdentity: p.URL(layout.AWS),
-		Env:         map[string]string{supervise.StateVariable: s.Dir.Root},
+		Env:         env,
 		Log:         log,
 	})
 }

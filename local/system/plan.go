@@ -32,6 +32,7 @@ const (
 type parts struct {
 	controlPlane             string // binary
 	moto, database, postgres *exec.Cmd
+	caches                   []supervise.Process // those that a stack has asked for
 }
 
 // plan is what the supervisor runs.
@@ -70,6 +71,7 @@ func (s *System) plan(p layout.Ports, x parts) (*supervise.Plan, error) {
 	if x.postgres != nil {
 		processes = append(processes, s.postgres(p, x.postgres))
 	}
+	processes = append(processes, x.caches...)
 	for i := range processes {
 		processes[i].Env = append(processes[i].Env, "TMPDIR="+s.Dir.Temp())
 	}

@@ -2,7 +2,6 @@ package system
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -24,8 +23,11 @@ func (u *up) prepareDatabase(ctx context.Context, out *progress.Output) (err err
 		return err
 	}
 	if postgres.Made(u.postgresDir()) {
-		u.parts.postgres, err = u.preparePostgres(ctx, u.ports, out)
+		if u.parts.postgres, err = u.preparePostgres(ctx, u.ports, out); err != nil {
+			return err
+		}
 	}
+	u.parts.caches, err = u.madeCaches(ctx, out)
 	return err
 }
 
@@ -54,33 +56,62 @@ func (s *System) postgres(p layout.Ports, c *exec.Cmd) supervise.Process {
 // startPostgres makes sure that PostgreSQL runs, and returns its administrator's password. The first DB instance that asks for
 // it adds it to the plan of the supervisor, so that a system without one has neither its programs nor its process.
 func (s *System) startPostgres(ctx context.Context, p layout.Ports, out io.Writer) (string, error) {
+	prepare := func() (supervise.Process, error) {
+		c, err := s.preparePostgres(ctx, p, out)
+		if err != nil {
+			return supervise.Process{}, err
+		}
+		return s.postgres(p, c), nil
+	}
+	if err := s.supervised(ctx, postgresProcess, prepare); err != nil {
+		return "", err
+	}
+	return database.AdminPassword(s.postgresDir())
+}
+
+// supervised makes sure that a process runs that is not in the plan from the beginning. prepare is asked for one that is not
+// there yet.
+func (s *System) supervised(ctx context.Context, name string, prepare func() (supervise.Process, error)) error {
 	run := s.Dir.Path("run")
 	plan, err := supervise.LoadPlan(run)
 	if err != nil {
-		return "", err
+		return err
 	}
-	if !slices.ContainsFunc(plan.Processes, func(x supervise.Process) bool { return x.Name == postgresProcess }) {
+	if !slices.ContainsFunc(plan.Processes, func(x supervise.Process) bool { return x.Name == name }) {
 		if !supervise.Running(run) {
-			return "", errors.New("PostgreSQL is not started: the system stops")
+			return fmt.Errorf("%s is not started: the system stops", name)
 		}
-		c, err := s.preparePostgres(ctx, p, out)
+		process, err := prepare()
 		if err != nil {
-			return "", err
+			return err
 		}
-		process := s.postgres(p, c)
 		process.Env = append(process.Env, "TMPDIR="+s.Dir.Temp())
 		plan.Processes = append(plan.Processes, process)
 		if err := supervise.SavePlan(run, plan); err != nil {
-			return "", err
+			return err
 		}
 		if err := supervise.Start(ctx, run); err != nil {
-			return "", err
+			return err
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, processStart)
 	defer cancel()
-	if err := supervise.WaitReady(ctx, run, postgresProcess); err != nil {
-		return "", fmt.Errorf("%w: see %s", err, s.Dir.Log(postgresProcess))
+	if err := supervise.WaitReady(ctx, run, name); err != nil {
+		return fmt.Errorf("%w: see %s", err, s.Dir.Log(name))
 	}
-	return database.AdminPassword(s.postgresDir())
+	return nil
+}
+
+// unsupervised ends a process for good.
+func (s *System) unsupervised(ctx context.Context, name string) error {
+	run := s.Dir.Path("run")
+	plan, err := supervise.LoadPlan(run)
+	if err != nil {
+		return err
+	}
+	plan.Processes = slices.DeleteFunc(plan.Processes, func(x supervise.Process) bool { return x.Name == name })
+	if err := supervise.SavePlan(run, plan); err != nil || !supervise.Running(run) {
+		return err
+	}
+	return supervise.Start(ctx, run)
 }

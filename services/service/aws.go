@@ -8,9 +8,6 @@ import (
 	"k8s-plus-aws-gitops/services/imports/k8s"
 )
 
-// connectionSecretName is the Secret with the variables of a database or a cache.
-func (p Props) connectionSecretName(of services.Connection) string { return p.Name + "-" + of.Thing() }
-
 // connectionSecret are the variables of a database or a cache. Pods wait until it is there.
 func (p Props) connectionSecret(of services.Connection) object {
 	data := map[string]*string{of.URL: text(of.Address)}
@@ -23,7 +20,7 @@ func (p Props) connectionSecret(of services.Connection) object {
 			Extract: &externalsecretsio.ExternalSecretSpecDataFromExtract{Key: text(path)},
 		})
 	}
-	name := text(p.connectionSecretName(of))
+	name := text(of.SecretName(p.Name))
 	props := &externalsecretsio.ExternalSecretProps{
 		Metadata: &cdk8s.ApiObjectMetadata{Name: name, Namespace: text(p.Name), Labels: p.labels()},
 		Spec: &externalsecretsio.ExternalSecretSpec{
@@ -57,7 +54,7 @@ func (p Props) connectionVariables() []*k8s.EnvVar {
 	for _, of := range p.Connections() {
 		for _, name := range append(sorted(of.Variables), of.URL) {
 			all = append(all, &k8s.EnvVar{Name: text(name), ValueFrom: &k8s.EnvVarSource{
-				SecretKeyRef: &k8s.SecretKeySelector{Name: text(p.connectionSecretName(of)), Key: text(name)},
+				SecretKeyRef: &k8s.SecretKeySelector{Name: text(of.SecretName(p.Name)), Key: text(name)},
 			}})
 		}
 	}

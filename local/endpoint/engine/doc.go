@@ -12,8 +12,8 @@
 //
 //   - resources are handled one after another, in dependency order and then by
 //     logical ID, so that two runs of one template behave alike;
-//   - the deletion policy Snapshot deletes (there is nothing to take a
-//     snapshot of) and says so in the event;
+//   - the deletion policy Snapshot leaves one of a database alone; all else is
+//     deleted, and the event says so;
 //   - a change of anything in the template, a description included, is a
 //     change;
 //   - ImportExistingResources imports nothing: a resource whose name is taken

@@ -247,11 +247,6 @@ func (e *Engine) checkTypes(t *Template) error {
 			unknown[d.Type] = true
 		}
 	}
-	for _, name := range sortedKeys(unknown) {
-		if reason := resources.Refused(name); reason != "" {
-			return invalid("%s is not supported by the local CloudFormation stand-in: %s", name, reason)
-		}
-	}
 	if len(unknown) > 0 {
 		return invalid("Template format error: Unrecognized resource types: %v (the local CloudFormation stand-in has no handler for them)", sortedKeys(unknown))
 	}

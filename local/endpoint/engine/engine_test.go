@@ -231,7 +231,6 @@ func TestExportsInUse(t *testing.T) {
 func TestRefused(t *testing.T) {
 	for name, c := range map[string]struct{ template, want string }{
 		"type":      {`{"Resources": {"A": {"Type": "AWS::X::Y"}}}`, "Unrecognized resource types: [AWS::X::Y]"},
-		"cache":     {`{"Resources": {"A": {"Type": "AWS::ElastiCache::ReplicationGroup"}}}`, "AWS::ElastiCache::ReplicationGroup is not supported by the local CloudFormation stand-in: no server of Valkey"},
 		"property":  {`{"Resources": {"A": {"Type": "Test::A::Thing", "Properties": {"Colour": 1}}}}`, "extraneous key [Colour]"},
 		"reference": {`{"Resources": {"A": {"Type": "Test::A::Thing", "Properties": {"Value": {"Ref": "Nope"}}}}}`, "Unresolved resource dependencies [Nope]"},
 		"sub":       {`{"Resources": {"A": {"Type": "Test::A::Thing", "Properties": {"Value": {"Fn::Sub": "${Nope.Arn}"}}}}}`, "[Nope]"},

@@ -73,7 +73,7 @@ func (s *step) complete(res *Resource, result resources.Result, status Status) {
 
 // clear deletes what an interrupted or failed creation left.
 func (s *step) clear() error {
-	if err := s.remove(s.prev); err != nil {
+	if err := s.remove(s.prev, true); err != nil {
 		return s.fail(s.prev.clone(), CreateFailed, fmt.Errorf("an earlier attempt could not be removed: %w", err))
 	}
 	return nil

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// remove calls the type's Delete.
-func (r *run) remove(res *Resource) error {
+// remove calls the type's Delete. Nothing is kept of what a failed operation made.
+func (r *run) remove(res *Resource, undo bool) error {
 	typ, ok := r.e.opt.Lookup(res.Type)
 	if !ok {
 		return fmt.Errorf("no handler for %s", res.Type)
@@ -21,6 +21,7 @@ func (r *run) remove(res *Resource) error {
 		props = res.Attempt
 	}
 	req, id := r.request(res), res.PhysicalID
+	req.Snapshot = res.Deletion == "Snapshot" && !undo
 	return r.call(func(ctx context.Context) error {
 		resolved, err := r.resolved(ctx, props)
 		if err != nil {
@@ -48,12 +49,12 @@ func (r *run) discard(res *Resource, undo bool) error {
 		return nil
 	}
 	reason := ""
-	if res.Deletion == "Snapshot" {
+	if typ, _ := r.e.opt.Lookup(res.Type); res.Deletion == "Snapshot" && (typ == nil || !typ.Snapshots) {
 		reason = "Deletion policy Snapshot: the local stand-in deletes without a snapshot"
 	}
 	st.event(r.e.now(), res, DeleteInProgress, reason)
 	r.e.save(st)
-	if err := r.remove(res); err != nil {
+	if err := r.remove(res, undo); err != nil {
 		if r.e.ctx.Err() != nil {
 			return errInterrupted
 		}

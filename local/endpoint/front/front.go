@@ -53,8 +53,12 @@ type Options struct {
 	Review func(ctx context.Context, token string) (namespace, serviceAccount string, err error)
 	// Assume makes credentials for a role.
 	Assume func(ctx context.Context, roleARN, session string) (Credentials, error)
+	// Policies are those of a role of pods, which may do nothing else; nil: everything.
+	Policies func(ctx context.Context, role string) ([]permissions.Policy, error)
 	// Authenticate tells who signs in to a cluster with a token of AWS, and the groups of the access entry.
 	Authenticate func(ctx context.Context, token string) (user string, groups []string, err error)
+	// Snapshots of databases; nil: moto's alone, without content.
+	Snapshots Snapshots
 	// ECR holds the images that the registry shows.
 	ECR *ecr.Client
 	// Recorded lists the resource types that are only recorded, with the reason.
@@ -93,6 +97,7 @@ func New(opt Options) (*Front, error) {
 	if f.calls, err = permissions.NewRecorder(filepath.Join(opt.Dir, "permissions.json"), opt.Account, opt.Region); err != nil {
 		return nil, err
 	}
+	f.calls.Policies = opt.Policies
 	f.local.HandleFunc("GET "+permissions.Path, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, f.calls.Calls()) })
 	f.local.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	f.local.HandleFunc("GET /_local/types", f.types)
@@ -121,8 +126,15 @@ func service(r *http.Request) string {
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	name := service(r)
-	if err := f.calls.See(r); err != nil {
-		f.opt.Log.Warn("a call is not noted", "error", err)
+	var denial *permissions.Denial
+	if err := f.calls.See(r); errors.As(err, &denial) {
+		f.opt.Log.Info("denied", "role", denial.Role, "action", denial.Action, "resource", denial.Resource)
+		deny(w, r, name, denial)
+		return
+	} else if err != nil {
+		f.opt.Log.Warn("a call is not held to the policies of its role", "error", err)
+		unavailable(w)
+		return
 	}
 	switch {
 	case isRegistry(r):
@@ -136,6 +148,7 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case name == "ecr" && strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".PutImage"):
 		f.putImage(w, r)
 	case name == "codepipeline" && f.opt.Pipelines != nil && f.opt.Pipelines(w, r):
+	case name == "rds" && f.rds(w, r):
 	case name == "ses" && r.Method == http.MethodPost && r.URL.Path == "/v2/email/outbound-emails":
 		f.mail(w, r)
 	default:

@@ -84,6 +84,8 @@ func (a account) named(service string, body []byte) string {
 	var in struct {
 		SecretID       string `json:"SecretId"`
 		RepositoryName string `json:"repositoryName"`
+		QueueURL       string `json:"QueueUrl"`
+		TableName      string
 	}
 	if json.Unmarshal(body, &in) != nil {
 		return ""
@@ -96,6 +98,12 @@ func (a account) named(service string, body []byte) string {
 		return a.arn(service, "secret:"+in.SecretID+"-000000")
 	case service == "ecr" && in.RepositoryName != "":
 		return a.arn(service, "repository/"+in.RepositoryName)
+	case service == "sqs" && in.QueueURL != "":
+		return a.arn(service, in.QueueURL[strings.LastIndex(in.QueueURL, "/")+1:])
+	case service == "dynamodb" && strings.HasPrefix(in.TableName, "arn:"):
+		return in.TableName
+	case service == "dynamodb" && in.TableName != "":
+		return a.arn(service, "table/"+in.TableName)
 	}
 	return ""
 }
@@ -103,7 +111,7 @@ func (a account) named(service string, body []byte) string {
 // tagged adds what a creation with tags needs beside its own action:
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
 func tagged(service string, form url.Values) []need {
-	all := []need{{Action: service + ":" + form.Get("Action")}}
+	all := []need{{Action: service + ":" + form.Get("Action"), Resource: form.Get("TopicArn")}}
 	has := func(prefix string) bool {
 		for key := range form {
 			if strings.HasPrefix(key, prefix) {
@@ -158,12 +166,19 @@ func object(r *http.Request) need {
 		return unknown("s3", r)
 	}
 	resource := "arn:aws:s3:::" + bucket
-	if folder, _, deeper := strings.Cut(key, "/"); deeper {
-		resource += "/" + folder + "/*" // not each object of a site
-	} else if inside {
+	if inside {
 		resource += "/" + key
 	}
 	return need{"s3:" + action, resource}
+}
+
+// noted is what is written down of a need: not each object of a site.
+func (n need) noted() need {
+	bucket, key, inside := strings.Cut(strings.TrimPrefix(n.Resource, "arn:aws:s3:::"), "/")
+	if folder, _, deeper := strings.Cut(key, "/"); inside && deeper && strings.HasPrefix(n.Action, "s3:") {
+		n.Resource = "arn:aws:s3:::" + bucket + "/" + folder + "/*"
+	}
+	return n
 }
 
 // zones are the paths of Route 53 that are known; the group is the zone.

@@ -2,6 +2,8 @@ package permissions
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -35,11 +37,14 @@ func TestNeeds(t *testing.T) {
 		{"secretsmanager", "POST", "/", "secretsmanager.GetSecretValue", `{"SecretId":"/local/ghost/database"}`, []need{{"secretsmanager:GetSecretValue", "arn:aws:secretsmanager:eu-west-1:000000000000:secret:/local/ghost/database-000000"}}},
 		{"secretsmanager", "POST", "/", "secretsmanager.GetSecretValue", `{"SecretId":"arn:aws:secretsmanager:eu-west-1:000000000000:secret:/a-AbCdEf"}`, []need{{"secretsmanager:GetSecretValue", "arn:aws:secretsmanager:eu-west-1:000000000000:secret:/a-AbCdEf"}}},
 		{"ecr", "POST", "/", "AmazonEC2ContainerRegistry_V20150921.ListImages", `{"repositoryName":"local/ghost"}`, []need{{"ecr:ListImages", "arn:aws:ecr:eu-west-1:000000000000:repository/local/ghost"}}},
+		{"sqs", "POST", "/", "AmazonSQS.SendMessage", `{"QueueUrl":"http://127.0.0.1:1/000000000000/local-orders"}`, []need{{"sqs:SendMessage", "arn:aws:sqs:eu-west-1:000000000000:local-orders"}}},
+		{"dynamodb", "POST", "/", "DynamoDB_20120810.GetItem", `{"TableName":"local-orders"}`, []need{{"dynamodb:GetItem", "arn:aws:dynamodb:eu-west-1:000000000000:table/local-orders"}}},
+		{"sns", "POST", "/", "", "Action=Publish&TopicArn=arn%3Aaws%3Asns%3Aeu-west-1%3A000000000000%3Aa", []need{{"sns:Publish", "arn:aws:sns:eu-west-1:000000000000:a"}}},
 		{"route53", "POST", "/2013-04-01/hostedzone/Z1/rrset/", "", "<x/>", []need{{"route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/Z1"}}},
 		{"route53", "GET", "/2013-04-01/hostedzone/Z1/rrset?maxitems=300", "", "", []need{{"route53:ListResourceRecordSets", "arn:aws:route53:::hostedzone/Z1"}}},
 		{"route53", "GET", "/2013-04-01/hostedzone", "", "", []need{{"route53:ListHostedZones", ""}}},
 		{"route53", "DELETE", "/2013-04-01/hostedzone/Z1", "", "", []need{{"route53:DELETE /2013-04-01/hostedzone/Z1", ""}}},
-		{"s3", "GET", "/bucket/content/images/2026/a.png?x-id=GetObject", "", "", []need{{"s3:GetObject", "arn:aws:s3:::bucket/content/*"}}},
+		{"s3", "GET", "/bucket/content/images/2026/a.png?x-id=GetObject", "", "", []need{{"s3:GetObject", "arn:aws:s3:::bucket/content/images/2026/a.png"}}},
 		{"s3", "HEAD", "/bucket/a.png", "", "", []need{{"s3:GetObject", "arn:aws:s3:::bucket/a.png"}}},
 		{"s3", "PUT", "/bucket/a.png?partNumber=1&uploadId=u", "", "", []need{{"s3:PutObject", "arn:aws:s3:::bucket/a.png"}}},
 		{"s3", "DELETE", "/bucket/a.png?uploadId=u", "", "", []need{{"s3:AbortMultipartUpload", "arn:aws:s3:::bucket/a.png"}}},
@@ -156,5 +161,34 @@ func TestBadPolicy(t *testing.T) {
 		if _, err := ParsePolicy([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
 		}
+	}
+}
+
+// What no policy allows is refused, and what a policy that changed allows is not refused for long.
+func TestDenial(t *testing.T) {
+	r, err := NewRecorder(filepath.Join(t.TempDir(), "calls.json"), "000000000000", "eu-west-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Issued("AKIA", role); err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	r.Policies = func(_ context.Context, of string) ([]Policy, error) {
+		asked++
+		return []Policy{{Statements: []Statement{{Effect: "Allow", Actions: []string{"s3:GetObject"}, Resources: []string{"arn:aws:s3:::own/*"}}}}}, nil
+	}
+	for target, denied := range map[string]bool{"/own/a/b": false, "/other/a/b": true, "/own?list-type=2": true} {
+		err := r.See(signed("AKIA", "s3", "GET", target, ""))
+		var denial *Denial
+		if errors.As(err, &denial) != denied || !denied && err != nil || denied && denial.Role != role {
+			t.Errorf("%s: %v", target, err)
+		}
+		if err := r.See(signed("OTHER", "s3", "GET", target, "")); err != nil {
+			t.Errorf("%s by somebody else: %v", target, err)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("the policies were read %d times within %s", asked, stale)
 	}
 }

@@ -1,7 +1,7 @@
-// Package permissions proves the policies of the roles that pods have. The
-// local AWS endpoint lets everybody do everything, so it notes which action each
-// role asked for; held against the role's policy, as it was deployed, that says
-// what AWS would have refused, and which rights nobody used.
+// Package permissions holds pods to the policies of their roles, as they were
+// deployed: what no policy allows is refused. It also notes which action each
+// role asked for, which says which rights nobody used. Everybody else may do
+// everything.
 //
 // A statement's condition counts as met: it depends on values that are not in
 // every request. Resources are compared where a request names them.
@@ -10,6 +10,7 @@ package permissions
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"io"
 	"net/http"
 	"regexp"
@@ -32,12 +33,34 @@ type Call struct {
 // Recorder notes calls. It keeps them in a file, since pods hold their
 // credentials longer than the endpoint lives.
 type Recorder struct {
+	// Policies are those of a role; nil: nothing is refused.
+	Policies func(ctx context.Context, role string) ([]Policy, error)
+
 	account account
 	file    string
 
 	mu    sync.Mutex
 	kept  kept
 	saved time.Time
+	read  map[string]policies // by role
+}
+
+// policies are those that a role had at a time.
+type policies struct {
+	all []Policy
+	at  time.Time
+}
+
+// stale is when a role's policies are read again. IAM's changes take seconds, too.
+const stale = 2 * time.Second
+
+// Denial is what a role may not do.
+type Denial struct{ Role, Action, Resource string }
+
+// Error is in IAM's words.
+func (d *Denial) Error() string {
+	return "User: " + d.Role + " is not authorized to perform: " + d.Action + " on resource: " + cmp.Or(d.Resource, "*") +
+		" because no identity-based policy allows the " + d.Action + " action"
 }
 
 // kept is the content of the file. The keys are the ids of access keys, which
@@ -77,8 +100,8 @@ func (r *Recorder) Issued(accessKey, role string) error {
 // scope is in the signature of a request: access key, date, region, service.
 var scope = regexp.MustCompile(`(?:^|Credential=)([A-Za-z0-9]+)/\d{8}/[^/]+/([a-z0-9-]+)/aws4_request`)
 
-// See notes what a request needs, if it is signed with a role's key. The
-// request stays as it was.
+// See notes what a request needs, if it is signed with a role's key, and returns
+// a *Denial when its policies do not allow it. The request stays as it was.
 func (r *Recorder) See(req *http.Request) error {
 	signature := cmp.Or(req.Header.Get("Authorization"), req.URL.Query().Get("X-Amz-Credential"))
 	match := scope.FindStringSubmatch(signature)
@@ -99,7 +122,40 @@ func (r *Recorder) See(req *http.Request) error {
 		}
 		req.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	return r.note(role, r.account.needs(match[2], req, body))
+	needs := r.account.needs(match[2], req, body)
+	if err := r.note(role, needs); err != nil {
+		return err
+	}
+	return r.judge(req.Context(), role, needs)
+}
+
+// judge refuses what the policies of a role do not allow.
+func (r *Recorder) judge(ctx context.Context, role string, needs []need) error {
+	if r.Policies == nil || len(needs) == 0 {
+		return nil
+	}
+	r.mu.Lock()
+	had := r.read[role]
+	r.mu.Unlock()
+	if time.Since(had.at) > stale {
+		all, err := r.Policies(ctx, role)
+		if err != nil {
+			return err
+		}
+		had = policies{all, time.Now()}
+		r.mu.Lock()
+		if r.read == nil {
+			r.read = map[string]policies{}
+		}
+		r.read[role] = had
+		r.mu.Unlock()
+	}
+	for _, n := range needs {
+		if !allows(had.all, Call{Action: n.Action, Resource: n.Resource}) {
+			return &Denial{role, n.Action, n.Resource}
+		}
+	}
+	return nil
 }
 
 func (r *Recorder) note(role string, needs []need) error {
@@ -107,6 +163,7 @@ func (r *Recorder) note(role string, needs []need) error {
 	defer r.mu.Unlock()
 	fresh := false
 	for _, n := range needs {
+		n = n.noted()
 		i := slices.IndexFunc(r.kept.Calls, func(c *Call) bool {
 			return c.Role == role && c.Action == n.Action && c.Resource == n.Resource
 		})

@@ -112,6 +112,12 @@ func Grants(ctx context.Context, c aws.Config) ([]Grant, error) {
 	return grants, nil
 }
 
+// Reader reads the policies of roles.
+func Reader(c aws.Config) func(ctx context.Context, role string) ([]Policy, error) {
+	client := iam.NewFromConfig(c)
+	return func(ctx context.Context, role string) ([]Policy, error) { return policiesOf(ctx, client, role) }
+}
+
 // policiesOf reads a role's policies, those in it and the managed ones.
 func policiesOf(ctx context.Context, client *iam.Client, arn string) ([]Policy, error) {
 	role := aws.String(arn[strings.LastIndex(arn, "/")+1:])

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
@@ -31,13 +32,16 @@ func init() {
 		Properties: []string{
 			"AllocatedStorage", "AllowMajorVersionUpgrade", "AutoMinorVersionUpgrade", "AvailabilityZone", "BackupRetentionPeriod",
 			"CACertificateIdentifier", "CopyTagsToSnapshot", "DBInstanceClass", "DBInstanceIdentifier", "DBName", "DBParameterGroupName",
-			"DBSubnetGroupName", "DeleteAutomatedBackups",
+			"DBSnapshotIdentifier", "DBSubnetGroupName", "DeleteAutomatedBackups",
 			"DeletionProtection", "EnableCloudwatchLogsExports", "EnableIAMDatabaseAuthentication", "EnablePerformanceInsights",
 			"Engine", "EngineVersion", "Iops", "KmsKeyId", "MasterUserPassword", "MasterUsername", "MaxAllocatedStorage", "MonitoringInterval", "MonitoringRoleArn", "MultiAZ",
 			"PerformanceInsightsKMSKeyId", "PerformanceInsightsRetentionPeriod", "Port", "PreferredBackupWindow", "PreferredMaintenanceWindow",
 			"PubliclyAccessible", "StorageEncrypted", "StorageThroughput", "StorageType", "Tags", "VPCSecurityGroups",
 		},
-		Immutable: []string{"Engine", "Port"},
+		// Another snapshot, or none, is another instance:
+		// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-dbinstance.html#cfn-rds-dbinstance-dbsnapshotidentifier
+		Immutable: []string{"DBSnapshotIdentifier", "Engine", "Port"},
+		Snapshots: true,
 		Create:    createInstance, Update: updateInstance, Delete: deleteInstance,
 	})
 	Register(&Type{
@@ -85,7 +89,11 @@ func createInstance(ctx context.Context, r *Request, p Properties) (Result, erro
 	if _, err := r.server(ctx, p.String("Engine")); err != nil {
 		return Result{}, err
 	}
-	id := r.name(p, "DBInstanceIdentifier", 63, true)
+	id, asked := r.name(p, "DBInstanceIdentifier", 63, true), p
+	p, err := r.restored(p)
+	if err != nil {
+		return Result{}, err
+	}
 	var in rds.CreateDBInstanceInput
 	if err := decode(instanceInput(p).without("AllowMajorVersionUpgrade", "DeleteAutomatedBackups"), &in); err != nil {
 		return Result{}, err
@@ -93,6 +101,9 @@ func createInstance(ctx context.Context, r *Request, p Properties) (Result, erro
 	in.DBInstanceIdentifier, in.Tags = &id, tagList(r.tags(p), rdsTag)
 	if err := r.made(done(r.rds().CreateDBInstance(ctx, &in)), p.Has("DBInstanceIdentifier"), "AlreadyExists"); err != nil {
 		return Result{}, err
+	}
+	if err := r.fill(ctx, asked, p); err != nil {
+		return Result{ID: id}, err
 	}
 	if err := r.provisionDatabase(ctx, p); err != nil {
 		return Result{ID: id}, err
@@ -134,7 +145,11 @@ func updateInstance(ctx context.Context, r *Request, id string, old, updated Pro
 			return Result{}, err
 		}
 	}
-	if err := r.provisionDatabase(ctx, updated); err != nil {
+	whole, err := r.named(ctx, id, updated)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := r.provisionDatabase(ctx, whole); err != nil {
 		return Result{}, err
 	}
 	result, err := instanceResult(ctx, r, id)
@@ -162,19 +177,31 @@ func updateRDSTags(ctx context.Context, r *Request, arn string, old, updated Pro
 	})
 }
 
-// deleteInstance deletes the instance and drops its database. There are no
-// snapshots here: what DeletionPolicy Snapshot would keep on AWS is lost, and
-// the log says so.
+// deleteInstance deletes the instance and drops its database, of which a copy
+// stays when a last snapshot is asked for. Its name is like CloudFormation's.
 func deleteInstance(ctx context.Context, r *Request, id string, p Properties) error {
-	_, err := r.rds().DeleteDBInstance(ctx, &rds.DeleteDBInstanceInput{DBInstanceIdentifier: &id, SkipFinalSnapshot: aws.Bool(true)})
+	whole, err := r.named(ctx, id, p)
+	if isGone(err) { // an earlier attempt was cut off
+		if whole, err = r.restored(p); errors.Is(err, errNoSnapshot) { // nobody knows its names, and it is gone
+			return nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if r.Snapshot {
+		last := strings.ToLower(r.StackName + "-snapshot-" + r.Name(255, true)[len(r.StackName)+1:])
+		_, err := r.rds().CreateDBSnapshot(ctx, &rds.CreateDBSnapshotInput{DBInstanceIdentifier: &id, DBSnapshotIdentifier: &last})
+		if err := gone(err); err != nil && !hasCode(err, "AlreadyExists") {
+			return err
+		}
+		r.Log.Info("last snapshot", "instance", id, "snapshot", last)
+	}
+	_, err = r.rds().DeleteDBInstance(ctx, &rds.DeleteDBInstanceInput{DBInstanceIdentifier: &id, SkipFinalSnapshot: aws.Bool(true)})
 	if gone(err) != nil {
 		return err
 	}
-	if err := r.dropDatabase(ctx, p); err != nil {
-		return err
-	}
-	r.Log.Info("database dropped; a local database has no final snapshot", "instance", id, "database", p.String("DBName"))
-	return nil
+	return r.dropDatabase(ctx, whole)
 }
 
 func createSubnetGroup(ctx context.Context, r *Request, p Properties) (Result, error) {

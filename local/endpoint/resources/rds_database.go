@@ -15,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/go-sql-driver/mysql"
-	"github.com/lib/pq"
 )
 
 // databaseEndpoint is where clients reach an instance: the server of its
@@ -137,7 +136,7 @@ func (s *Services) dropDatabase(ctx context.Context, p Properties) error {
 	case engine != postgresEngine:
 		statements = append(statements, statement{text: "DROP USER IF EXISTS ?@'%'", args: []any{user}})
 	case !keepDatabase || name == "": // what is in a database that stays is the user's
-		statements = append(statements, statement{text: "DROP ROLE IF EXISTS " + pq.QuoteIdentifier(user)})
+		statements = append(statements, dropRole(user)...)
 	}
 	if len(statements) == 0 {
 		return nil

@@ -56,6 +56,16 @@ func dropPostgres(name string) string {
 	return "DROP DATABASE IF EXISTS " + pq.QuoteIdentifier(name) + " WITH (FORCE)"
 }
 
+// dropRole removes a user, who only cannot sign in any more while a snapshot holds what is theirs.
+func dropRole(user string) []statement {
+	role := pq.QuoteIdentifier(user)
+	owner := "SELECT oid FROM pg_roles WHERE rolname = " + pq.QuoteLiteral(user)
+	return []statement{
+		{text: "ALTER ROLE " + role + " NOLOGIN", unless: "SELECT 1 WHERE NOT EXISTS (" + owner + ")"},
+		{text: "DROP ROLE IF EXISTS " + role, unless: "SELECT 1 FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND refobjid = (" + owner + ") LIMIT 1"},
+	}
+}
+
 // forcesTLS reports whether a parameter group refuses connections without TLS,
 // which is the default of RDS for PostgreSQL 15 and later.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html

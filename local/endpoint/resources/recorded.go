@@ -42,6 +42,8 @@ var records = map[string]record{
 	"AWS::EC2::LaunchTemplate": {reason: "no instance is launched; the process node stands in for the node group",
 		name: "LaunchTemplateName", id: "lt-${Unique}", identifier: []string{"LaunchTemplateName"}},
 	"AWS::EC2::VPCEndpoint": {reason: "no traffic goes through a VPC endpoint; every AWS call goes to the local endpoint", id: "vpce-${Unique}"},
+	"AWS::ElastiCache::SubnetGroup": {reason: "caches listen on loopback, in no subnet",
+		name: "CacheSubnetGroupName", id: "${CacheSubnetGroupName}", arn: "elasticache:subnetgroup:${CacheSubnetGroupName}"},
 	"AWS::EKS::AccessEntry": {reason: "the local API server asks for the groups; access policies give nothing",
 		id: "${PrincipalArn}|${ClusterName}", arn: "eks:access-entry/${ClusterName}/${Unique}"},
 	"AWS::EKS::Addon": {reason: "the process node and its gate stand in for the network, DNS and identity add-ons",

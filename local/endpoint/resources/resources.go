@@ -32,6 +32,18 @@ type Database struct {
 	// Start makes sure that the server runs, and returns the administrator's
 	// password. Nil: it always does.
 	Start func(context.Context) (string, error)
+	// Dump, Load and Forget keep the content of a database under a name, bring it into one, and remove it. Nil for PostgreSQL,
+	// which copies databases itself.
+	Dump, Load func(ctx context.Context, database, name string) error
+	Forget     func(name string) error
+}
+
+// Caches are the servers behind the replication groups of ElastiCache, by the groups' names.
+type Caches interface {
+	// Start makes sure that a group's server runs with a password, and returns its port on 127.0.0.1.
+	Start(ctx context.Context, group, password string) (port int, err error)
+	// Remove ends the server and removes what it has, if there is one.
+	Remove(ctx context.Context, group string) error
 }
 
 // Services is what handlers may use. It is the same for all stacks.
@@ -41,6 +53,8 @@ type Services struct {
 	Region          string
 	Database        Database // behind MySQL
 	Postgres        Database // behind PostgreSQL; without a port there is none
+	Caches          Caches   // nil: there are none
+	SnapshotDir     string   // what is known of the snapshots of databases
 	ClusterEndpoint string
 	ClusterCA       string // base64 of the PEM
 	Kubeconfig      string
@@ -60,6 +74,8 @@ type Request struct {
 	Name func(max int, lower bool) string
 	// Attributes are those that the last operation returned; nil for a new resource.
 	Attributes map[string]any
+	// Snapshot asks a deletion to leave a last snapshot, where the type has some.
+	Snapshot bool
 	// Resumed reports that a creation was cut off: what exists under this resource's name may be its work.
 	Resumed bool
 }
@@ -81,6 +97,8 @@ type Type struct {
 	Immutable []string
 	// Identifier are the properties that no two resources may share; default: the schema's primary identifier.
 	Identifier []string
+	// Snapshots reports whether Delete leaves a last snapshot when it is asked to.
+	Snapshots bool
 	// Recorded is why no service acts on the resource, empty where one does; `gitops local status` lists such types.
 	Recorded string
 
@@ -106,17 +124,6 @@ func Register(t *Type) {
 	}
 	types[t.Name] = t
 }
-
-// refused are the types of the platform's templates that nothing here makes, with the reason and the remedy.
-var refused = map[string]string{
-	"AWS::ElastiCache::ReplicationGroup": noCache,
-	"AWS::ElastiCache::SubnetGroup":      noCache,
-}
-
-const noCache = "no server of Valkey runs on this machine; leave the cache out of the environment, and ask for it under environments where there is one"
-
-// Refused returns why the named type is not made here; empty for types of which nothing is known.
-func Refused(name string) string { return refused[name] }
 
 // Lookup returns the named type.
 func Lookup(name string) (*Type, bool) {

@@ -73,7 +73,6 @@ func (d *Dir) ChoosePorts() (Ports, error) {
 	if err != nil {
 		return nil, err
 	}
-	next := d.firstPort()
 	for _, name := range portNames {
 		if p[name] != 0 {
 			continue
@@ -82,18 +81,25 @@ func (d *Dir) ChoosePorts() (Ports, error) {
 			p[name] = want
 			continue
 		}
-		for ; p.has(next) || !free(next); next++ {
-			if next > 65000 {
-				return nil, fmt.Errorf("port %s: no free TCP port on 127.0.0.1 above %d", name, d.firstPort())
-			}
+		if p[name], err = d.FreePort(slices.Collect(maps.Values(p))...); err != nil {
+			return nil, fmt.Errorf("port %s: %w", name, err)
 		}
-		p[name] = next
 	}
 	raw, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return nil, err
 	}
 	return p, atomicfile.Write(d.Path("ports.json"), append(raw, '\n'), 0o600)
+}
+
+// FreePort is the next port of this system that is free, and none of those that are taken.
+func (d *Dir) FreePort(taken ...int) (int, error) {
+	for next := d.firstPort(); next <= 65000; next++ {
+		if !slices.Contains(taken, next) && free(next) {
+			return next, nil
+		}
+	}
+	return 0, fmt.Errorf("no free TCP port on 127.0.0.1 above %d", d.firstPort())
 }
 
 // firstPort spreads state directories over 20000–31999: below the range that
