@@ -73,6 +73,7 @@ var bad = []badFile{
 	{name: "replicas negative", add: "replicas: -1\n", line: 10, says: "replicas: must be from 0 to 100, got -1", schema: true},
 	{name: "replicas and autoscale", add: "replicas: 1\nautoscale: {min: 1, max: 2}\n", line: 11, says: "must not be there together with replicas"},
 	{name: "autoscale upside down", add: "autoscale: {min: 3, max: 2}\n", line: 10, says: "autoscale.max: must be at least min, 3, got 2"},
+	{name: "autoscale by a queue", add: "autoscale: {min: 1, max: 9, queueLength: 100}\n", line: 10, says: "autoscale.queueLength: is not a known key; pods are scaled by their CPU alone; use cpu", schema: true},
 	{name: "autoscale without min", add: "autoscale: {max: 2}\n", line: 10, says: "autoscale.min: must be at least 1, got 0", schema: true},
 	{name: "autoscale in fractions", add: "autoscale: {min: 1, max: 2, cpu: 0.7}\n", line: 10, says: "must be a whole number, got 0.7", schema: true},
 	{name: "health without a slash", replace: map[string]string{"health: {path: /healthz}": "health: {path: healthz}"}, line: 3, says: "health.path: must be the path of a URL", schema: true},

@@ -155,12 +155,21 @@ func (d *decoder) pairs(path string, node *yaml.Node, each func(key, value *yaml
 	}
 }
 
+// queueKey is how people ask for pods by the length of a queue, which nothing in the cluster reads.
+var queueKey = regexp.MustCompile(`(?i)queue|message|sqs|backlog`)
+
+const noQueueScaling = "pods are scaled by their CPU alone; use cpu, which a queue that fills raises in the pods that empty it, or replicas for the peak"
+
 func (d *decoder) object(path string, node *yaml.Node, out reflect.Value) {
 	known := fields(out)
 	d.pairs(path, node, func(key, value *yaml.Node) {
 		field, ok := known[key.Value]
 		if !ok {
-			d.add(join(path, key.Value), key.Line, config.Suggest(key.Value, slices.Sorted(maps.Keys(known))), "is not a known key")
+			remedy := config.Suggest(key.Value, slices.Sorted(maps.Keys(known)))
+			if out.Type() == reflect.TypeFor[Autoscale]() && queueKey.MatchString(key.Value) {
+				remedy = noQueueScaling
+			}
+			d.add(join(path, key.Value), key.Line, remedy, "is not a known key")
 			return
 		}
 		d.value(join(path, key.Value), value, field)
