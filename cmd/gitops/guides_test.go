@@ -86,6 +86,7 @@ var system = map[string]string{
 	"gitops service remove npm --env": "needs a cluster",
 	"gitops service status":           "needs a cluster",
 	"gitops service logs":             "needs a cluster",
+	"gitops service connect":          "needs a cluster, and a client",
 	"gitops service show":             "synthesizes a stack and renders a service; internal/preview holds what it prints",
 	"gitops teardown":                 "needs an account",
 	"gitops review":                   "synthesizes two revisions; internal/review and the end-to-end test run it",
@@ -100,7 +101,7 @@ var added = []string{"local", "local-down", "local-reset", "e2e"}
 func documents(t *testing.T, root string) []string {
 	t.Helper()
 	files := []string{"README.md", "CONTRIBUTING.md"}
-	for _, dir := range []string{"docs/guides", "docs/addons"} {
+	for _, dir := range []string{"docs/guides", "docs/addons", "docs/resources"} {
 		found, err := filepath.Glob(filepath.Join(root, dir, "*.md"))
 		if err != nil || len(found) == 0 {
 			t.Fatalf("%s: %v", dir, err)

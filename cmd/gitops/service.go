@@ -44,7 +44,7 @@ branch. docs/guides/services.md tells the whole way.`,
 	flags.StringVarP(&f.environment, "env", "e", "", "environment of cdk.json")
 	flags.StringVar(&f.remote, "remote", "", "address of the manifests repository (default: that of fleet.yaml)")
 	flags.StringVar(&f.program, "app", "", "the cdk8s app (default: bin/services in the checkout)")
-	cmd.AddCommand(newServiceAdd(f), newServiceInit(), newServiceList(f), newServiceShow(f), newServiceRender(f), newServicePublish(f), newServiceRemove(f), newServiceStatus(f), newServiceLogs(f), newServiceOpen(f))
+	cmd.AddCommand(newServiceAdd(f), newServiceInit(), newServiceList(f), newServiceShow(f), newServiceRender(f), newServicePublish(f), newServiceRemove(f), newServiceStatus(f), newServiceLogs(f), newServiceOpen(f), newServiceConnect(f))
 	return cmd
 }
 

@@ -133,6 +133,7 @@ func kubectl() Component {
 // tools are those of development.
 func tools() []Component {
 	return []Component{
+		{Name: "busybox of `gitops service connect`", Pin: Pin{"internal/tunnel/image.go", `library/busybox:([0-9.]+)@`}},
 		{Name: "axe, finds what the dashboard's pages keep from readers", Pin: Pin{"package.json", `"axe-core": "([0-9.]+)"`}},
 		{Name: "golangci-lint", Pin: Pin{"tools/golangci-lint/go.mod", `(?m)^(?:require |\t)github\.com/golangci/golangci-lint/v2 (v\S+)`}},
 		{Name: "kube-score", Pin: Pin{"tools/kube-score/go.mod", `(?m)^(?:require |\t)github\.com/zegl/kube-score (v\S+)`}},
