@@ -98,6 +98,15 @@ func (e Environment) bootstrapFacts(d Deployed) map[string]string {
 	}
 }
 
+// RootComponents are the kustomize components that the root Kustomization adds to k8s/clusters/<environment>, relative to
+// that folder. Without a gate the layers do not wait for each other's revision: docs/design/20261120.flux-feature-gates.md
+func (e Environment) RootComponents() []string {
+	if e.Gated() {
+		return nil
+	}
+	return []string{"../base/ungated"}
+}
+
 // isClusterFact reports whether the bootstrap sets the variable.
 func isClusterFact(name string) bool {
 	_, set := Environment{}.bootstrapFacts(Deployed{})[name]

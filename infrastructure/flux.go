@@ -172,5 +172,10 @@ func kustomization(env config.Environment) map[string]any {
 		"postBuild": map[string]any{"substituteFrom": []any{map[string]any{"kind": "ConfigMap", "name": config.ClusterFactsName}}},
 	})
 	o["metadata"].(map[string]any)["annotations"] = map[string]any{sourceAnnotation: sourceName(env)}
+	if components := env.RootComponents(); len(components) > 0 {
+		spec := o["spec"].(map[string]any)
+		// The branch may be at a commit that has no such folder yet.
+		spec["components"], spec["ignoreMissingComponents"] = components, true
+	}
 	return o
 }

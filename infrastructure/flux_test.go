@@ -58,7 +58,7 @@ func TestFeatureGates(t *testing.T) {
 		controller string
 		set, count map[string]string
 	}{
-		{"kustomize-controller", map[string]string{"CancelHealthCheckOnNewRevision": "true"}, map[string]string{"StrictPostBuildSubstitutions": "true"}},
+		{"kustomize-controller", map[string]string{"CancelHealthCheckOnNewRevision": "true"}, map[string]string{"StrictPostBuildSubstitutions": "true", "AdditiveCELDependencyCheck": "false"}},
 		{"helm-controller", map[string]string{"CancelHealthCheckOnNewRevision": "true"}, nil},
 		{"source-controller", nil, nil},
 	} {
@@ -102,7 +102,7 @@ func defaults(t *testing.T, cache, controller string) map[string]string {
 		return nil
 	}
 	known := map[string]string{}
-	for _, line := range regexp.MustCompile(`(?m)^\t(\w+): +(true|false),$`).FindAllSubmatch(source, -1) {
+	for _, line := range regexp.MustCompile(`(?m)^\t(?:controller\.FeatureGate)?(\w+): +(true|false),$`).FindAllSubmatch(source, -1) {
 		known[string(line[1])] = string(line[2])
 	}
 	return known
@@ -132,5 +132,23 @@ func TestRootHealth(t *testing.T) {
 	slices.Sort(base.Resources)
 	if !slices.Equal(names, base.Resources) {
 		t.Errorf("the root Kustomization checks the health of %v, k8s/clusters/base has %v: change layers in infrastructure/flux.go", names, base.Resources)
+	}
+}
+
+// Flux follows the branch itself where there is no gate, and the layers do not wait for each other's revision there.
+func TestRootComponents(t *testing.T) {
+	gated := config.Environment{Name: "dev"}
+	gated.Delivery.ConnectionARN, gated.Delivery.Gate = "arn", true
+	ungated := gated
+	ungated.Delivery.Gate = false
+	for name, c := range map[string]struct {
+		env     config.Environment
+		ungated bool
+	}{"gate": {gated, false}, "no gate": {ungated, true}, "no pipelines": {config.Environment{Name: "dev"}, true}} {
+		spec := kustomization(c.env)["spec"].(map[string]any)
+		components, _ := spec["components"].([]string)
+		if got := slices.Equal(components, []string{"../base/ungated"}) && spec["ignoreMissingComponents"] == true; got != c.ungated {
+			t.Errorf("%s: components %v, ignored if missing: %v", name, spec["components"], spec["ignoreMissingComponents"])
+		}
 	}
 }

@@ -28,6 +28,7 @@ type check struct {
 	ctx         context.Context
 	root        string
 	environment string
+	entry       overlay // what the root Kustomization adds
 	facts       map[string]map[string]string
 	charts      Charts
 	validator   *schemaValidator
@@ -94,7 +95,7 @@ func (c *check) enter(path string) {
 func (c *check) cluster() {
 	c.enter("k8s/clusters/" + c.environment)
 	var stages []stage
-	for _, o := range c.folder(c.path, overlay{}, c.facts[config.ClusterFactsName]) {
+	for _, o := range c.folder(c.path, c.entry, c.facts[config.ClusterFactsName]) {
 		c.validate(o)
 		if key(o) != fluxKustomization {
 			continue

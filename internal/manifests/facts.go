@@ -2,10 +2,23 @@ package manifests
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"k8s-plus-aws-gitops/config"
 )
+
+// rootOverlay returns what the root Kustomization of an environment adds to its folder, as far as the checkout has it: Flux
+// ignores what is missing there.
+func rootOverlay(root string, e config.Environment) overlay {
+	var added overlay
+	for _, component := range e.RootComponents() {
+		if folder(filepath.Join(root, "k8s/clusters", e.Name, component)) == nil {
+			added.Components = append(added.Components, component)
+		}
+	}
+	return added
+}
 
 // factsOf returns the variables that Flux substitutes in an environment, by the ConfigMap of namespace
 // flux-system that holds them. What only a deployment knows is one of config.Placeholders.

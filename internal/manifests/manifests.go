@@ -93,7 +93,8 @@ func Check(ctx context.Context, options Options) ([]Problem, error) {
 			return nil, err
 		}
 		run := &check{
-			ctx: ctx, root: root, environment: environment, facts: facts, charts: charts, validator: validator,
+			ctx: ctx, root: root, environment: environment, entry: rootOverlay(root, c.Environments[environment]),
+			facts: facts, charts: charts, validator: validator,
 		}
 		run.cluster()
 		run.admission()

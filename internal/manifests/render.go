@@ -86,9 +86,9 @@ func Render(ctx context.Context, options Options, environment string) (Rendered,
 	if err := folder(filepath.Join(root, entry)); err != nil {
 		return rendered, fmt.Errorf("%s: %w", entry, err)
 	}
-	run := &check{ctx: ctx, root: root, environment: environment, facts: facts, charts: charts}
+	run := &check{ctx: ctx, root: root, environment: environment, entry: rootOverlay(root, c.Environments[environment]), facts: facts, charts: charts}
 	run.enter(entry)
-	declared := run.folder(entry, overlay{}, facts[config.ClusterFactsName])
+	declared := run.folder(entry, run.entry, facts[config.ClusterFactsName])
 	rendered.Kustomizations = append(rendered.Kustomizations, Kustomization{Name: "flux-system", Path: entry, Objects: run.export(declared)})
 	if err := run.nested(&rendered, declared, map[string]bool{}); err != nil {
 		return rendered, err
