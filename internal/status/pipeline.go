@@ -83,11 +83,11 @@ func note(err error) string {
 }
 
 func (p *Pipeline) read(ctx context.Context, from Executions, commit string, holds func(string) bool) error {
-	listed, err := from.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: &p.Name})
+	listed, err := p.history(ctx, from, commit)
 	if err != nil {
 		return err
 	}
-	e := bringing(listed.PipelineExecutionSummaries, commit, holds)
+	e := bringing(listed, commit, holds)
 	if e == nil {
 		p.Note = fmt.Sprintf("none of its last executions has commit %.12s", commit)
 		return nil
@@ -117,6 +117,30 @@ func (p *Pipeline) read(ctx context.Context, from Executions, commit string, hol
 	}
 	p.passedBy()
 	return nil
+}
+
+// reach is how many pages of a hundred executions are read for one of the commit: CodePipeline keeps a year of them, and
+// whoever waits asks again and again.
+const reach = 10
+
+// history is the pipeline's, the newest execution first, as far back as the page with one of the commit itself.
+func (p *Pipeline) history(ctx context.Context, from Executions, commit string) ([]types.PipelineExecutionSummary, error) {
+	var all []types.PipelineExecutionSummary
+	pages := codepipeline.NewListPipelineExecutionsPaginator(from, &codepipeline.ListPipelineExecutionsInput{PipelineName: &p.Name})
+	for range reach {
+		if !pages.HasMorePages() {
+			break
+		}
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.PipelineExecutionSummaries...)
+		if slices.ContainsFunc(page.PipelineExecutionSummaries, func(e types.PipelineExecutionSummary) bool { return revision(e) == commit }) {
+			break
+		}
+	}
+	return all, nil
 }
 
 // near is how many executions are asked for whether they contain the commit: each question runs git.

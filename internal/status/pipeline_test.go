@@ -3,6 +3,9 @@ package status_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,8 +26,18 @@ type recorded struct {
 	err        error
 }
 
-func (r recorded) ListPipelineExecutions(context.Context, *codepipeline.ListPipelineExecutionsInput, ...func(*codepipeline.Options)) (*codepipeline.ListPipelineExecutionsOutput, error) {
-	return &codepipeline.ListPipelineExecutionsOutput{PipelineExecutionSummaries: r.executions}, r.err
+func (r recorded) ListPipelineExecutions(_ context.Context, in *codepipeline.ListPipelineExecutionsInput, _ ...func(*codepipeline.Options)) (*codepipeline.ListPipelineExecutionsOutput, error) {
+	const size = 100 // AWS's
+	from := 0
+	if in.NextToken != nil {
+		from, _ = strconv.Atoi(*in.NextToken)
+	}
+	to := min(from+size, len(r.executions))
+	out := &codepipeline.ListPipelineExecutionsOutput{PipelineExecutionSummaries: r.executions[from:to]}
+	if to < len(r.executions) {
+		out.NextToken = aws.String(strconv.Itoa(to))
+	}
+	return out, r.err
 }
 
 func (r recorded) GetPipelineState(context.Context, *codepipeline.GetPipelineStateInput, ...func(*codepipeline.Options)) (*codepipeline.GetPipelineStateOutput, error) {
@@ -132,6 +145,22 @@ func TestReadPipeline(t *testing.T) {
 				t.Errorf("got %s: %s (%s), want %s: %s", p.Execution, got, p.Note, c.execution, c.stages)
 			}
 		})
+	}
+}
+
+// An execution that is not among the newest hundred is found, and of those that nobody looks for no more than a thousand
+// are read.
+func TestReadPipelineOfManyExecutions(t *testing.T) {
+	var many []string
+	for i := range 1200 {
+		many = append(many, fmt.Sprintf("e%d c%d Succeeded", i, i))
+	}
+	for at, found := range map[int]bool{0: true, 99: true, 100: true, 250: true, 1100: false} {
+		executions := slices.Clone(many)
+		executions[at] = "b new Succeeded"
+		if p := pipeline(t, history(executions...).at("b Succeeded").did("b One Source Succeeded")); (p.Execution == "b") != found {
+			t.Errorf("execution %d: found %q (%s), want found: %t", at, p.Execution, p.Note, found)
+		}
 	}
 }
 
