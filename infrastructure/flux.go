@@ -99,6 +99,8 @@ func gitRepository(env config.Environment, keys map[string]string) map[string]an
 		"url":      env.RepositoryURL,
 		"ref":      map[string]any{"branch": env.FluxBranch()},
 		"ignore":   ignored(env),
+		// Writing files that are ignored is most of the work of a fetch, and a merge waits for it.
+		"sparseCheckout": []any{"k8s"},
 	}
 	if env.GitCredentials != config.CredentialsNone {
 		spec["secretRef"] = map[string]any{"name": gitSecret}

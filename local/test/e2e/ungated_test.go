@@ -51,6 +51,9 @@ func (s *system) ungated(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := quick.releaseAll(ctx, filepath.Join(s.repo, "bin", "gitops"), before); err != nil {
+		return "", err
+	}
 	if err := s.regate(ctx, func() error { return os.WriteFile(filepath.Join(s.repo, "cdk.json"), before, 0o644) }, "The gate again"); err != nil {
 		return "", err
 	}
@@ -66,7 +69,7 @@ func (s *system) regate(ctx context.Context, change func() error, message string
 	if _, err := s.gitops(ctx, "local", "push", "--message", message, "--no-wait"); err != nil {
 		return err
 	}
-	if err := until(ctx, 15*time.Minute, message+": the deployment", func() error {
+	if err := until(ctx, 30*time.Minute, message+": the deployment", func() error {
 		if _, err := s.ranAtLeast(ctx, []string{"deploy WaitingForApproval"}); err == nil {
 			if _, err := s.gitops(ctx, "local", "approve", "local-deploy", "--message", "scenario"); err != nil {
 				return err
@@ -78,6 +81,21 @@ func (s *system) regate(ctx context.Context, change func() error, message string
 		return err
 	}
 	_, err := s.settled(ctx)
+	return err
+}
+
+// releaseAll releases the head of the branch, as the guide says before the gate is turned on again: Flux would go back.
+func (s *system) releaseAll(ctx context.Context, tool string, gated []byte) error {
+	if _, err := s.git(ctx, s.repo, "pull", "--quiet", "--rebase", "origin", "main"); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(s.repo, "cdk.json"), gated, 0o644); err != nil {
+		return err
+	}
+	if _, err := s.command(ctx, []string{"GITOPS_LOCAL_STATE=" + s.dir.Root}, tool, "release", "local"); err != nil {
+		return err
+	}
+	_, err := s.git(ctx, s.repo, "checkout", "--quiet", "cdk.json")
 	return err
 }
 
@@ -112,7 +130,7 @@ func (s *system) straight(ctx context.Context) (arrival, error) {
 	if err != nil {
 		return a, err
 	}
-	commit, err := s.commit(ctx, "Straight to Flux")
+	commit, err := s.committed(ctx, "Straight to Flux")
 	if err != nil {
 		return a, err
 	}
@@ -135,11 +153,10 @@ func (s *system) straight(ctx context.Context) (arrival, error) {
 	return a, s.rested(ctx, commit)
 }
 
-func (s *system) commit(ctx context.Context, message string) (string, error) {
-	for _, args := range [][]string{{"add", "--all"}, {"commit", "--quiet", "-m", message}} {
-		if _, err := s.git(ctx, s.repo, args...); err != nil {
-			return "", err
-		}
+// committed commits the checkout's changes, and returns the commit.
+func (s *system) committed(ctx context.Context, message string) (string, error) {
+	if err := s.commit(ctx, message); err != nil {
+		return "", err
 	}
 	return s.git(ctx, s.repo, "rev-parse", "HEAD")
 }
@@ -285,7 +302,7 @@ func (s *system) definition(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 	}
-	added, err := s.commit(ctx, "A kind and an object of it")
+	added, err := s.committed(ctx, "A kind and an object of it")
 	if err != nil {
 		return 0, err
 	}

@@ -32,10 +32,11 @@ func (s *system) freeze(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := s.both(false, 2, 1); err != nil {
+	sets, days, err := s.moreOfBoth()
+	if err != nil {
 		return "", err
 	}
-	if err := s.push(ctx, "One replica, no standby, in a freeze"); err != nil {
+	if err := s.push(ctx, "A change of both halves in a freeze"); err != nil {
 		return "", err
 	}
 	all, err := s.ran(ctx, "deploy WaitingForApproval")
@@ -45,16 +46,13 @@ func (s *system) freeze(ctx context.Context) (string, error) {
 	if now, err := s.git(ctx, s.dir.Repository(), "rev-parse", released); err != nil || now != before {
 		return "", fmt.Errorf("a commit was released in a freeze: %s, %w", now, err)
 	}
-	if err := s.isBoth(ctx, true, 2); err != nil {
+	if err := s.hasBoth(ctx, sets-1, days-1); err != nil {
 		return "", fmt.Errorf("a commit was deployed in a freeze: %w", err)
 	}
 	if err := s.letThrough(ctx, "deploy WaitingForApproval"); err != nil {
 		return "", err
 	}
-	if err := until(ctx, 15*time.Minute, "both halves of the commit", func() error { return s.isBoth(ctx, false, 1) }); err != nil {
-		return "", err
-	}
-	if err := s.both(true, 1, 2); err != nil {
+	if err := until(ctx, 15*time.Minute, "both halves of the commit", func() error { return s.hasBoth(ctx, sets, days) }); err != nil {
 		return "", err
 	}
 	if err := s.configure("local", func(e map[string]any) { delete(e["delivery"].(map[string]any), "window") }); err != nil {
@@ -64,9 +62,6 @@ func (s *system) freeze(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if err := s.letThrough(ctx, "deploy WaitingForApproval"); err != nil {
-		return "", err
-	}
-	if err := until(ctx, 15*time.Minute, "both halves after the freeze", func() error { return s.isBoth(ctx, true, 2) }); err != nil {
 		return "", err
 	}
 	_, err = s.settled(ctx)
