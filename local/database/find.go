@@ -33,6 +33,20 @@ func find(name string) (string, error) {
 	return "", fmt.Errorf("%s is not on PATH nor in %s: %s", name, strings.Join(directories, ", "), remedy())
 }
 
+// Version is what the server says of itself. It differs wherever the data directory may.
+func Version(ctx context.Context) (string, error) {
+	mariadbd, err := find("mariadbd")
+	if err != nil {
+		return "", fmt.Errorf("database: %w", err)
+	}
+	out, err := exec.CommandContext(ctx, mariadbd, "--no-defaults", "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("database: %s --version: %w", mariadbd, err)
+	}
+	_, version, _ := strings.Cut(string(out), "Ver ")
+	return strings.TrimSpace(version), nil
+}
+
 // remedy is the command that installs the server on this system. The Debian package is the one without a
 // service: mariadb-server would start a server of its own on port 3306.
 func remedy() string {

@@ -165,6 +165,21 @@ func Base(ctx context.Context, bare, a, b string) (string, error) {
 	return git(ctx, bare, nil, "merge-base", a, b)
 }
 
+// Tree returns the files of a commit, each with the mode and the hash that git has of it.
+func Tree(ctx context.Context, repository, commit string) (map[string]string, error) {
+	out, err := git(ctx, repository, nil, "ls-tree", "-r", "-z", "--full-tree", commit)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]string{}
+	for line := range strings.SplitSeq(out, "\x00") {
+		if what, name, ok := strings.Cut(line, "\t"); ok {
+			files[name] = what
+		}
+	}
+	return files, nil
+}
+
 // Resolve returns the commit that a ref points to.
 func Resolve(ctx context.Context, bare, ref string) (string, error) {
 	return git(ctx, bare, nil, "rev-parse", "--verify", "--end-of-options", ref+"^{commit}")
