@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/xml"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -43,6 +44,9 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	start := time.Now()
+	if name == "DescribeStacks" && strings.Contains(r.UserAgent(), cdkAgent) {
+		e.settle(r.Context(), f.get("StackName"))
+	}
 	result, err := act(r.Context(), f)
 	e.opt.Log.Debug("cloudformation", "action", name, "stack", f.get("StackName"), "took", time.Since(start), "error", err)
 	if err != nil {
@@ -50,6 +54,32 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeResult(w, name, result)
+}
+
+// The CDK CLI asks every 5 s how a stack is, and a stack is made in one or two here. Its answer waits for the stack, less
+// long than the CLI waits between two questions, and so well below its time limits.
+const (
+	cdkAgent   = "aws-cdk/"
+	longestAsk = 4 * time.Second
+)
+
+// settle returns when no operation runs on the stack, or at the latest after longestAsk.
+func (e *Engine) settle(ctx context.Context, nameOrID string) {
+	ctx, cancel := context.WithTimeout(ctx, longestAsk)
+	defer cancel()
+	for e.operating(nameOrID) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (e *Engine) operating(nameOrID string) bool {
+	defer e.lock()()
+	st, ok := e.find(nameOrID)
+	return ok && st.Status.running()
 }
 
 func writeResult(w http.ResponseWriter, action string, result any) {

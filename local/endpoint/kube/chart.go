@@ -226,7 +226,7 @@ func (c *cluster) waitFor(ctx context.Context, o *unstructured.Unstructured, rea
 		return err
 	}
 	var last *unstructured.Unstructured
-	err = poll(ctx, 500*time.Millisecond, func() (bool, error) {
+	err = poll(ctx, 200*time.Millisecond, func() (bool, error) {
 		current, err := api.Get(ctx, o.GetName(), metav1.GetOptions{})
 		if unanswered(err) {
 			return false, nil

@@ -14,7 +14,7 @@ import (
 
 // pollValue is the interval between two looks at an object. The provider on AWS
 // looks every 10 s; the local server may be asked more often.
-const pollValue = time.Second
+const pollValue = 250 * time.Millisecond
 
 // readValue waits until the JSON path of an object yields something and
 // returns it as the attribute Value, as `kubectl get -o jsonpath` prints it.

@@ -112,24 +112,19 @@ func (d Deployer) Deploy(ctx context.Context, commit string, out io.Writer) (Res
 	return r, err
 }
 
+// deploy synthesizes the commit unless that was done before.
 func (d Deployer) deploy(ctx context.Context, commit string, out io.Writer) error {
-	checkout := filepath.Join(folder(d.Dir), "checkout")
-	fmt.Fprintf(out, "checking out %s\n", commit)
-	if err := source.Export(ctx, d.Dir.Repository(), commit, checkout, "node_modules", "bin"); err != nil {
-		return err
+	if !d.synthesized(commit) {
+		if err := d.synthesize(ctx, commit, out); err != nil {
+			return err
+		}
 	}
-	if err := d.linkModules(ctx, checkout, out); err != nil {
-		return err
-	}
-	fmt.Fprintln(out, "building the CDK app")
-	// As make compiles it, for the CDK CLI and in pipelines: by other flags everything would be compiled again. The commit's
-	// files may be older than the program.
-	if err := d.command(ctx, checkout, out, "make", "--silent", "--always-make", filepath.Join("bin", "app")); err != nil {
-		return fmt.Errorf("the CDK app does not build: %w", err)
-	}
-	return d.command(ctx, checkout, out, filepath.Join(d.Dir.NodeBin(), "cdk"), "deploy", Environment+"/*",
-		"--context", "env="+Environment, "--require-approval", "never", "--progress", "events", "--no-notices", "--ci")
+	// The stacks that do not need each other are deployed side by side.
+	return d.command(ctx, d.checkout(), out, d.cdk(), "deploy", Environment+"/*", "--app", assembly,
+		"--concurrency", "4", "--require-approval", "never", "--progress", "events", "--no-notices", "--ci")
 }
+
+func (d Deployer) cdk() string { return filepath.Join(d.Dir.NodeBin(), "cdk") }
 
 // linkModules gives the checkout the npm packages: those of the user's
 // checkout when the lock files agree, else its own.

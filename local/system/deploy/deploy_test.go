@@ -109,7 +109,7 @@ func TestDeployOnce(t *testing.T) {
 	if err != nil || !r.OK || r.Number != 1 || r.Commit != head {
 		t.Fatalf("got %+v, %v", r, err)
 	}
-	if len(s.ran) != 2 || s.ran[0] != "make --silent --always-make bin/app" || !strings.HasPrefix(s.ran[1], "cdk deploy local/* --context env=local") {
+	if len(s.ran) != 3 || s.ran[0] != "make --silent --always-make bin/app" || !strings.HasPrefix(s.ran[1], "cdk synth local/* ") || !strings.HasPrefix(s.ran[2], "cdk deploy local/* --app cdk.out ") {
 		t.Errorf("ran %q", s.ran)
 	}
 	if to, err := os.Readlink(s.dir.Path("deployments", "checkout", "node_modules")); err != nil || to != filepath.Join(s.repo, "node_modules") {
@@ -125,6 +125,53 @@ func TestDeployOnce(t *testing.T) {
 		if ok, err := s.d.Done(t.Context()); err != nil || ok {
 			t.Errorf("%+v: %v, %v", stacks, ok, err)
 		}
+	}
+}
+
+func TestSynthesizedBefore(t *testing.T) {
+	s := newSystem(t)
+	first := s.git(s.repo, "rev-parse", "HEAD")
+	for _, want := range []bool{true, false} {
+		if did, err := s.d.Synthesize(t.Context(), first, io.Discard); err != nil || did != want {
+			t.Fatalf("synthesized: %v, %v, want %v", did, err, want)
+		}
+	}
+	s.ran = nil
+	if _, err := s.d.Deploy(t.Context(), first, io.Discard); err != nil || len(s.ran) != 1 || !strings.HasPrefix(s.ran[0], "cdk deploy ") {
+		t.Errorf("ran %q, %v", s.ran, err)
+	}
+	// What succeeded is not synthesized again: later commits are the pipelines' matter.
+	second := s.commit(map[string]string{"main.go": "package main // changed"})
+	if did, err := s.d.Synthesize(t.Context(), second, io.Discard); err != nil || did {
+		t.Errorf("after a deployment: %v, %v", did, err)
+	}
+}
+
+func TestAnotherCommitIsSynthesizedAnew(t *testing.T) {
+	s := newSystem(t)
+	if _, err := s.d.Synthesize(t.Context(), s.git(s.repo, "rev-parse", "HEAD"), io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	s.fail = "cdk synth"
+	second := s.commit(map[string]string{"main.go": "package main // changed"})
+	if _, err := s.d.Synthesize(t.Context(), second, io.Discard); err == nil || !strings.Contains(err.Error(), "Error: it broke") {
+		t.Errorf("got %v", err)
+	}
+	s.fail, s.ran = "", nil
+	if _, err := s.d.Deploy(t.Context(), second, io.Discard); err != nil || len(s.ran) != 3 {
+		t.Errorf("after a failure: ran %q, %v", s.ran, err)
+	}
+}
+
+// TestFlagsAreTheMakefiles keeps the app from being compiled twice, for the deployment and for everything else.
+func TestFlagsAreTheMakefiles(t *testing.T) {
+	makefile, err := os.ReadFile("../../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "GO_FLAGS ?= " + strings.ReplaceAll(strings.Join(compileFlags, " "), "-s -w", `-s\ -w`) + "\n"
+	if !strings.Contains(string(makefile), want) {
+		t.Errorf("the Makefile lacks %q", want)
 	}
 }
 
