@@ -27,13 +27,15 @@ import (
 type Status struct {
 	State string `json:"state"`
 	// Commit is the head of the local repository's branch.
-	Commit         string         `json:"commit,omitempty"`
-	Processes      []Process      `json:"processes"`
-	Stacks         []Stack        `json:"stacks"`
-	Sources        []observe.Item `json:"sources"`
-	Kustomizations []observe.Item `json:"kustomizations"`
-	HelmReleases   []observe.Item `json:"helmReleases"`
-	Apps           []observe.App  `json:"apps"`
+	Commit    string    `json:"commit,omitempty"`
+	Processes []Process `json:"processes"`
+	// Memory is nil where nothing runs or nothing tells.
+	Memory         *supervise.Memory `json:"memory,omitempty"`
+	Stacks         []Stack           `json:"stacks"`
+	Sources        []observe.Item    `json:"sources"`
+	Kustomizations []observe.Item    `json:"kustomizations"`
+	HelmReleases   []observe.Item    `json:"helmReleases"`
+	Apps           []observe.App     `json:"apps"`
 	// Services are the Kustomizations of the services.
 	Services []observe.Item `json:"services,omitempty"`
 	// Deployment is the bootstrap: the last `cdk deploy` by `up`.
@@ -96,6 +98,7 @@ func Collect(ctx context.Context, d *layout.Dir, limit time.Duration) (*Status, 
 	for _, r := range supervise.All(d.Path("run")) {
 		s.Processes = append(s.Processes, Process{Record: r, State: word(r)})
 	}
+	s.Memory = supervise.MeasureMemory(d.Path("run"), d.Root)
 	if last, ok := deploy.Last(d); ok {
 		s.Deployment = &last
 	}

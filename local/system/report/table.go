@@ -69,6 +69,9 @@ func (s *Status) rows(now time.Time) []row {
 	if len(s.Programs) > 0 {
 		out = append(out, row{"programs", Origins(s.Programs), "ready", "gitops local programs"})
 	}
+	if m := s.Memory; m != nil {
+		out = append(out, row{"memory", fmt.Sprintf("%d processes", m.Processes), "", fmt.Sprintf("%.2f GiB", float64(m.Bytes)/(1<<30))})
+	}
 	for _, x := range s.Stacks {
 		state := "ready"
 		switch {
