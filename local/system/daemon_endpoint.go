@@ -20,7 +20,7 @@ func runEndpoint(ctx context.Context, s *System, p layout.Ports, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	authority, err := s.clusterAuthority()
+	authority, err := s.awaitAuthority(ctx)
 	if err != nil {
 		return err
 	}

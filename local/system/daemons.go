@@ -181,6 +181,23 @@ func token(ctx context.Context, c *secretsmanager.Client) (string, error) {
 	return value.Token, nil
 }
 
+// awaitAuthority is clusterAuthority once the control plane has written it, which it does before it starts anything: the
+// AWS API need not wait for more of it.
+func (s *System) awaitAuthority(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, processStart)
+	defer cancel()
+	for {
+		if _, err := os.Stat(s.Dir.Kubeconfig()); err == nil {
+			return s.clusterAuthority()
+		}
+		select {
+		case <-ctx.Done():
+			return "", fmt.Errorf("%s is not there: see %s", s.Dir.Kubeconfig(), s.Dir.Log(controlPlane))
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
 // clusterAuthority is the apiserver's certificate authority as EKS returns it:
 // base64 of PEM.
 func (s *System) clusterAuthority() (string, error) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"time"
 
@@ -62,10 +63,10 @@ func (s *System) plan(p layout.Ports, x parts) (*supervise.Plan, error) {
 	db.Grace = 30 * time.Second
 	processes := []supervise.Process{
 		control, moto, db,
-		daemon(endpointDaemon, p.URL(layout.AWS)+"/healthz", controlPlane, motoProcess, databaseProcess),
+		daemon(endpointDaemon, p.URL(layout.AWS)+"/healthz", motoProcess, databaseProcess),
 		daemon(procNode, tcp(layout.Gate), controlPlane, endpointDaemon),
 		daemon(albDaemon, p.URL(layout.HTTP)+"/_alb/healthz", endpointDaemon, procNode),
-		daemon(gitDaemon, tcp(layout.Git), controlPlane),
+		daemon(gitDaemon, tcp(layout.Git)),
 		daemon(pipelinesDaemon, "", endpointDaemon, gitDaemon), // listens nowhere
 	}
 	if x.postgres != nil {
@@ -80,6 +81,15 @@ func (s *System) plan(p layout.Ports, x parts) (*supervise.Plan, error) {
 		Supervisor: s.daemonCommand(supervise.SupervisorName), Watchdog: s.daemonCommand(supervise.WatchdogName),
 		Processes: processes,
 	}, nil
+}
+
+// withoutNode is the plan of a system whose pods must not start yet.
+func withoutNode(p *supervise.Plan) *supervise.Plan {
+	some := *p
+	some.Processes = slices.DeleteFunc(slices.Clone(p.Processes), func(x supervise.Process) bool {
+		return x.Name == procNode || slices.Contains(x.After, procNode)
+	})
+	return &some
 }
 
 // portsOf are the ports that a process listens on.

@@ -2,6 +2,8 @@ package system
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/cachedir"
@@ -36,8 +38,18 @@ func (u *up) checkTools(ctx context.Context, _ *progress.Output) error {
 // choosePorts also checks that nothing else listens on the port of a process
 // that does not run.
 func (u *up) choosePorts(_ context.Context, out *progress.Output) (err error) {
-	if u.ports, err = u.Dir.ChoosePorts(); err != nil {
+	r := pending(u.Dir)
+	var avoid []int
+	if r != nil {
+		avoid = slices.Collect(maps.Values(r.Ports)) // an old port that is new for something else could not be told apart
+	}
+	if u.ports, err = u.Dir.ChoosePorts(avoid...); err != nil {
 		return err
+	}
+	if r != nil {
+		if err := r.addresses(u.Dir, u.ports).renewFiles(u.Dir); err != nil {
+			return err
+		}
 	}
 	var stopped []string
 	for process, names := range portsOf {
@@ -141,9 +153,12 @@ func (u *up) start(ctx context.Context, out *progress.Output) error {
 	if u.parts.moto, err = moto.Command(u.python, u.ports[layout.Moto], u.Dir.Path("cloud", "moto")); err != nil {
 		return err
 	}
-	plan, err := u.plan(u.ports, u.parts)
-	if err != nil {
+	if u.whole, err = u.plan(u.ports, u.parts); err != nil {
 		return err
+	}
+	plan := u.whole
+	if pending(u.Dir) != nil {
+		plan = withoutNode(plan)
 	}
 	run := u.Dir.Path("run")
 	if err := supervise.SavePlan(run, plan); err != nil {

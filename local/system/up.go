@@ -20,6 +20,7 @@ import (
 	"k8s-plus-aws-gitops/local/system/layout"
 	"k8s-plus-aws-gitops/local/system/observe"
 	"k8s-plus-aws-gitops/local/system/report"
+	"k8s-plus-aws-gitops/local/system/snapshot"
 	"k8s-plus-aws-gitops/local/system/supervise"
 )
 
@@ -32,6 +33,9 @@ type UpOptions struct {
 	Programs programs.From
 	// Timeout is for each step that waits for the system; default 15 min.
 	Timeout time.Duration
+	// Snapshot is what a new system begins with: a snapshot's key or its first characters, NoSnapshot, or empty for the
+	// snapshot of the same content if there is one.
+	Snapshot string
 }
 
 // Up brings the system up. Everything it does is skipped where it is done
@@ -54,7 +58,11 @@ func (s *System) Up(ctx context.Context, o UpOptions) (*report.Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &up{System: s, o: o, platform: declared, wasRunning: supervise.Running(s.Dir.Path("run"))}
+	store, err := snapshot.Open()
+	if err != nil {
+		return nil, err
+	}
+	u := &up{System: s, o: o, platform: declared, snapshots: store, wasRunning: supervise.Running(s.Dir.Path("run"))}
 	// Installations wait for the network while the compiler has the processors.
 	runner := progress.Runner{Logs: s.Dir.Path("log"), Display: s.Display, Parallel: max(4, runtime.NumCPU())}
 	if err := runner.Run(ctx, u.steps()); err != nil {
@@ -70,6 +78,8 @@ type up struct {
 	platform   *platform.Platform
 	wasRunning bool // before this run
 	started    bool // by this run
+	snapshots  *snapshot.Store
+	whole      *supervise.Plan // with the node and what needs it
 
 	ports    layout.Ports
 	parts    parts
@@ -84,30 +94,34 @@ type up struct {
 // longest of a first run before the others.
 func (u *up) steps() []progress.Step {
 	const (
-		tools, ports, npm, moto, build, applications, authority, charts, seed, db = "Check tools", "Choose ports", "Install npm packages", "Prepare moto",
+		restore, tools, ports, npm, moto, build, applications, authority, charts, seed, db = "Look for a snapshot", "Check tools", "Choose ports", "Install npm packages", "Prepare moto",
 			"Build programs", "Install applications", "Create the certificate authority", "Publish charts", "Fill the Git repository", "Prepare the database"
-		start, control, aws, bootstrap, stacks, flux = "Start processes", "Wait for the control plane", "Wait for the AWS API", "Bootstrap the AWS account", "Deploy the stacks", "Wait for Flux"
+		synth, start, control, aws, node, bootstrap, stacks, flux = "Synthesize the stacks", "Start processes", "Wait for the control plane", "Wait for the AWS API", "Start the pods", "Bootstrap the AWS account", "Deploy the stacks", "Wait for Flux"
 	)
 	network := "the first run needs the network: check the connection and the proxy settings, then run again"
 	look := "see the log; `gitops local up` goes on where this stopped"
 	steps := []progress.Step{
 		{Name: tools, Run: u.checkTools, Remedy: "install what is named and run again"},
-		{Name: ports, Run: u.choosePorts},
-		{Name: authority, Run: u.authority},
-		{Name: seed, Needs: []string{tools}, Run: u.seed},
+		{Name: restore, Run: u.restore, Remedy: "begin from nothing with --snapshot none"},
+		{Name: ports, Needs: []string{restore}, Run: u.choosePorts},
+		{Name: authority, Needs: []string{restore}, Run: u.authority},
+		{Name: seed, Needs: []string{tools, restore}, Run: u.seed},
 		{Name: build, Needs: []string{tools}, Run: u.build, Remedy: network},
 		{Name: npm, Needs: []string{tools}, Run: u.npm, Remedy: network},
 		{Name: moto, Needs: []string{tools}, Run: u.prepareMoto, Remedy: network},
 		{Name: db, Needs: []string{tools, ports, authority}, Run: u.prepareDatabase},
 		{Name: applications, Needs: []string{tools, npm}, Run: u.installApplications, Remedy: network},
-		{Name: charts, Needs: []string{tools}, Run: u.charts, Remedy: network},
+		{Name: charts, Needs: []string{tools, restore}, Run: u.charts, Remedy: network},
+		// Beside the start of the processes, which wait for each other more than they work.
+		{Name: synth, Needs: []string{seed, npm}, Run: u.synthesize, Remedy: look},
 		{Name: start, Needs: []string{ports, authority, seed, npm, moto, build, applications, charts, db}, Run: u.start, Remedy: look},
 		{Name: control, Needs: []string{start}, Run: u.controlPlane, Remedy: "see " + u.Dir.Log(controlPlane)},
-		{Name: aws, Needs: []string{control}, Run: u.awsAPI, Remedy: "see " + u.Dir.Log(endpointDaemon) + " and " + u.Dir.Log(motoProcess)},
+		{Name: aws, Needs: []string{start}, Run: u.awsAPI, Remedy: "see " + u.Dir.Log(endpointDaemon) + " and " + u.Dir.Log(motoProcess)},
+		{Name: node, Needs: []string{control, aws}, Run: u.startNode, Remedy: "see " + u.Dir.Log(procNode)},
 		// Nothing waits for it: Flux looks for the branches, and follows them when they come.
 		{Name: "Publish the services", Needs: []string{aws, seed, npm}, Run: u.publishServices, Remedy: look},
 		{Name: bootstrap, Needs: []string{aws}, Run: u.bootstrap, Remedy: look},
-		{Name: stacks, Needs: []string{bootstrap}, Run: u.deploy, Remedy: look},
+		{Name: stacks, Needs: []string{bootstrap, node, synth}, Run: u.deploy, Remedy: look},
 		{Name: flux, Needs: []string{stacks}, Run: u.waitFlux, Remedy: look},
 	}
 	for _, url := range u.platform.Ready() {
@@ -216,10 +230,10 @@ func (u *up) controlPlane(ctx context.Context, out *progress.Output) error {
 }
 
 func (u *up) awsAPI(ctx context.Context, out *progress.Output) error {
-	out.Note("waiting for moto, the database and the load balancer")
+	out.Note("waiting for moto and the database")
 	ctx, cancel := context.WithTimeout(ctx, processStart)
 	defer cancel()
-	if err := supervise.WaitReady(ctx, u.Dir.Path("run"), motoProcess, databaseProcess, endpointDaemon, procNode, albDaemon, gitDaemon, pipelinesDaemon); err != nil {
+	if err := supervise.WaitReady(ctx, u.Dir.Path("run"), motoProcess, databaseProcess, endpointDaemon, gitDaemon); err != nil {
 		return err
 	}
 	return u.storeSecrets(ctx)
@@ -231,6 +245,15 @@ func (u *up) deployer() deploy.Deployer {
 
 func (u *up) bootstrap(ctx context.Context, out *progress.Output) error {
 	did, err := u.deployer().Bootstrap(ctx, out)
+	if err == nil && !did {
+		out.Result("already there")
+	}
+	return err
+}
+
+// synthesize goes before the deployment, so that both are done when the AWS API is there.
+func (u *up) synthesize(ctx context.Context, out *progress.Output) error {
+	did, err := u.deployer().Synthesize(ctx, u.commit, out)
 	if err == nil && !did {
 		out.Result("already there")
 	}

@@ -73,7 +73,7 @@ func (s *system) up(ctx context.Context) error {
 		}
 	}
 	fmt.Fprintf(os.Stderr, "bringing up a local system in %s\n", s.dir.Root)
-	if _, err := s.gitops(ctx, "local", "up"); err != nil {
+	if _, err := s.gitops(ctx, "local", "up", "--snapshot", "none"); err != nil {
 		return err
 	}
 	return s.idle(ctx)

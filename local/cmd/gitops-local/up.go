@@ -32,11 +32,15 @@ They are cached outside the checkout, so later runs take seconds to a minute, an
 a run on a running system changes nothing. The local Git repository begins with
 the checkout's HEAD; later changes go there by 'gitops local push'.
 
+With a new state directory it begins with the snapshot of the same content, if
+there is one ('gitops local snapshot'); --snapshot none makes everything anew.
+
 When a step fails, its log and the remedy are named, what was started is stopped
 and the state is kept: the next run goes on from there.`,
 		Example: `  gitops local up
   gitops local up --state /tmp/second
-  gitops local up --programs images`,
+  gitops local up --programs images
+  gitops local up --snapshot none`,
 		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
@@ -58,6 +62,7 @@ and the state is kept: the next run goes on from there.`,
 	}
 	cmd.Flags().BoolVar(&o.KeepOnFailure, "keep-on-failure", false, "leave processes running when a step fails")
 	programsFlag(cmd, &from)
+	cmd.Flags().StringVar(&o.Snapshot, "snapshot", "", "begin with the snapshot of this key, or none (default: the one of the same content)")
 	cmd.Flags().DurationVar(&o.Timeout, "timeout", 15*time.Minute, "how long to wait for Flux and for each URL")
 	return cmd
 }

@@ -67,8 +67,9 @@ func (d *Dir) LoadPorts() (Ports, error) {
 }
 
 // ChoosePorts completes ports.json: a port that is recorded is kept, because
-// kubeconfigs and open browser tabs name it; a missing one is the next free.
-func (d *Dir) ChoosePorts() (Ports, error) {
+// kubeconfigs and open browser tabs name it; a missing one is the next free that
+// is none of those to avoid.
+func (d *Dir) ChoosePorts(avoid ...int) (Ports, error) {
 	p, err := d.LoadPorts()
 	if err != nil {
 		return nil, err
@@ -77,11 +78,11 @@ func (d *Dir) ChoosePorts() (Ports, error) {
 		if p[name] != 0 {
 			continue
 		}
-		if want := d.preferred(name); want != 0 && !p.has(want) && free(want) {
+		if want := d.preferred(name); want != 0 && !p.has(want) && !slices.Contains(avoid, want) && free(want) {
 			p[name] = want
 			continue
 		}
-		if p[name], err = d.FreePort(slices.Collect(maps.Values(p))...); err != nil {
+		if p[name], err = d.FreePort(append(slices.Collect(maps.Values(p)), avoid...)...); err != nil {
 			return nil, fmt.Errorf("port %s: %w", name, err)
 		}
 	}
