@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/cachedir"
 	gitprogram "k8s-plus-aws-gitops/internal/git"
@@ -47,7 +49,7 @@ func (u *up) choosePorts(_ context.Context, out *progress.Output) (err error) {
 		return err
 	}
 	if r != nil {
-		if err := r.addresses(u.Dir, u.ports).renewFiles(u.Dir); err != nil {
+		if err := u.moveFiles(r); err != nil {
 			return err
 		}
 	}
@@ -113,11 +115,10 @@ func (u *up) prepareMoto(ctx context.Context, out *progress.Output) error {
 	if err != nil {
 		return err
 	}
-	if u.python, err = moto.EnsureVenv(ctx, cache, out); err != nil {
-		return err
-	}
-	u.awsCLI, err = moto.EnsureCLI(ctx, cache, out)
-	return err
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() (err error) { u.python, err = moto.EnsureVenv(ctx, cache, out); return err })
+	both.Go(func() (err error) { u.awsCLI, err = moto.EnsureCLI(ctx, cache, out); return err })
+	return both.Wait()
 }
 
 // installApplications installs the applications from npm that the cache lacks.

@@ -111,6 +111,16 @@ func (a addresses) renewFiles(d *layout.Dir) error {
 	return nil
 }
 
+// moveFiles renews the addresses in files. Where the ports are the same, the cluster has none to renew.
+func (u *up) moveFiles(r *restored) error {
+	a := r.addresses(u.Dir, u.ports)
+	if err := a.renewFiles(u.Dir); err != nil || len(a.ports) > 0 {
+		return err
+	}
+	r.Pending = false
+	return r.save(u.Dir)
+}
+
 // startNode starts the pods, and what needs them. In the state of a snapshot the addresses are renewed first: a pod that
 // began with an old one could reach the system that the snapshot is of.
 func (u *up) startNode(ctx context.Context, out *progress.Output) error {
@@ -135,24 +145,20 @@ func (u *up) startNode(ctx context.Context, out *progress.Output) error {
 
 func (u *up) move(ctx context.Context, r *restored) (int, error) {
 	a := r.addresses(u.Dir, u.ports)
-	moved := 0
-	if len(a.ports) > 0 {
-		secrets, err := moveSecrets(ctx, secretsmanager.NewFromConfig(deploy.Config(u.ports.URL(layout.AWS))), a.renew)
-		if err != nil {
-			return 0, err
-		}
-		c, err := observe.Open(u.Dir.Kubeconfig())
-		if err != nil {
-			return 0, err
-		}
-		objects, err := c.Move(ctx, a.renew)
-		if err != nil {
-			return 0, err
-		}
-		moved = secrets + objects
+	secrets, err := moveSecrets(ctx, secretsmanager.NewFromConfig(deploy.Config(u.ports.URL(layout.AWS))), a.renew)
+	if err != nil {
+		return 0, err
+	}
+	c, err := observe.Open(u.Dir.Kubeconfig())
+	if err != nil {
+		return 0, err
+	}
+	objects, err := c.Move(ctx, a.renew)
+	if err != nil {
+		return 0, err
 	}
 	r.Pending = false
-	return moved, r.save(u.Dir)
+	return secrets + objects, r.save(u.Dir)
 }
 
 // moveSecrets renews the addresses in Secrets Manager: of databases, in the values of JSON objects.

@@ -133,8 +133,9 @@ func TestASnapshotOfASystemThatIsGoneKeepsItsPorts(t *testing.T) {
 		t.Fatal(err)
 	}
 	step(t, "restore", func(u *up) error { return u.restore(t.Context(), &progress.Output{}) }, u)
-	if got := u.System.ports(t); got[layout.AWS] != m.Ports[layout.AWS] {
-		t.Errorf("ports %v, want %v", got, m.Ports)
+	step(t, "ports", func(u *up) error { return u.choosePorts(t.Context(), &progress.Output{}) }, u)
+	if got := u.System.ports(t); got[layout.AWS] != m.Ports[layout.AWS] || pending(u.Dir) != nil {
+		t.Errorf("ports %v, want %v and nothing to move", got, m.Ports)
 	}
 }
 

@@ -119,9 +119,11 @@ func environment(ctx context.Context, system, cacheDir string, out io.Writer) (s
 	return python, install(ctx, system, dir, out)
 }
 
-// check reports whether python has the pinned moto and what its server needs.
+// check reports whether python has the pinned moto and what its server needs. It looks for the modules and does not import
+// them, which takes a second and more.
 func check(ctx context.Context, python string) error {
-	program := "import moto,flask,flask_cors,yaml,pyparsing,sys; sys.exit(moto.__version__ != " + strconv.Quote(Version()) + ")"
+	program := "import sys; from importlib import metadata, util\n" +
+		"sys.exit(metadata.version('moto') != " + strconv.Quote(Version()) + " or None in map(util.find_spec, ('moto', 'flask', 'flask_cors', 'yaml', 'pyparsing')))"
 	return exec.CommandContext(ctx, python, "-c", program).Run()
 }
 
