@@ -169,8 +169,12 @@ func fresh(d *layout.Dir) bool {
 	if _, err := os.Stat(d.Path(restoring)); err == nil {
 		return true
 	}
-	_, err := os.Stat(d.Path("ports.json"))
-	return errors.Is(err, fs.ErrNotExist)
+	for _, name := range []string{"ports.json", restoredFile} {
+		if _, err := os.Stat(d.Path(name)); err == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // restore begins a new system with the snapshot of what it would be, if there is one. One that is damaged is told, and the
