@@ -124,23 +124,23 @@ func (u *up) moveFiles(r *restored) error {
 // startNode starts the pods, and what needs them. In the state of a snapshot the addresses are renewed first: a pod that
 // began with an old one could reach the system that the snapshot is of.
 func (u *up) startNode(ctx context.Context, out *progress.Output) error {
+	run := u.Dir.Path("run")
+	limited, cancel := context.WithTimeout(ctx, processStart)
+	defer cancel()
 	if r := pending(u.Dir); r != nil {
 		moved, err := u.move(ctx, r)
 		if err != nil {
 			return err
 		}
 		out.Result("%d objects have new addresses", moved)
+		if err := supervise.SavePlan(run, u.whole); err != nil {
+			return err
+		}
+		if err := supervise.Start(limited, run); err != nil {
+			return err
+		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, processStart)
-	defer cancel()
-	run := u.Dir.Path("run")
-	if err := supervise.SavePlan(run, u.whole); err != nil {
-		return err
-	}
-	if err := supervise.Start(ctx, run); err != nil {
-		return err
-	}
-	return supervise.WaitReady(ctx, run, procNode, albDaemon, pipelinesDaemon)
+	return supervise.WaitReady(limited, run, procNode, albDaemon, pipelinesDaemon)
 }
 
 func (u *up) move(ctx context.Context, r *restored) (int, error) {
