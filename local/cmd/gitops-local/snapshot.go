@@ -16,9 +16,9 @@ func newSnapshot(f *localFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "snapshot",
 		Short: "Keep copies of a system, with which new ones begin.",
-		Long: `Keep copies of the state of a system, with which later ones of the same content begin
-instead of deploying everything: 'up' on a new state directory looks for one. The
-content is the commit without its tests and documentation, the programs and the
+		Long: `Keep copies of the state of a system, with which later ones of the same content
+begin instead of deploying everything: 'up' on a new state directory looks for one.
+The content is the commit without its tests and documentation, the programs and the
 versions of what stands behind the AWS API.
 
 A snapshot holds the keys and passwords of the system that it is of. Systems that
