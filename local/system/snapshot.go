@@ -43,12 +43,19 @@ func SnapshotKey(ctx context.Context, declared *platform.Platform, repository, c
 	if parts["mariadb"], err = database.Version(ctx); err != nil {
 		return "", err
 	}
-	for _, name := range declared.Programs() {
-		binary, _, err := programs.Cached(name)
-		if err != nil {
-			return "", err
+	all, err := ProgramSource(programs.Auto, declared)
+	if err != nil {
+		return "", err
+	}
+	binaries, err := all.List(ctx, declared.Programs()...)
+	if err != nil {
+		return "", err
+	}
+	for _, b := range binaries {
+		if b.Path == "" {
+			return "", fmt.Errorf("%s is not built yet; run 'gitops local up'", b.Name)
 		}
-		parts["program "+name] = filepath.Base(filepath.Dir(binary))
+		parts["program "+b.Name] = filepath.Base(filepath.Dir(b.Path))
 	}
 	for _, a := range declared.Applications() {
 		parts["application "+a.Package] = a.Version + " " + a.Integrity

@@ -163,18 +163,6 @@ func TestAnotherCommitIsSynthesizedAnew(t *testing.T) {
 	}
 }
 
-// TestFlagsAreTheMakefiles keeps the app from being compiled twice, for the deployment and for everything else.
-func TestFlagsAreTheMakefiles(t *testing.T) {
-	makefile, err := os.ReadFile("../../../Makefile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := "GO_FLAGS ?= " + strings.ReplaceAll(strings.Join(compileFlags, " "), "-s -w", `-s\ -w`) + "\n"
-	if !strings.Contains(string(makefile), want) {
-		t.Errorf("the Makefile lacks %q", want)
-	}
-}
-
 func TestFailureNamesItsCause(t *testing.T) {
 	s := newSystem(t)
 	s.fail = "cdk deploy"
