@@ -1,0 +1,42 @@
+package rotation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+)
+
+// credentials are the fields of a secret: engine, host, port, dbname, username, password, and others that stay as they are.
+// https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
+type credentials map[string]any
+
+// text is a field as text; a port may be a number or text.
+func (c credentials) text(key string) string {
+	if c[key] == nil {
+		return ""
+	}
+	return fmt.Sprint(c[key])
+}
+
+// read returns the value of a version, or of the one with a label.
+func (r *Rotator) read(ctx context.Context, secret, version, label string) (credentials, error) {
+	in := &secretsmanager.GetSecretValueInput{SecretId: &secret, VersionStage: &label}
+	if version != "" {
+		in.VersionId = &version
+	}
+	out, err := r.Secrets.GetSecretValue(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	c := credentials{}
+	if err := json.Unmarshal([]byte(aws.ToString(out.SecretString)), &c); err != nil {
+		return nil, fmt.Errorf("%s must hold a JSON object", secret) // without the cause, which would quote it
+	}
+	if port, ok := c["port"].(float64); ok {
+		c["port"] = int(port)
+	}
+	return c, nil
+}
