@@ -21,6 +21,7 @@ sources = $(shell find $(1) -type f -not -name '*_test.go' -not -path '*/testdat
 # Folders that the app imports; a test of config holds the list to the imports.
 APP_PACKAGES := app-resources config infrastructure internal/buildspec internal/cachedir internal/construct internal/logicalid internal/nag internal/pathfilter internal/podidentity internal/policy internal/rdsca internal/retention internal/services internal/signature internal/validation
 APP_SOURCES  := go.mod go.sum $(filter-out %_test.go,$(wildcard *.go)) $(call sources,$(APP_PACKAGES))
+FUNCTION_SOURCES := go.mod go.sum $(call sources,functions internal/eks internal/rdsca)
 SERVICES_SOURCES := go.mod go.sum $(call sources,services internal/services internal/pathfilter config)
 GITOPS_SOURCES := go.mod go.sum $(call sources,cmd internal config)
 
@@ -104,8 +105,13 @@ compile := $(CURDIR)/hack/compile
 need_go := command -v go >/dev/null || { echo 'go is not on the PATH: install Go 1.26 or later, https://go.dev/dl' >&2; exit 1; };
 need_npm := command -v npm >/dev/null || { echo 'npm is not on the PATH: install Node.js 20 or later, https://nodejs.org (Debian: apt-get install nodejs npm)' >&2; exit 1; };
 
-bin/app: $(APP_SOURCES)
+# Functions are compiled for Lambda, wherever this runs; cgo is off, so no compiler of C is needed. The app only packs the
+# result, so it need not be compiled anew.
+bin/app: $(APP_SOURCES) | bin/functions/database/bootstrap
 	@$(need_go) mkdir -p bin && $(compile) $@ . $(GO_FLAGS)
+
+bin/functions/database/bootstrap: $(FUNCTION_SOURCES)
+	@$(need_go) mkdir -p $(@D) && GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(compile) $@ ./functions/database -tags=lambda.norpc -trimpath -ldflags=-s\ -w
 
 bin/services: $(SERVICES_SOURCES)
 	@$(need_go) mkdir -p bin && $(compile) $@ ./services $(GO_FLAGS)

@@ -19,6 +19,8 @@ import (
 type inputs struct {
 	// kubectlLayer is the path of the zip with kubectl and helm.
 	kubectlLayer string
+	// databaseFunction is what functions/database was compiled to.
+	databaseFunction appresources.FunctionCode
 	// secretsController are the manifests of external-secrets by environment.
 	secretsController map[string]string
 	// publicKeys are those of repository.verify, by the names of their files.
@@ -105,7 +107,7 @@ func (a applications) repositories(env config.Environment) []string {
 func addApplications(stage awscdk.Stage, env config.Environment, network *infrastructure.Network, files inputs) applications {
 	added := applications{stacks: map[string]awscdk.Stack{}}
 	where := appresources.Network{
-		VPC: network.VPC, DatabaseSubnets: infrastructure.IsolatedSubnets, Workloads: network.Workloads, Key: network.Key, Zone: network.Zone,
+		VPC: network.VPC, DatabaseSubnets: infrastructure.IsolatedSubnets, PrivateSubnets: infrastructure.PrivateSubnets, DatabaseFunction: files.databaseFunction, Workloads: network.Workloads, Key: network.Key, Zone: network.Zone,
 	}
 	all := append(appresources.Applications(), appresources.Services(env, files.services)...)
 	for _, a := range all {
@@ -114,6 +116,7 @@ func addApplications(stage awscdk.Stage, env config.Environment, network *infras
 		added.names, added.stacks[a.Name] = append(added.names, a.Name), stack
 		added.made.Identities = append(added.made.Identities, made.Identities...)
 		added.made.Images = append(added.made.Images, made.Images...)
+		added.made.Rotations = append(added.made.Rotations, made.Rotations...)
 	}
 	for _, a := range all {
 		for _, other := range a.After {
@@ -129,6 +132,11 @@ func addCluster(stage awscdk.Stage, env config.Environment, network *infrastruct
 	cluster := infrastructure.NewCluster(stack, "Cluster", &infrastructure.ClusterProps{
 		Env: env, VPC: network.VPC, Key: network.Key, KubectlLayer: files.kubectlLayer,
 	})
+	for _, r := range applications.made.Rotations {
+		infrastructure.NewRotationAccess(stack, "Rotation-"+r.Namespace, &infrastructure.RotationAccessProps{
+			Cluster: cluster.EKS, Namespace: r.Namespace, RoleARN: r.RoleARN,
+		})
+	}
 	nodes := infrastructure.NewNodes(stack, "Nodes", &infrastructure.NodesProps{
 		Env: env, Cluster: cluster.EKS, Workloads: network.Workloads, After: cluster.NodesNeed,
 	})

@@ -52,20 +52,20 @@ func wildcardName(properties map[string]any) bool {
 	})
 }
 
-// kubectlFunctions are the two functions of the CDK's kubectl provider.
-var kubectlFunctions = []string{"ClusterEKSKubectlProviderHandler", "ClusterEKSKubectlProviderframeworkonEvent"}
+// functions are the two of the CDK's kubectl provider, and that of Ghost's database.
+var functions = []string{"ClusterEKSKubectlProviderHandler", "ClusterEKSKubectlProviderframeworkonEvent", "GhostMySQLUserFunction"}
 
 var checkovFindings = []checkovFinding{
 	{check: "CKV_AWS_158", kind: "AWS::Logs::LogGroup", missing: without("KmsKeyId"), reason: "Every log group is under a key of the environment."},
 	{check: "CKV_AWS_18", kind: "AWS::S3::Bucket", missing: without("LoggingConfiguration"),
 		accepted: []string{"DeliveryStoreArtifacts", "DeliveryAssets", "GhostContent", "ServiceBucket"},
 		reason:   "One role writes each, and they hold what is in Git, public, or one service's. Who needs the record enables CloudTrail data events for the account, which name the caller and arrive in order; access logs do neither surely."},
-	{check: "CKV_AWS_116", kind: "AWS::Lambda::Function", missing: without("DeadLetterConfig"), accepted: kubectlFunctions,
-		reason: "CloudFormation calls them and waits for the answer; a call that fails fails the deployment and is nobody's to repeat later."},
-	{check: "CKV_AWS_115", kind: "AWS::Lambda::Function", missing: without("ReservedConcurrentExecutions"), accepted: kubectlFunctions,
-		reason: "They run during deployments, a few at a time; reserved executions would be taken from the account's other functions all day."},
-	{check: "CKV_AWS_173", kind: "AWS::Lambda::Function", missing: without("KmsKeyArn"), accepted: kubectlFunctions,
-		reason: "Their variables are ARNs of each other and hold no secret; Lambda encrypts them with its own key."},
+	{check: "CKV_AWS_116", kind: "AWS::Lambda::Function", missing: without("DeadLetterConfig"), accepted: functions,
+		reason: "CloudFormation, or Secrets Manager, calls them and waits for the answer; a call that fails fails the deployment, or is repeated by the rotation that it belongs to."},
+	{check: "CKV_AWS_115", kind: "AWS::Lambda::Function", missing: without("ReservedConcurrentExecutions"), accepted: functions,
+		reason: "They run during deployments and rotations, a few at a time; a new account has too few to reserve any, and reserved executions would be taken from the account's other functions all day."},
+	{check: "CKV_AWS_173", kind: "AWS::Lambda::Function", missing: without("KmsKeyArn"), accepted: functions,
+		reason: "Their variables are ARNs and names and hold no secret; Lambda encrypts them with its own key."},
 	{check: "CKV_AWS_118", kind: "AWS::RDS::DBInstance", missing: without("MonitoringInterval"), accepted: []string{"GhostMySQLDatabase", "ServiceDatabase"},
 		reason: "CloudWatch has processor, memory, storage and connections each minute, and the slow log has the statements; the agent's seconds cost a role and a log for what nobody asks of a small database."},
 	{check: "CKV_AWS_161", kind: "AWS::RDS::DBInstance", missing: without("EnableIAMDatabaseAuthentication"), accepted: []string{"GhostMySQLDatabase", "ServiceDatabase"},

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -34,6 +35,7 @@ type place struct {
 	store     *delivery.Store
 	told      *delivery.Notifications
 	layer     string
+	function  appresources.FunctionCode
 }
 
 // of returns the environment of the place for what is named after its environment alone.
@@ -46,7 +48,7 @@ func (p place) of() config.Environment {
 
 // forApps is the network as applications see it.
 func (p place) forApps() appresources.Network {
-	return appresources.Network{VPC: p.network.VPC, DatabaseSubnets: infrastructure.IsolatedSubnets, Workloads: p.network.Workloads, Key: p.network.Key, Zone: p.network.Zone}
+	return appresources.Network{VPC: p.network.VPC, DatabaseSubnets: infrastructure.IsolatedSubnets, PrivateSubnets: infrastructure.PrivateSubnets, DatabaseFunction: p.function, Workloads: p.network.Workloads, Key: p.network.Key, Zone: p.network.Zone}
 }
 
 // project makes a project for a pipeline.
@@ -142,6 +144,16 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 	"appresources.NewDatabase": func(scope constructs.Construct, id string, p place) {
 		appresources.NewDatabase(scope, id, &appresources.DatabaseProps{Env: p.env, Network: p.forApps(), Engine: appresources.MySQL, App: p.name, Size: p.env.Ghost.Database})
 	},
+	"appresources.NewDatabaseUser": func(scope constructs.Construct, id string, p place) {
+		database := appresources.NewDatabase(scope, id+"Database", &appresources.DatabaseProps{Env: p.env, Network: p.forApps(), Engine: appresources.Postgres, App: p.name + "-pg", Name: p.name, Size: services.Database{}.Size()})
+		access := awsec2.NewSecurityGroup(scope, jsii.String(id+"Access"), &awsec2.SecurityGroupProps{Vpc: p.network.VPC})
+		appresources.NewDatabaseUser(scope, id, &appresources.DatabaseUserProps{
+			Env: p.env, Network: p.forApps(), App: p.name + "-pg", Name: p.name, Port: 5432, Database: database.Database, Master: database.Secret, Access: access, Days: 30, LogDays: 30,
+		})
+	},
+	"infrastructure.NewRotationAccess": func(scope constructs.Construct, id string, p place) {
+		infrastructure.NewRotationAccess(scope, id, &infrastructure.RotationAccessProps{Cluster: p.cluster.EKS, Namespace: p.name, RoleARN: "arn:aws:iam::111111111111:role/" + p.name})
+	},
 	"appresources.NewCache": func(scope constructs.Construct, id string, p place) {
 		appresources.NewCache(scope, id, &appresources.CacheProps{Env: p.env, Network: p.forApps(), App: p.name, NodeType: "cache.t4g.micro"})
 	},
@@ -181,7 +193,7 @@ func TestTwoOfEach(t *testing.T) {
 	places := map[string]place{}
 	for id, name := range map[string]string{"One": "one", "Two": "two"} {
 		cluster := infrastructure.NewCluster(base, id, &infrastructure.ClusterProps{Env: env, Name: "base-" + name, VPC: network.VPC, Key: network.Key, KubectlLayer: layer})
-		places[id] = place{env: env, twin: cdktest.Twin(env), name: name, network: network, cluster: cluster, store: store, told: told, layer: layer}
+		places[id] = place{env: env, twin: cdktest.Twin(env), name: name, network: network, cluster: cluster, store: store, told: told, layer: layer, function: appresources.FunctionCode{Folder: cdktest.FunctionFolder(t), Hash: cdktest.FunctionHash}}
 	}
 	for name, maker := range makers {
 		stack := cdktest.NewStack(app, strings.ReplaceAll(name, ".", "-"), env)

@@ -152,6 +152,9 @@ func load() (map[string]any, []config.Environment, inputs, error) {
 	if _, err := os.Stat(kubectlLayer); err != nil {
 		return nil, nil, files, fmt.Errorf("%s: not found; run npm ci", kubectlLayer)
 	}
+	if files.databaseFunction, err = appresources.ReadFunction("."); err != nil {
+		return nil, nil, files, err
+	}
 	all, err := c.Select("")
 	if err != nil {
 		return nil, nil, files, err

@@ -188,22 +188,44 @@ func TestDatabase(t *testing.T) {
 				t.Errorf("%s: the database is in %s", env.Name, text(subnet))
 			}
 		}
-		// The one way in is from the pods' security group, to MySQL's port.
-		rule := ghost.only(t, "AWS::EC2::SecurityGroupIngress").Properties
-		if rule["FromPort"] != 3306.0 || rule["ToPort"] != 3306.0 || rule["CidrIp"] != nil || !strings.Contains(text(rule["SourceSecurityGroupId"]), "Workloads") {
-			t.Errorf("%s: %s", env.Name, text(rule))
+		// The ways in are from the security groups of the pods and of the function, to MySQL's port.
+		var sources []string
+		for _, rule := range ghost.ofType("AWS::EC2::SecurityGroupIngress") {
+			p := rule.Properties
+			sources = append(sources, text(p["SourceSecurityGroupId"]))
+			if p["FromPort"] != 3306.0 || p["ToPort"] != 3306.0 || p["CidrIp"] != nil {
+				t.Errorf("%s: %s", env.Name, text(p))
+			}
 		}
-		if inline := ghost.only(t, "AWS::EC2::SecurityGroup").Properties["SecurityGroupIngress"]; inline != nil {
-			t.Errorf("%s: more ways in: %s", env.Name, text(inline))
+		slices.Sort(sources)
+		if len(sources) != 2 || !strings.Contains(sources[0], "GhostMySQLUserAccess") || !strings.Contains(sources[1], "Workloads") {
+			t.Errorf("%s: ways in: %s", env.Name, sources)
 		}
-		secret := ghost.only(t, "AWS::SecretsManager::Secret").Properties
+		for _, group := range ghost.ofType("AWS::EC2::SecurityGroup") {
+			if inline := group.Properties["SecurityGroupIngress"]; inline != nil {
+				t.Errorf("%s: more ways in: %s", env.Name, text(inline))
+			}
+		}
+		var secret map[string]any
+		for id, r := range ghost.ofType("AWS::SecretsManager::Secret") {
+			if strings.HasPrefix(id, "GhostMySQLSecret") {
+				secret = r.Properties
+			}
+		}
 		if secret["Name"] != "/"+env.Name+"/ghost/database" || secret["KmsKeyId"] == nil {
 			t.Errorf("%s: secret %s", env.Name, text(secret))
 		}
 		if template := get(secret, "GenerateSecretString", "SecretStringTemplate"); template != `{"dbname":"ghost","username":"ghost"}` && template != `{"username":"ghost","dbname":"ghost"}` {
 			t.Errorf("%s: secret template %v", env.Name, template)
 		}
-		ghost.only(t, "AWS::SecretsManager::SecretTargetAttachment")
+		if n := len(ghost.ofType("AWS::SecretsManager::SecretTargetAttachment")); n != 2 {
+			t.Errorf("%s: %d attachments of secrets, want 2", env.Name, n)
+		}
+		// The pods' password changes, and the first pods do not race with a change that nobody waits for.
+		rotation := ghost.only(t, "AWS::SecretsManager::RotationSchedule").Properties
+		if days := get(rotation, "RotationRules", "AutomaticallyAfterDays"); days != float64(env.Ghost.Database.RotationDays) || rotation["RotateImmediatelyOnUpdate"] != false {
+			t.Errorf("%s: rotation %s", env.Name, text(rotation))
+		}
 	}
 }
 

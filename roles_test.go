@@ -35,6 +35,12 @@ func otherRights(env config.Environment) map[string][]string {
 		"BootstrapexternalsecretsRole": {
 			"kms:Decrypt DATAKEY", "secretsmanager:DescribeSecret " + secrets, "secretsmanager:GetResourcePolicy " + secrets,
 			"secretsmanager:GetSecretValue " + secrets, "secretsmanager:ListSecretVersionIds " + secrets},
+		// The function of Ghost's database: its user's secret, the administrator's to read, both under the environment's key.
+		"GhostMySQLUserRole": {
+			"managed service-role/AWSLambdaVPCAccessExecutionRole",
+			"eks:DescribeCluster arn:aws:eks:" + env.Region + ":" + env.Account + ":cluster/" + env.Name, "kms:Decrypt DATAKEY", "kms:GenerateDataKey DATAKEY",
+			"secretsmanager:DescribeSecret GhostMySQLUserSecret", "secretsmanager:GetSecretValue GhostMySQLSecret", "secretsmanager:GetSecretValue GhostMySQLUserSecret",
+			"secretsmanager:PutSecretValue GhostMySQLUserSecret", "secretsmanager:UpdateSecretVersionStage GhostMySQLUserSecret"},
 		"GhostRole": {
 			"s3:AbortMultipartUpload GhostContent.Arn/*", "s3:DeleteObject GhostContent.Arn/*", "s3:GetObject GhostContent.Arn/*",
 			"s3:ListBucket GhostContent.Arn", "s3:ListMultipartUploadParts GhostContent.Arn/*", "s3:PutObject GhostContent.Arn/*"},
@@ -72,6 +78,9 @@ func plain(value any) string {
 			list := asList(argument)
 			switch function {
 			case "Ref":
+				if id, _ := argument.(string); !strings.HasPrefix(id, "AWS::") {
+					return idHash.ReplaceAllString(id, "")
+				}
 				return map[any]string{"AWS::Partition": "aws"}[argument]
 			case "Fn::GetAtt":
 				return idHash.ReplaceAllString(plain(list[0]), "") + "." + plain(list[1])

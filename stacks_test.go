@@ -67,11 +67,11 @@ func TestExports(t *testing.T) {
 
 // The resource types in use are those that were chosen; a new one is a decision, and the local CloudFormation must know it.
 func TestResourceTypes(t *testing.T) {
-	allowedCustom := []string{"Custom::AWSCDK-EKS-HelmChart", "Custom::AWSCDK-EKS-KubernetesObjectValue", "Custom::AWSCDK-EKS-KubernetesResource"}
+	allowedCustom := []string{"Custom::AWSCDK-EKS-HelmChart", "Custom::AWSCDK-EKS-KubernetesObjectValue", "Custom::AWSCDK-EKS-KubernetesResource", "Custom::DatabaseUser"}
 	for name, parsed := range sampleApp(t) {
 		for id, r := range parsed.Resources {
 			if !strings.HasPrefix(r.Type, "AWS::") && !slices.Contains(allowedCustom, r.Type) {
-				t.Errorf("%s: %s is a %s: no functions in stacks but the kubectl provider", name, id, r.Type)
+				t.Errorf("%s: %s is a %s: no functions in stacks but the kubectl provider and those of databases", name, id, r.Type)
 			}
 		}
 	}

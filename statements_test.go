@@ -88,6 +88,8 @@ var arnOfType = map[string]struct{ service, kind, suffix string }{
 	"AWS::Logs::LogGroup":   {"logs", "log-group", ":*"}, // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-logs-loggroup.html
 	"AWS::S3::Bucket":       {"s3", "bucket", ""},
 	"AWS::SNS::Topic":       {"sns", "topic", ""},
+
+	"AWS::SecretsManager::Secret": {"secretsmanager", "Secret", ""},
 }
 
 // resolve writes a value of a template as CloudFormation would, with example names for what it makes.
@@ -113,7 +115,7 @@ func resolve(t *testing.T, where string, parsed template, value any) string {
 				return plain(value)
 			}
 			id := fmt.Sprint(asList(argument)[0])
-			if function == "Ref" && parsed.Resources[id].Type != "AWS::SNS::Topic" {
+			if function == "Ref" && !slices.Contains([]string{"AWS::SNS::Topic", "AWS::SecretsManager::Secret"}, parsed.Resources[id].Type) {
 				return "x" // a name or an id, inside an ARN
 			}
 			if kind, ok := arnOfType[parsed.Resources[id].Type]; ok {

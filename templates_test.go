@@ -169,7 +169,8 @@ func synthesize(t testing.TB, context map[string]any, selected []config.Environm
 		keys[path.Base(file)] = "the key " + file
 	}
 	all := definitions(t, environments(t, context, ""))
-	files := inputs{kubectlLayer: layer, secretsController: manifests, publicKeys: keys, services: all, fleet: fleetOf(t)}
+	function := appresources.FunctionCode{Folder: cdktest.FunctionFolder(t), Hash: cdktest.FunctionHash}
+	files := inputs{kubectlLayer: layer, databaseFunction: function, secretsController: manifests, publicKeys: keys, services: all, fleet: fleetOf(t)}
 	app, stages := newApp(awscdk.AppProps{Context: &context, Outdir: jsii.String(dir)}, selected, files)
 	if check {
 		for i, stage := range stages {

@@ -63,6 +63,7 @@ var twoStepValues = map[string]second{
 	"ghost.database.maxStorageGiB": {value: 1000},
 	"ghost.database.backupDays":    {value: 14},
 	"ghost.database.logDays":       {value: 90},
+	"ghost.database.rotationDays":  {value: 90},
 	"ghost.mail.transport":         {value: "smtp", with: map[string]any{"ghost.mail.from": "blog@example.net", "ghost.mail.port": 465}, alone: true},
 	"ghost.mail.from":              {value: "blog@www.example.com", reasons: map[string]string{"production-ghost/GhostMailIdentity": mailReason}},
 	"ghost.mail.port":              {never: "it goes with the transport smtp, whose row changes it"},

@@ -35,7 +35,12 @@ type Made struct {
 	Identities []podidentity.Identity
 	// Images are its image repositories, by name, whose tags Flux follows.
 	Images []string
+	// Rotations are the functions that bring new passwords into its pods.
+	Rotations []Rotation
 }
+
+// Rotation is a function that starts the pods of a namespace anew, and the role that it has.
+type Rotation struct{ Namespace, RoleARN string }
 
 var registered []Application
 

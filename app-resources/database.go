@@ -23,6 +23,10 @@ type Network struct {
 	VPC awsec2.IVpc
 	// DatabaseSubnets is the name of the subnet group without a route out.
 	DatabaseSubnets string
+	// PrivateSubnets is the name of the subnet group with a way out and none in.
+	PrivateSubnets string
+	// DatabaseFunction makes and changes the users of databases.
+	DatabaseFunction FunctionCode
 	// Workloads is the security group of all pods.
 	Workloads awsec2.ISecurityGroup
 	// Key encrypts databases and secrets.
@@ -87,8 +91,10 @@ type Database struct {
 	constructs.Construct
 	construct.Part
 	Database awsrds.DatabaseInstance
-	// Secret holds engine, host, port, dbname, username and password.
+	// Secret is the administrator's: engine, host, port, dbname, username and password.
 	Secret awsrds.DatabaseSecret
+	// User is that of the pods, where size.RotationDays are given; without, they are the administrator.
+	User *DatabaseUser
 }
 
 // NewDatabase makes a database that is encrypted, and reachable only from pods and only over TLS. Its name is agreed and
@@ -104,6 +110,7 @@ func NewDatabase(scope constructs.Construct, id string, props *DatabaseProps) *D
 	})
 	logs := databaseLogs(m, props)
 	engine := props.Engine.engine()
+	admits := access(m, props.Network, "Database of "+props.App+" in "+env.Name, props.Engine.name, props.Engine.port)
 	m.Database = awsrds.NewDatabaseInstance(m, jsii.String("Database"), &awsrds.DatabaseInstanceProps{
 		InstanceIdentifier:      jsii.String(env.DatabaseIdentifier(props.App)),
 		DatabaseName:            jsii.String(name),
@@ -112,7 +119,7 @@ func NewDatabase(scope constructs.Construct, id string, props *DatabaseProps) *D
 		InstanceType:            awsec2.NewInstanceType(jsii.String(strings.TrimPrefix(size.InstanceClass, "db."))),
 		Vpc:                     props.Network.VPC,
 		VpcSubnets:              &awsec2.SubnetSelection{SubnetGroupName: jsii.String(props.Network.DatabaseSubnets)},
-		SecurityGroups:          &[]awsec2.ISecurityGroup{access(m, props.Network, "Database of "+props.App+" in "+env.Name, props.Engine.name, props.Engine.port)},
+		SecurityGroups:          &[]awsec2.ISecurityGroup{admits},
 		PubliclyAccessible:      jsii.Bool(false),
 		MultiAz:                 jsii.Bool(size.MultiAZ),
 		StorageType:             awsrds.StorageType_GP3,
@@ -131,6 +138,12 @@ func NewDatabase(scope constructs.Construct, id string, props *DatabaseProps) *D
 	})
 	construct.After(m.Database, logs...)
 	m.restore(props.Snapshot)
+	if size.RotationDays > 0 {
+		m.User = NewDatabaseUser(m, "User", &DatabaseUserProps{
+			Env: env, Network: props.Network, App: props.App, Name: name, Port: props.Engine.port,
+			Database: m.Database, Master: m.Secret, Access: admits, Days: size.RotationDays, LogDays: size.LogDays,
+		})
+	}
 	return m
 }
 

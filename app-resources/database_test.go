@@ -23,7 +23,7 @@ func TestMySQL(t *testing.T) {
 	for _, log := range MySQL.logs {
 		template.Has("AWS::Logs::LogGroup", map[string]any{"LogGroupName": "/aws/rds/instance/dev-shop/" + log, "RetentionInDays": env.Ghost.Database.LogDays})
 	}
-	template.Count("AWS::EC2::SecurityGroupIngress", 1)
+	template.Count("AWS::EC2::SecurityGroupIngress", 2) // and from the function of its users
 	template.Has("AWS::EC2::SecurityGroupIngress", map[string]any{"SourceSecurityGroupId": "sg-1", "FromPort": 3306, "ToPort": 3306})
 }
 

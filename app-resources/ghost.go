@@ -17,6 +17,7 @@ func init() {
 		return Made{
 			Identities: []podidentity.Identity{{Namespace: GhostNamespace, ServiceAccount: GhostServiceAccount, RoleARN: g.RoleARN}},
 			Images:     []string{g.Images},
+			Rotations:  []Rotation{{Namespace: GhostNamespace, RoleARN: g.Database.User.RoleARN}},
 		}
 	}})
 }
@@ -45,6 +46,8 @@ type Ghost struct {
 	RoleARN string
 	// Images is the name of its image repository.
 	Images string
+	// Database is Ghost's. Its pods sign in as Database.User.
+	Database *Database
 }
 
 // NewGhost makes all of it. It knows no cluster: it is there before the first pod asks for it, and outlives the cluster when
@@ -53,7 +56,7 @@ func NewGhost(scope constructs.Construct, id string, props *GhostProps) *Ghost {
 	env := props.Env
 	g := &Ghost{Images: env.RepositoryName(ghost), RoleARN: env.ARN("iam", "role/"+env.RoleName(ghost))}
 	construct.Init(g, scope, id)
-	NewDatabase(g, "MySQL", &DatabaseProps{Env: env, Network: props.Network, Engine: MySQL, App: ghost, Size: env.Ghost.Database})
+	g.Database = NewDatabase(g, "MySQL", &DatabaseProps{Env: env, Network: props.Network, Engine: MySQL, App: ghost, Size: env.Ghost.Database})
 	content := NewBucket(g, "Content", &BucketProps{Env: env, App: ghost, Thing: "content"})
 	NewImageRepository(g, "Images", &ImageRepositoryProps{Env: env, App: ghost, KeepImages: env.Ghost.KeepImages})
 	rights := map[string]policy.Document{"content": ObjectRights(*content.BucketArn())}

@@ -139,6 +139,7 @@ var badConfigurations = []struct {
 	{name: "Multi-AZ as a number", edits: dev("ghost/database/multiAz", 1)},
 	{name: "storage too small", edits: dev("ghost/database/storageGiB", 10)},
 	{name: "storage cannot grow", edits: dev("ghost/database", map[string]any{"storageGiB": 100, "maxStorageGiB": 100})},
+	{name: "password that never changes", edits: dev("ghost/database/rotationDays", 0)},
 	{name: "no backups", edits: dev("ghost/database/backupDays", 0)},
 	{name: "few backups with protection", edits: map[string]any{"gitops/environments/production/ghost": map[string]any{"database": map[string]any{"backupDays": 1}}}},
 	{name: "mail as text", edits: dev("ghost/mail", "ses")},

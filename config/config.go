@@ -54,7 +54,7 @@ type Repository struct {
 // Paths are the files whose change starts a pipeline: patterns of CodePipeline, in which `*` stays inside a folder and `**` does not. At most 8 each.
 type Paths struct {
 	// Starts the deployment of all stacks: what the app is made of, the services' files, and the keys of `verify`. A test holds the default to the packages that the app imports. With `delivery.gate` or `imagesFrom` `k8s/**` starts it too, which leaves 7.
-	Deploy []string `json:"deploy" default:"[\"{app-resources,config,infrastructure,keys}/**\",\"internal/{buildspec,cachedir,construct,logicalid,nag,pathfilter,podidentity,policy,retention,signature,validation}/**\",\"internal/{rdsca,services,services/assets,services/iam}/*\",\"k8s/services/*\",\"{app,kernel,main,go}.*\",\"{cdk,package*}.json\",\"buildspec.yml\"]"`
+	Deploy []string `json:"deploy" default:"[\"{app-resources,config,functions,infrastructure,keys}/**\",\"internal/{buildspec,cachedir,construct,eks,logicalid,nag,pathfilter,podidentity,policy,retention,signature,validation}/**\",\"internal/{rdsca,services,services/assets,services/iam}/*\",\"k8s/services/*\",\"{app,kernel,main,go}.*\",\"{cdk,package*}.json\",\"buildspec.yml\"]"`
 	// Starts the build of the image.
 	Dockerbuild []string `json:"dockerbuild" default:"[\"dockerbuild/**\"]"`
 }
@@ -170,6 +170,9 @@ const ManifestPaths = "k8s/**"
 
 // VerifyGroup is the Kubernetes group of whoever may read Flux's objects and events, and nothing else.
 const VerifyGroup = "gitops:verify"
+
+// RotationGroup is the Kubernetes group of the function that starts the pods of a namespace anew when their password changes.
+func RotationGroup(namespace string) string { return "gitops:rotation:" + namespace }
 
 // ReleasedPrefix starts the names of the branches that pipelines move and nobody pushes to.
 const ReleasedPrefix = "released/"
@@ -343,6 +346,8 @@ type Database struct {
 	BackupDays int `json:"backupDays" default:"7"`
 	// Days that the error and slow query logs are kept in CloudWatch Logs.
 	LogDays int `json:"logDays" default:"30"`
+	// Days after which the password changes, 1 to 1000; no request fails by it ([rotation](guides/rotate.md)).
+	RotationDays int `json:"rotationDays" default:"30" example:"90"`
 }
 
 // Delivery is the stack with the environment's pipelines. It exists when there is a connection: the environment's or `repository.connectionArn`.

@@ -103,7 +103,7 @@ func TestGoodConfiguration(t *testing.T) {
 		{"secret", dev.SecretName("ghost", "database"), "/dev/ghost/database"},
 		{"bucket", dev.BucketName("ghost", "content"), "dev-ghost-content-111111111111-eu-west-1"},
 		{"images", dev.RepositoryName("ghost"), "dev/ghost"},
-		{"database", fmt.Sprintf("%+v", dev.Ghost.Database), "{InstanceClass:db.t4g.small MultiAZ:false StorageGiB:20 MaxStorageGiB:100 BackupDays:7 LogDays:30}"},
+		{"database", fmt.Sprintf("%+v", dev.Ghost.Database), "{InstanceClass:db.t4g.small MultiAZ:false StorageGiB:20 MaxStorageGiB:100 BackupDays:7 LogDays:30 RotationDays:30}"},
 		{"mail", fmt.Sprintf("%+v", dev.Ghost.Mail), "{Transport:ses From:noreply@ghost.dev.example.com Port:587}"},
 	} {
 		if check.got != check.want {

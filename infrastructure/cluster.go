@@ -58,7 +58,7 @@ func NewCluster(scope constructs.Construct, id string, props *ClusterProps) *Clu
 	c.controlPlane(props)
 	c.functionLogs(props)
 	c.access(props.Env)
-	c.admitBuilds(props.Env)
+	c.admitVPC(props.Env)
 	c.daemons(props.Env)
 	return c
 }
@@ -153,12 +153,11 @@ func (c *Cluster) access(env config.Environment) {
 	entries("AmazonEKSViewPolicy", env.Cluster.Viewers)
 }
 
-// admitBuilds lets the pipelines' builds in the VPC reach the API at its private address, which EKS opens to the nodes alone.
-// It admits the VPC and not the builds' own group, which is of a later stack; what else is there are nodes and databases.
-func (c *Cluster) admitBuilds(env config.Environment) {
-	if env.Gated() {
-		c.EKS.ClusterSecurityGroup().AddIngressRule(awsec2.Peer_Ipv4(jsii.String(env.Network.CIDR)), awsec2.Port_Tcp(jsii.Number(443)), jsii.String("Kubernetes API for builds in the VPC"), nil)
-	}
+// admitVPC lets the pipelines' builds and the functions that rotate passwords reach the API at its private address, which EKS
+// opens to the nodes alone. It admits the VPC and not their own groups, which are of other stacks; what else is there are nodes
+// and databases.
+func (c *Cluster) admitVPC(env config.Environment) {
+	c.EKS.ClusterSecurityGroup().AddIngressRule(awsec2.Peer_Ipv4(jsii.String(env.Network.CIDR)), awsec2.Port_Tcp(jsii.Number(443)), jsii.String("Kubernetes API for builds in the VPC"), nil)
 }
 
 // daemons makes the add-ons that run on every node. The network plug-in has a role of its own, so that it, and not every

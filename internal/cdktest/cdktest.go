@@ -79,6 +79,19 @@ func KubectlLayer(t testing.TB) string {
 	return layer
 }
 
+// FunctionHash stands for the hash of a function's code, so that no template depends on a compiler.
+const FunctionHash = "database-function-of-the-tests"
+
+// FunctionFolder returns a folder with a stand-in for a compiled function: its asset hash does not depend on its content.
+func FunctionFolder(t testing.TB) string {
+	t.Helper()
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "bootstrap"), []byte("#!/bin/sh\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
 // Template is a synthesized template.
 type Template struct {
 	t testing.TB

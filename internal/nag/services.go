@@ -70,10 +70,14 @@ func suppressionsOf(env config.Environment, service string, a services.AWS) []Su
 func Database(env config.Environment, path string, size config.Database) []Suppression {
 	instance := path + "/Database/Resource"
 	list := []Suppression{
-		{Path: path + "/Secret/Resource", Rule: "SMG4",
-			Reason: "Rotation by function needs one with network access to the database in every environment. The password leaves AWS only through ExternalSecret, and the database admits only pods, over TLS."},
+		{Path: path + "/Secret/Resource", Rule: "SMG4", Reason: administrator(size)},
 		{Path: instance, Rule: "RDS11",
 			Reason: "Another port hides nothing from the only ones who can reach it, the pods; clients and tools expect the engine's own."},
+	}
+	if size.RotationDays > 0 {
+		list = append(list, Suppression{Path: path + "/User/Role/Resource", Rule: "IAM4",
+			AppliesTo: []any{"Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"},
+			Reason:    "Lambda documents this policy as what a function in a VPC needs for its log and its network interface, and keeps it in step with itself."})
 	}
 	if !size.MultiAZ {
 		list = append(list, Suppression{Path: instance, Rule: "RDS3",
@@ -84,6 +88,14 @@ func Database(env config.Environment, path string, size config.Database) []Suppr
 			Reason: "The configuration says that this environment can be destroyed (deletionProtection)."})
 	}
 	return list
+}
+
+// administrator tells why the administrator's password stays as it is.
+func administrator(size config.Database) string {
+	if size.RotationDays > 0 {
+		return "The pods' user is another one, whose password changes. The administrator's is read by the function that changes it, and by nobody else."
+	}
+	return "The password leaves AWS only through ExternalSecret, and the database admits only pods, over TLS."
 }
 
 // Bucket are the accepted findings of an appresources.NewBucket at a path below its stack, and of the role that has

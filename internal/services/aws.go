@@ -79,6 +79,7 @@ var Engines = map[string]Engine{
 // Size is the size as the constructs take it, with defaults.
 func (d Database) Size() config.Database {
 	size := config.DefaultDatabase()
+	size.RotationDays = 0 // pods of services sign in as the administrator
 	for to, from := range map[*int]int{
 		&size.StorageGiB: d.StorageGiB, &size.MaxStorageGiB: d.MaxStorageGiB, &size.BackupDays: d.BackupDays, &size.LogDays: d.LogDays,
 	} {

@@ -17,9 +17,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"k8s-plus-aws-gitops/local/endpoint/engine"
 	"k8s-plus-aws-gitops/local/endpoint/front"
+	"k8s-plus-aws-gitops/local/endpoint/function"
 	_ "k8s-plus-aws-gitops/local/endpoint/kube" // registers the cluster's custom resources
 	"k8s-plus-aws-gitops/local/endpoint/permissions"
 	"k8s-plus-aws-gitops/local/endpoint/resources"
@@ -28,7 +30,7 @@ import (
 )
 
 // Config says where the endpoint listens and what stands behind it. Every
-// field is required but Log, FluxOperator and Pipelines.
+// field is required but Log, FluxOperator, Functions and Pipelines.
 type Config struct {
 	Listen          string // 127.0.0.1:PORT
 	Moto            string // http://127.0.0.1:PORT
@@ -42,8 +44,17 @@ type Config struct {
 	ClusterEndpoint string             // https://… of the API server
 	ClusterCA       string             // base64 of its CA's PEM
 	FluxOperator    string             // directory with the flux-operator install manifests, see package kube
+	Functions       Functions          // what runs the functions of Lambda; none without a program
 	Pipelines       string             // folder of the executions that the runner records, see package pipelines
 	Log             *slog.Logger
+}
+
+// Functions is how functions of Lambda run.
+type Functions struct {
+	// Program is the command line that the name of a function's handler is added to.
+	Program []string
+	// Env are variables of all functions.
+	Env []string
 }
 
 // closing bounds how long a stop waits for requests in flight.
@@ -80,12 +91,21 @@ func Run(ctx context.Context, c Config) error {
 	}
 	self := "http://" + listener.Addr().String()
 	moto := awsConfig(c.Moto, c.Region)
+	runner, started := c.runner(moto, self), make(chan struct{})
+	var e *engine.Engine
+	stacks := func(kind string) func() []map[string]any {
+		return func() []map[string]any {
+			<-started // an operation that was cut off goes on at once
+			return e.Properties(kind)
+		}
+	}
+	runner.Functions = stacks("AWS::Lambda::Function")
 	services := &resources.Services{
 		AWS: awsConfig(self, c.Region), Account: c.Account, Region: c.Region, Database: c.Database, Postgres: c.Postgres, Caches: c.Caches,
 		SnapshotDir: filepath.Join(c.Dir, "snapshots"), ClusterEndpoint: c.ClusterEndpoint, ClusterCA: c.ClusterCA,
-		Kubeconfig: c.Kubeconfig, FluxOperator: c.FluxOperator, Log: c.Log,
+		Kubeconfig: c.Kubeconfig, FluxOperator: c.FluxOperator, Log: c.Log, Invoke: runner.Invoke,
 	}
-	e, err := engine.New(ctx, engine.Options{
+	e, err = engine.New(ctx, engine.Options{
 		Account: c.Account, Region: c.Region, Dir: filepath.Join(c.Dir, "stacks"),
 		Values: newValues(moto), Ready: c.ready, Log: c.Log,
 		Services: services,
@@ -94,10 +114,15 @@ func Run(ctx context.Context, c Config) error {
 		return errors.Join(err, listener.Close())
 	}
 	defer e.Close()
+	close(started)
+	rotations := &function.Rotations{
+		Secrets: secretsmanager.NewFromConfig(moto), Invoke: runner.Invoke, Log: c.Log,
+		Schedules: stacks("AWS::SecretsManager::RotationSchedule"),
+	}
 	f, err := front.New(front.Options{
 		Moto: c.Moto, Self: self, Account: c.Account, Region: c.Region, Dir: c.Dir, Mail: c.Mail, CloudFormation: e,
 		ClusterEndpoint: c.ClusterEndpoint, ClusterCA: c.ClusterCA, Review: reviewer{c.Kubeconfig}.review,
-		Assume: assumer(moto, c.Account), ECR: ecr.NewFromConfig(moto), Recorded: recorded, Log: c.Log, Snapshots: services, Policies: permissions.Reader(moto),
+		Assume: assumer(moto, c.Account), ECR: ecr.NewFromConfig(moto), Recorded: recorded, Log: c.Log, Rotate: rotations.Rotate, Snapshots: services, Policies: permissions.Reader(moto),
 		Authenticate: authenticator{moto, e.Properties}.authenticate,
 		Pipelines:    pipelines.API{Root: c.Pipelines, Definitions: func() []map[string]any { return e.Properties("AWS::CodePipeline::Pipeline") }}.Serve,
 	})
@@ -105,6 +130,14 @@ func Run(ctx context.Context, c Config) error {
 		return errors.Join(err, listener.Close())
 	}
 	return serve(ctx, listener, f)
+}
+
+// runner runs functions with the credentials of their roles. The stacks, which say which there are, come later.
+func (c Config) runner(moto aws.Config, self string) *function.Runner {
+	return &function.Runner{
+		Program: c.Functions.Program, Assume: assumer(moto, c.Account), Region: c.Region, Log: c.Log,
+		Env: append([]string{"AWS_ENDPOINT_URL=" + self}, c.Functions.Env...),
+	}
 }
 
 func serve(ctx context.Context, listener net.Listener, h http.Handler) error {

@@ -29,6 +29,10 @@ func runEndpoint(ctx context.Context, s *System, p layout.Ports, log *slog.Logge
 		return fmt.Errorf("%w: run `gitops local up`", err)
 	}
 	dumps := database.Dumps{Dir: s.Dir.Path("database"), Port: p[layout.Database]}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
 	var starting sync.Mutex // stacks are deployed side by side
 	return endpoint.Run(ctx, endpoint.Config{
 		Listen:  p.Addr(layout.AWS),
@@ -53,6 +57,7 @@ func runEndpoint(ctx context.Context, s *System, p layout.Ports, log *slog.Logge
 		ClusterEndpoint: "https://" + p.Addr(layout.APIServer),
 		ClusterCA:       authority,
 		FluxOperator:    found.FluxOperator,
+		Functions:       endpoint.Functions{Program: []string{program, "function"}, Env: []string{"DATABASE_CA=" + s.Dir.Path("ca", "ca.crt")}},
 		Pipelines:       pipelines.Folder(s.Dir),
 		Log:             log,
 	})

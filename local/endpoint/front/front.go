@@ -59,6 +59,8 @@ type Options struct {
 	Authenticate func(ctx context.Context, token string) (user string, groups []string, err error)
 	// Snapshots of databases; nil: moto's alone, without content.
 	Snapshots Snapshots
+	// Rotate begins the rotation of a secret; nil: moto answers.
+	Rotate func(ctx context.Context, secretID, token string) (Rotated, error)
 	// ECR holds the images that the registry shows.
 	ECR *ecr.Client
 	// Recorded lists the resource types that are only recorded, with the reason.
@@ -149,6 +151,8 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.putImage(w, r)
 	case name == "codepipeline" && f.opt.Pipelines != nil && f.opt.Pipelines(w, r):
 	case name == "rds" && f.rds(w, r):
+	case name == "secretsmanager" && f.rotates(r):
+		f.rotate(w, r)
 	case name == "ses" && r.Method == http.MethodPost && r.URL.Path == "/v2/email/outbound-emails":
 		f.mail(w, r)
 	default:

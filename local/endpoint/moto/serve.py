@@ -1,7 +1,7 @@
 """moto's server with its state on disk, for the local AWS API.
 
 moto keeps everything in memory. This launcher starts its ordinary server
-application and adds four things, each because the local system needs it:
+application and adds five things, each because the local system needs it:
 
 persistence
     After a mutating request (at most DEBOUNCE seconds later, and on SIGTERM)
@@ -17,6 +17,8 @@ certificates that are issued
     stack waits for it, so the wait is zero.
 times of pipelines as numbers
     moto writes them as text, which Go's SDK refuses.
+the version of a secret that a label moved to
+    moto goes on to answer with the former one where a request names none.
 
 Usage: serve.py --port N --dir DIR
 """
@@ -56,6 +58,7 @@ from moto.moto_server.werkzeug_app import (  # noqa: E402
     create_backend_app,
 )
 from moto.s3.models import FakeKey  # noqa: E402
+from moto.secretsmanager import models as secretsmanager_models  # noqa: E402
 from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402
 
 DEBOUNCE = 0.4  # seconds between a mutating request and its snapshot
@@ -545,6 +548,20 @@ def patch_pipeline_times():
     codepipeline_models.CodePipeline.metadata = property(metadata)
 
 
+def patch_secret_versions():
+    """The version without a name is the one that AWSCURRENT was moved to."""
+    backend = secretsmanager_models.SecretsManagerBackend
+    original = backend.update_secret_version_stage
+
+    def moved(self, secret_id, version_stage, remove_from_version_id, move_to_version_id):
+        answer = original(self, secret_id, version_stage, remove_from_version_id, move_to_version_id)
+        if version_stage == "AWSCURRENT" and move_to_version_id:
+            self.secrets[secret_id].set_default_version_id(move_to_version_id)
+        return answer
+
+    backend.update_secret_version_stage = functools.wraps(original)(moved)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
@@ -554,6 +571,7 @@ def main():
 
     patch_managed_policies()
     patch_pipeline_times()
+    patch_secret_versions()
     store = Store(options.dir)
     started = time.monotonic()
     restored = store.load()

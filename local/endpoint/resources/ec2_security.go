@@ -18,18 +18,23 @@ func init() {
 		Create:     createGroup, Update: updateGroup, Delete: deleteGroup,
 	})
 	// A changed rule is a new rule: only the description could change in place.
-	Register(&Type{
-		Name:       "AWS::EC2::SecurityGroupIngress",
-		Properties: []string{"CidrIp", "CidrIpv6", "Description", "FromPort", "GroupId", "IpProtocol", "ToPort", "SourceSecurityGroupId", "SourcePrefixListId"},
-		Create: func(ctx context.Context, r *Request, p Properties) (Result, error) {
-			err := authorize(ctx, r, p.String("GroupId"), "ingress", []Properties{p})
-			id := r.Name(255, false)
-			return Result{ID: id, Attributes: map[string]any{"Id": id}}, err
-		},
-		Delete: func(ctx context.Context, r *Request, _ string, p Properties) error {
-			return revoke(ctx, r, p.String("GroupId"), "ingress", []Properties{p})
-		},
-	})
+	for _, rule := range []struct{ name, direction, peer string }{
+		{"AWS::EC2::SecurityGroupIngress", "ingress", "Source"}, {"AWS::EC2::SecurityGroupEgress", "egress", "Destination"},
+	} {
+		direction := rule.direction
+		Register(&Type{
+			Name:       rule.name,
+			Properties: []string{"CidrIp", "CidrIpv6", "Description", "FromPort", "GroupId", "IpProtocol", "ToPort", rule.peer + "SecurityGroupId", rule.peer + "PrefixListId"},
+			Create: func(ctx context.Context, r *Request, p Properties) (Result, error) {
+				err := authorize(ctx, r, p.String("GroupId"), direction, []Properties{p})
+				id := r.Name(255, false)
+				return Result{ID: id, Attributes: map[string]any{"Id": id}}, err
+			},
+			Delete: func(ctx context.Context, r *Request, _ string, p Properties) error {
+				return revoke(ctx, r, p.String("GroupId"), direction, []Properties{p})
+			},
+		})
+	}
 }
 
 func createGroup(ctx context.Context, r *Request, p Properties) (Result, error) {

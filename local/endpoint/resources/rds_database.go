@@ -101,8 +101,10 @@ func (s *Services) provisionDatabase(ctx context.Context, p Properties) error {
 	if name != "" {
 		statements = append(statements,
 			statement{text: "CREATE DATABASE IF NOT EXISTS " + identifier(name) + " CHARACTER SET utf8mb4"},
-			statement{text: "GRANT ALL PRIVILEGES ON " + identifier(name) + ".* TO ?@'%'", args: []any{user}})
+			statement{text: "GRANT ALL PRIVILEGES ON " + identifier(name) + ".* TO ?@'%' WITH GRANT OPTION", args: []any{user}})
 	}
+	// The administrator of an instance makes the other users. Here its instance is a database of the one server.
+	statements = append(statements, statement{text: "GRANT CREATE USER ON *.* TO ?@'%'", args: []any{user}})
 	return server.execute(ctx, engine, statements)
 }
 
@@ -123,7 +125,20 @@ func (s *Services) dropDatabase(ctx context.Context, p Properties) error {
 		keepUser = keepUser || aws.ToString(db.MasterUsername) == user
 		keepDatabase = keepDatabase || aws.ToString(db.DBName) == name
 	}
+	server, err := s.server(ctx, engine)
+	if err != nil {
+		return err
+	}
 	var statements []statement
+	if !keepDatabase && engine != postgresEngine {
+		users, err := server.usersOf(ctx, name, user)
+		if err != nil {
+			return err
+		}
+		for _, u := range users {
+			statements = append(statements, statement{text: "DROP USER IF EXISTS ?@'%'", args: []any{u}})
+		}
+	}
 	if !keepDatabase {
 		text := "DROP DATABASE IF EXISTS " + identifier(name)
 		if engine == postgresEngine {
@@ -141,11 +156,30 @@ func (s *Services) dropDatabase(ctx context.Context, p Properties) error {
 	if len(statements) == 0 {
 		return nil
 	}
-	server, err := s.server(ctx, engine)
-	if err != nil {
-		return err
-	}
 	return server.execute(ctx, engine, statements)
+}
+
+// usersOf are the users that an instance's administrator made: those with rights on its database.
+func (d Database) usersOf(ctx context.Context, database, administrator string) ([]string, error) {
+	db, err := d.open("mysql")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }()
+	rows, err := db.QueryContext(ctx, "SELECT User FROM mysql.db WHERE Db = ? AND User <> ?", database, administrator)
+	if err != nil {
+		return nil, fmt.Errorf("database server %s: %w", d.address(), err)
+	}
+	defer func() { _ = rows.Close() }()
+	var users []string
+	for rows.Next() {
+		var user string
+		if err := rows.Scan(&user); err != nil {
+			return nil, err
+		}
+		users = append(users, user)
+	}
+	return users, rows.Err()
 }
 
 // statement is left out when unless, if it is there, finds a row.

@@ -30,7 +30,7 @@ func postgresStatements(user, password, name string) []statement {
 	statements := []statement{
 		{text: "CREATE ROLE " + postgres.Plain, unless: "SELECT 1 FROM pg_roles WHERE rolname = " + pq.QuoteLiteral(postgres.Plain)},
 		{text: "CREATE ROLE " + role, unless: "SELECT 1 FROM pg_roles WHERE rolname = " + pq.QuoteLiteral(user)},
-		{text: "ALTER ROLE " + role + " LOGIN PASSWORD " + pq.QuoteLiteral(password)},
+		{text: "ALTER ROLE " + role + " LOGIN CREATEROLE CREATEDB PASSWORD " + pq.QuoteLiteral(password)},
 	}
 	if name != "" {
 		database := pq.QuoteIdentifier(name)

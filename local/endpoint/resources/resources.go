@@ -59,7 +59,9 @@ type Services struct {
 	ClusterCA       string // base64 of the PEM
 	Kubeconfig      string
 	FluxOperator    string // directory with the flux-operator install manifests
-	Log             *slog.Logger
+	// Invoke runs a function of the stacks; nil where none runs.
+	Invoke func(ctx context.Context, arn string, event []byte) ([]byte, error)
+	Log    *slog.Logger
 }
 
 // Request is one operation on one resource.

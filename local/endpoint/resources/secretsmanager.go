@@ -131,7 +131,10 @@ func attachSecret(ctx context.Context, r *Request, p Properties) (Result, error)
 		return Result{}, fmt.Errorf("secret %s holds no JSON object to attach a database to: %w", id, err)
 	}
 	for k, v := range connection {
-		fields[k] = v
+		// A secret that names a user is of that one, who need not be the administrator.
+		if fields[k] == nil || k != "username" {
+			fields[k] = v
+		}
 	}
 	data, err := json.Marshal(fields)
 	if err != nil {
