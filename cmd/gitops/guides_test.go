@@ -59,7 +59,6 @@ var elsewhere = map[string]string{
 	"kubectl": "needs a cluster",
 	"gh":      "needs a repository on GitHub",
 	"jq":      "works on what aws printed",
-	"openssl": "makes what jq works on",
 	"gpg":     "has keys of a person",
 	"curl":    "asks GitHub",
 	// Of a deploy key.
@@ -79,6 +78,7 @@ var system = map[string]string{
 	"gitops drift":                    "needs an account and a cluster",
 	"gitops why":                      "needs an account and a cluster",
 	"gitops rollback":                 "compares two revisions; internal/rollback and the end-to-end test run it",
+	"gitops rotate":                   "needs an account and a cluster",
 	"gitops release":                  "needs a repository on GitHub",
 	"gitops status":                   "needs a cluster",
 	"gitops dashboard":                "serves until it is interrupted",

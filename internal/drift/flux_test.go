@@ -209,6 +209,7 @@ func TestByHand(t *testing.T) {
 			written("horizontal-pod-autoscaler", "scale", time.Minute, replicas),
 			written("controller", "", time.Minute, `{"f:metadata":{"f:finalizers":{".":{},"v:\"group.ingress.k8s.aws/public\"":{}}}}`),
 		}},
+		"a new password":         {entries: []metav1.ManagedFieldsEntry{written("database-rotation", "", time.Minute, `{"f:spec":{"f:template":{"f:metadata":{"f:annotations":{".":{},"f:gitops/secret-version":{}}}}}}`)}},
 		"Flux was asked to look": {entries: []metav1.ManagedFieldsEntry{written("kubectl-annotate", "", time.Minute, `{"f:metadata":{"f:annotations":{"f:reconcile.fluxcd.io/requestedAt":{}}}}`)}},
 	} {
 		t.Run(name, func(t *testing.T) {

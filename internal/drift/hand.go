@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/metadata"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
+	"k8s-plus-aws-gitops/functions/database/announce"
 	"k8s-plus-aws-gitops/internal/flux"
 )
 
@@ -177,6 +178,9 @@ func foreign(entry metav1.ManagedFieldsEntry) ([]string, error) {
 	var fields []string
 	set.Leaves().Iterate(func(path fieldpath.Path) {
 		text := path.String()
+		if entry.Manager == announce.Manager && strings.HasSuffix(text, announce.Annotation) { // a new password, which pods were started for
+			return
+		}
 		if strings.HasPrefix(text, ".status") || strings.Contains(text, "reconcile.fluxcd.io/") || strings.HasPrefix(text, ".metadata") && !byHand {
 			return
 		}

@@ -25,6 +25,7 @@ func TestSteps(t *testing.T) {
 	s.step("5 a service that asks for another's is refused before anything is made", s.reachesForAnothers)
 	s.step("5 twenty services with resources by one commit", s.twenty)
 	s.step("5 an application of a Go file is deployed as it is written", s.scaffolded)
+	s.step("5 the database's password changes, no request fails", s.rotates)
 	s.step("5 a freeze holds both halves until somebody lets them through", s.freeze)
 	s.step("5 gitops why leads from both halves to their commit", s.why)
 	s.step("5 a schema goes forward, back over expand, and not over contract", s.migrates)

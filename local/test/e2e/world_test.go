@@ -114,48 +114,77 @@ func (s *system) startLoad(ctx context.Context) func() (int, []string) {
 // tables counts the tables of Ghost's database, asked as Ghost: with the
 // credentials from Secrets Manager, over TLS.
 func (s *system) tables(ctx context.Context) (int, error) {
-	conn, name, err := s.database(ctx, "/local/ghost/database")
+	db, err := s.databaseLogin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return s.count(ctx, db, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ?", db.DBName)
+}
+
+// databaseLogin is how somebody signs in to a database.
+type databaseLogin struct {
+	Host, Username, Password, DBName string
+	Port                             json.RawMessage
+}
+
+// databaseLogin is how Ghost signs in now.
+func (s *system) databaseLogin(ctx context.Context) (databaseLogin, error) {
+	return s.login(ctx, "/local/ghost/database-user")
+}
+
+// login reads a secret with a database's credentials.
+func (s *system) login(ctx context.Context, secret string) (databaseLogin, error) {
+	var db databaseLogin
+	c, err := s.aws()
+	if err != nil {
+		return db, err
+	}
+	got, err := secretsmanager.NewFromConfig(c).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &secret})
+	if err != nil {
+		return db, err
+	}
+	return db, json.Unmarshal([]byte(aws.ToString(got.SecretString)), &db)
+}
+
+// database connects with the credentials of a secret, and returns the database's name.
+func (s *system) database(ctx context.Context, secret string) (*sql.DB, string, error) {
+	db, err := s.login(ctx, secret)
+	if err != nil {
+		return nil, "", err
+	}
+	conn, err := s.connect(db)
+	return conn, db.DBName, err
+}
+
+// count signs in to Ghost's database and asks for one number.
+func (s *system) count(ctx context.Context, db databaseLogin, query string, args ...any) (int, error) {
+	conn, err := s.connect(db)
 	if err != nil {
 		return 0, err
 	}
 	defer conn.Close()
 	var n int
-	err = conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ?", name).Scan(&n)
+	err = conn.QueryRowContext(ctx, query, args...).Scan(&n)
 	return n, err
 }
 
-// database connects with the credentials of a secret, and returns the database's name.
-func (s *system) database(ctx context.Context, secret string) (*sql.DB, string, error) {
-	c, err := s.aws()
-	if err != nil {
-		return nil, "", err
-	}
-	got, err := secretsmanager.NewFromConfig(c).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &secret})
-	if err != nil {
-		return nil, "", err
-	}
-	var db struct {
-		Host, Username, Password, Dbname string
-		Port                             json.RawMessage
-	}
-	if err := json.Unmarshal([]byte(aws.ToString(got.SecretString)), &db); err != nil {
-		return nil, "", err
-	}
+// connect signs in to a database, over TLS.
+func (s *system) connect(db databaseLogin) (*sql.DB, error) {
 	pem, err := os.ReadFile(s.dir.Path("ca", "ca.crt"))
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(pem)
 	config := mysql.NewConfig()
 	config.Net, config.Addr = "tcp", db.Host+":"+strings.Trim(string(db.Port), `"`)
-	config.User, config.Passwd, config.DBName = db.Username, db.Password, db.Dbname
+	config.User, config.Passwd, config.DBName = db.Username, db.Password, db.DBName
 	config.TLS = &tls.Config{RootCAs: pool, ServerName: db.Host, MinVersion: tls.VersionTLS12}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	return sql.OpenDB(connector), db.Dbname, nil
+	return sql.OpenDB(connector), nil
 }
 
 // multiAZ reports whether Ghost's database has a standby.
