@@ -78,11 +78,12 @@ func copyTree(t *testing.T, from, to string) {
 	}
 }
 
-// resource is the one resource of a type in a stack of the second side.
+// resource is the one resource of a type in a stack of the second side; behind the type may be how its id begins.
 func (w *world) resource(environment, part, kind string) (string, map[string]any) {
 	w.t.Helper()
+	kind, begin, _ := strings.Cut(kind, " ")
 	for id, r := range w.c.After[environment][part].Template.Resources() {
-		if r["Type"] == kind {
+		if r["Type"] == kind && strings.HasPrefix(id, begin) {
 			return id, r
 		}
 	}
