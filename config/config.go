@@ -382,16 +382,6 @@ type Delivery struct {
 	LogDays int `json:"logDays" default:"90" example:"365"`
 }
 
-// ImageUpdates says what Flux does with a new image tag.
-type ImageUpdates string
-
-// The values of Delivery.ImageUpdates.
-const (
-	ImageUpdatesCommit      ImageUpdates = "commit"
-	ImageUpdatesPullRequest ImageUpdates = "pullRequest"
-	ImageUpdatesNone        ImageUpdates = "none"
-)
-
 // PrivateEndpoint reports whether the Kubernetes API is reached from the VPC only.
 func (e Environment) PrivateEndpoint() bool { return len(e.Cluster.PublicAccessCIDRs) == 0 }
 

@@ -16,3 +16,13 @@ func (e Environment) ImagesRole() string { return e.RoleName("images") }
 func (e Environment) UpdatesImages() bool {
 	return e.Delivers() && e.Delivery.ImageUpdates != ImageUpdatesNone
 }
+
+// ImageUpdates says what Flux does with a new image tag.
+type ImageUpdates string
+
+// The values of Delivery.ImageUpdates.
+const (
+	ImageUpdatesCommit      ImageUpdates = "commit"
+	ImageUpdatesPullRequest ImageUpdates = "pullRequest"
+	ImageUpdatesNone        ImageUpdates = "none"
+)
