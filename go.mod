@@ -72,7 +72,6 @@ require (
 	google.golang.org/genproto/googleapis/api v0.0.0-20260818201246-1b0934165a6f // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260818201246-1b0934165a6f // indirect
 	gotest.tools/v3 v3.5.2 // indirect
-	k8s.io/streaming v0.36.3 // indirect
 )
 
 require (
@@ -85,6 +84,7 @@ require (
 	github.com/google/cel-go v0.29.0
 	github.com/lib/pq v1.12.3
 	k8s.io/apiserver v0.36.3
+	k8s.io/streaming v0.36.3
 )
 
 require (

@@ -34,13 +34,13 @@ func targetOf(ctx context.Context, access *rest.Config, service, kind string, of
 	for variable, key := range of.Variables {
 		value, err := base64.StdEncoding.DecodeString(held[variable])
 		if err != nil || len(value) == 0 {
-			return client.Target{}, fmt.Errorf("Secret %s of namespace %s must have %s", of.SecretName(service), service, variable)
+			return client.Target{}, fmt.Errorf("secret %s of namespace %s must have %s", of.SecretName(service), service, variable)
 		}
 		fields[key] = string(value)
 	}
 	port, err := strconv.Atoi(fields["port"])
 	if err != nil {
-		return client.Target{}, fmt.Errorf("Secret %s of namespace %s: the port must be a number, got %q", of.SecretName(service), service, fields["port"])
+		return client.Target{}, fmt.Errorf("secret %s of namespace %s: the port must be a number, got %q", of.SecretName(service), service, fields["port"])
 	}
 	t := client.Target{
 		Kind: kind, Host: fields["host"], Port: port, User: fields["username"], Password: fields["password"], Database: fields["dbname"],

@@ -16,11 +16,11 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/httpstream"
-	"k8s.io/apimachinery/pkg/util/httpstream/spdy"
 	"k8s.io/client-go/rest"
 	podsecurity "k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
+	"k8s.io/streaming/pkg/httpstream"
+	"k8s.io/streaming/pkg/httpstream/spdy"
 )
 
 // cluster is an API server with one namespace, whose pods are in a state, and lead to an address that they alone reach.
@@ -92,7 +92,7 @@ func (c *cluster) forward(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *cluster) pipe(s httpstream.Stream) {
-	defer s.Reset() //nolint:errcheck // the end
+	defer s.Reset()
 	to, err := net.Dial("tcp", c.server)
 	if err != nil {
 		c.t.Error(err)

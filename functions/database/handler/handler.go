@@ -9,7 +9,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 
 	"github.com/aws/aws-lambda-go/cfn"
@@ -23,23 +22,22 @@ import (
 	"k8s-plus-aws-gitops/internal/rdsca"
 )
 
-// Main serves the calls of Lambda, and does not return.
-func Main() {
+// Serve serves the calls of Lambda. It returns only if it cannot start.
+func Serve() error {
 	c, err := awsconfig.LoadDefaultConfig(context.Background())
 	if err != nil {
-		slog.Error("the function cannot start", "error", err)
-		os.Exit(1)
+		return err
 	}
 	certificates, err := authorities(c.Region)
 	if err != nil {
-		slog.Error("the function cannot start", "error", err)
-		os.Exit(1)
+		return err
 	}
 	h := handler{&rotation.Rotator{
 		Secrets: secretsmanager.NewFromConfig(c), Secret: os.Getenv("SECRET"), Master: os.Getenv("MASTER_SECRET"), Authorities: certificates,
 		Announce: announced(c),
 	}}
 	lambda.Start(h.handle)
+	return nil
 }
 
 // authorities are the certificates by which the server is known: Amazon's, or those of the file DATABASE_CA, which stands in

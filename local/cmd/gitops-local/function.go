@@ -17,9 +17,6 @@ func newFunction() *cobra.Command {
 		Hidden:    true,
 		ValidArgs: []string{"database"},
 		Args:      cli.Args(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
-		RunE: func(*cobra.Command, []string) error {
-			handler.Main()
-			return nil
-		},
+		RunE:      func(*cobra.Command, []string) error { return handler.Serve() },
 	}
 }

@@ -275,8 +275,7 @@ func (s *system) broughtBack(ctx context.Context) error {
 	return nil
 }
 
-// reachesForAnothers merges services that ask for what belongs to another one. They are refused by the tests, before anything is
-// made.
+// reachesForAnothers merges services that ask for what belongs to another one. They are refused by Plan, before anything is made.
 func (s *system) reachesForAnothers(ctx context.Context) (string, error) {
 	const head = "image: ghcr.io/nodezoo/nodezoo-orders:1.0.0\nport: 8080\n"
 	files := map[string]string{
@@ -305,7 +304,7 @@ func (s *system) reachesForAnothers(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	if all[0].Stage != "Test" {
+	if all[0].Stage != "Plan" {
 		return "", fmt.Errorf("the deployment went on to %s", all[0].Stage)
 	}
 	c, err := s.aws()

@@ -30,7 +30,9 @@ import (
 // TestMain is also the program of the function, as gitops-local is.
 func TestMain(m *testing.M) {
 	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" {
-		handler.Main()
+		if err := handler.Serve(); err != nil {
+			panic(err)
+		}
 	}
 	os.Exit(m.Run())
 }
