@@ -78,7 +78,7 @@ const maxAnswer = 32 << 20
 // send sends one request, again when GitHub was out of order or a rate limit was reached, and reads the answer into out. It
 // returns the address of the next page.
 func (c Client) send(ctx context.Context, q request) (next string, err error) {
-	var body []byte
+	var body any // nil for none: of an empty slice a busy machine makes an empty body of unknown length, which no JSON is
 	if q.in != nil {
 		if body, err = json.Marshal(q.in); err != nil {
 			return "", err

@@ -59,6 +59,9 @@ type Tunnel struct {
 
 // Open makes the pod, waits until it runs, and listens on a free port. What it made it removes when it fails.
 func Open(ctx context.Context, access *rest.Config, o Options) (*Tunnel, error) {
+	// It asks twice a second. A limiter would refuse what comes too close to the deadline, in place of what the pod waits for.
+	access = rest.CopyConfig(access)
+	access.QPS = -1
 	client, err := dynamic.NewForConfig(access)
 	if err != nil {
 		return nil, err
