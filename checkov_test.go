@@ -52,8 +52,8 @@ func wildcardName(properties map[string]any) bool {
 	})
 }
 
-// functions are the two of the CDK's kubectl provider, and that of Ghost's database.
-var functions = []string{"ClusterEKSKubectlProviderHandler", "ClusterEKSKubectlProviderframeworkonEvent", "GhostMySQLUserFunction"}
+// functions are the two of the CDK's kubectl provider, and those of databases.
+var functions = []string{"ClusterEKSKubectlProviderHandler", "ClusterEKSKubectlProviderframeworkonEvent", "GhostMySQLUserFunction", "ServiceDatabaseUserFunction"}
 
 var checkovFindings = []checkovFinding{
 	{check: "CKV_AWS_158", kind: "AWS::Logs::LogGroup", missing: without("KmsKeyId"), reason: "Every log group is under a key of the environment."},

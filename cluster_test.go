@@ -66,8 +66,8 @@ func TestCluster(t *testing.T) {
 		if len(stack.ofType("AWS::Lambda::Function")) != 2 {
 			t.Errorf("%s: %d functions, want the two of the kubectl provider", env.Name, len(stack.ofType("AWS::Lambda::Function")))
 		}
-		// The access entries of the kubectl provider and of the function of Ghost's database, and the configured ones.
-		if got, want := len(stack.ofType("AWS::EKS::AccessEntry")), 2+len(env.Cluster.Admins)+len(env.Cluster.Viewers); got != want {
+		// The access entries of the kubectl provider and of the functions of the databases of Ghost and orders, and the configured ones.
+		if got, want := len(stack.ofType("AWS::EKS::AccessEntry")), 3+len(env.Cluster.Admins)+len(env.Cluster.Viewers); got != want {
 			t.Errorf("%s: %d access entries, want %d", env.Name, got, want)
 		}
 	}

@@ -145,7 +145,7 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 		appresources.NewDatabase(scope, id, &appresources.DatabaseProps{Env: p.env, Network: p.forApps(), Engine: appresources.MySQL, App: p.name, Size: p.env.Ghost.Database})
 	},
 	"appresources.NewDatabaseUser": func(scope constructs.Construct, id string, p place) {
-		database := appresources.NewDatabase(scope, id+"Database", &appresources.DatabaseProps{Env: p.env, Network: p.forApps(), Engine: appresources.Postgres, App: p.name + "-pg", Name: p.name, Size: services.Database{}.Size()})
+		database := appresources.NewDatabase(scope, id+"Database", &appresources.DatabaseProps{Env: p.env, Network: p.forApps(), Engine: appresources.Postgres, App: p.name + "-pg", Name: p.name, Size: config.Database{InstanceClass: "db.t4g.small", StorageGiB: 20, MaxStorageGiB: 100, BackupDays: 7, LogDays: 30}})
 		access := awsec2.NewSecurityGroup(scope, jsii.String(id+"Access"), &awsec2.SecurityGroupProps{Vpc: p.network.VPC})
 		appresources.NewDatabaseUser(scope, id, &appresources.DatabaseUserProps{
 			Env: p.env, Network: p.forApps(), App: p.name + "-pg", Name: p.name, Port: 5432, Database: database.Database, Master: database.Secret, Access: access, Days: 30, LogDays: 30,

@@ -35,12 +35,7 @@ func otherRights(env config.Environment) map[string][]string {
 		"BootstrapexternalsecretsRole": {
 			"kms:Decrypt DATAKEY", "secretsmanager:DescribeSecret " + secrets, "secretsmanager:GetResourcePolicy " + secrets,
 			"secretsmanager:GetSecretValue " + secrets, "secretsmanager:ListSecretVersionIds " + secrets},
-		// The function of Ghost's database: its user's secret, the administrator's to read, both under the environment's key.
-		"GhostMySQLUserRole": {
-			"managed service-role/AWSLambdaVPCAccessExecutionRole",
-			"eks:DescribeCluster arn:aws:eks:" + env.Region + ":" + env.Account + ":cluster/" + env.Name, "kms:Decrypt DATAKEY", "kms:GenerateDataKey DATAKEY",
-			"secretsmanager:DescribeSecret GhostMySQLUserSecret", "secretsmanager:GetSecretValue GhostMySQLSecret", "secretsmanager:GetSecretValue GhostMySQLUserSecret",
-			"secretsmanager:PutSecretValue GhostMySQLUserSecret", "secretsmanager:UpdateSecretVersionStage GhostMySQLUserSecret"},
+		"GhostMySQLUserRole": databaseRights(env, "GhostMySQL"),
 		"GhostRole": {
 			"s3:AbortMultipartUpload GhostContent.Arn/*", "s3:DeleteObject GhostContent.Arn/*", "s3:GetObject GhostContent.Arn/*",
 			"s3:ListBucket GhostContent.Arn", "s3:ListMultipartUploadParts GhostContent.Arn/*", "s3:PutObject GhostContent.Arn/*"},
@@ -63,6 +58,16 @@ func otherRights(env config.Environment) map[string][]string {
 		slices.Sort(rights)
 	}
 	return all
+}
+
+// databaseRights are those of the function of a database: its user's secret, the administrator's to read, both under the
+// environment's key.
+func databaseRights(env config.Environment, id string) []string {
+	return []string{
+		"managed service-role/AWSLambdaVPCAccessExecutionRole",
+		"eks:DescribeCluster arn:aws:eks:" + env.Region + ":" + env.Account + ":cluster/" + env.Name, "kms:Decrypt DATAKEY", "kms:GenerateDataKey DATAKEY",
+		"secretsmanager:DescribeSecret " + id + "UserSecret", "secretsmanager:GetSecretValue " + id + "Secret", "secretsmanager:GetSecretValue " + id + "UserSecret",
+		"secretsmanager:PutSecretValue " + id + "UserSecret", "secretsmanager:UpdateSecretVersionStage " + id + "UserSecret"}
 }
 
 // idHash ends a logical id.
@@ -177,10 +182,16 @@ func TestServiceRoles(t *testing.T) {
 		}
 		want["orders"] = append(want["orders"], "s3:ListBucket ServiceBucket.Arn", "ses:SendEmail "+env.ARN("ses", "identity/"+env.Domain))
 		for service, rights := range want {
-			got := rightsIn(t, templates[env.StackName(service)])
-			slices.Sort(rights)
-			slices.Sort(got["ServiceRole"])
-			if diff := cmp.Diff(map[string][]string{"ServiceRole": rights}, got); diff != "" {
+			got, all := rightsIn(t, templates[env.StackName(service)]), map[string][]string{"ServiceRole": rights}
+			if service == "orders" {
+				all["ServiceDatabaseUserRole"] = databaseRights(env, "ServiceDatabase")
+			}
+			for _, list := range []map[string][]string{all, got} {
+				for _, rights := range list {
+					slices.Sort(rights)
+				}
+			}
+			if diff := cmp.Diff(all, got); diff != "" {
 				t.Errorf("%s, %s: rights (-wanted +template):\n%s", env.Name, service, diff)
 			}
 		}

@@ -20,7 +20,7 @@ func serviceTemplates(t *testing.T, needs services.AWS) map[string]template {
 	network := infrastructure.NewNetwork(cdktest.NewStack(app, "dev-network", env), "Network", &infrastructure.NetworkProps{Env: env})
 	stack := cdktest.NewStack(app, "dev-shop", env)
 	appresources.NewService(stack, "Service", &appresources.ServiceProps{
-		Env: env, Network: place{network: network}.forApps(), Service: services.Spec{Name: "shop", Settings: services.Settings{AWS: &needs}},
+		Env: env, Network: place{network: network, function: appresources.FunctionCode{Folder: cdktest.FunctionFolder(t), Hash: cdktest.FunctionHash}}.forApps(), Service: services.Spec{Name: "shop", Settings: services.Settings{AWS: &needs}},
 	})
 	dir := *app.Synth(nil).Directory()
 	return map[string]template{"dev-shop": readTemplate(t, filepath.Join(dir, "dev-shop.template.json"))}
@@ -46,12 +46,12 @@ func TestTwoStepServices(t *testing.T) {
 		reasons map[string]string
 	}{
 		"sizes": {edit: func(a *services.AWS) {
-			a.Database = &services.Database{Engine: services.Postgres, InstanceClass: "db.m7g.large", MultiAZ: &on, StorageGiB: 50, MaxStorageGiB: 200, BackupDays: 14, LogDays: 90}
+			a.Database = &services.Database{Engine: services.Postgres, InstanceClass: "db.m7g.large", MultiAZ: &on, StorageGiB: 50, MaxStorageGiB: 200, BackupDays: 14, LogDays: 90, RotationDays: 90}
 			a.Cache = &services.Cache{NodeType: "cache.m7g.large", Replicas: &two}
 			a.Bucket = &services.Bucket{ExpireDays: 30}
 			a.Queue = &services.Queue{VisibilitySeconds: 60, RetentionDays: 7, MaxReceives: 3}
 			a.Table = &services.Table{PartitionKey: &services.Key{Name: "id"}, Expires: "gone", Recovery: &on}
-		}, changed: []string{"ServiceBucket", "ServiceCacheGroup", "ServiceDatabase", "ServiceDatabaseLogpostgresql", "ServiceQueue", "ServiceTable"}},
+		}, changed: []string{"ServiceBucket", "ServiceCacheGroup", "ServiceDatabase", "ServiceDatabaseLogpostgresql", "ServiceDatabaseUserLogs", "ServiceDatabaseUserRotation", "ServiceQueue", "ServiceTable"}},
 		"sender":   {edit: func(a *services.AWS) { a.Mail = &services.Mail{User: "shop"} }, changed: []string{"ServiceRole"}},
 		"no mail":  {edit: func(a *services.AWS) { a.Mail = nil }, changed: []string{"ServiceMailDKIM1", "ServiceMailDKIM2", "ServiceMailDKIM3", "ServiceMailIdentity", "ServiceRole"}},
 		"no files": {edit: func(a *services.AWS) { a.Assets = nil }, changed: []string{"ServiceRole"}},

@@ -15,10 +15,8 @@ import (
 	"k8s-plus-aws-gitops/internal/podidentity"
 	"k8s-plus-aws-gitops/internal/policy"
 	"k8s-plus-aws-gitops/internal/retention"
+	"k8s-plus-aws-gitops/internal/services"
 )
-
-// UserThing ends the path of the secret with which the pods sign in: /<environment>/<app>/database-user.
-const UserThing = "database-user"
 
 // userSuffix ends the name of the pods' user. The other one of the two, between which rotation alternates, ends in _clone.
 const userSuffix = "_app"
@@ -59,10 +57,10 @@ type DatabaseUser struct {
 // that what runs with the former password works until the next change:
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotating-secrets_strategies.html
 func NewDatabaseUser(scope constructs.Construct, id string, props *DatabaseUserProps) *DatabaseUser {
-	u, env := &DatabaseUser{RoleARN: props.Env.ARN("iam", "role/"+functionName(props))}, props.Env
+	u, env := &DatabaseUser{RoleARN: props.Env.ARN("iam", "role/"+props.Env.DatabaseFunctionName(props.App))}, props.Env
 	construct.Init(u, scope, id)
 	u.Secret = awsrds.NewDatabaseSecret(u, jsii.String("Secret"), &awsrds.DatabaseSecretProps{
-		SecretName: jsii.String(env.SecretName(props.App, UserThing)), Username: jsii.String(props.Name + userSuffix),
+		SecretName: jsii.String(env.SecretName(props.App, services.UserThing)), Username: jsii.String(props.Name + userSuffix),
 		Dbname: jsii.String(props.Name), EncryptionKey: props.Network.Key, MasterSecret: props.Master,
 	})
 	attached := u.Secret.Attach(props.Database)
@@ -83,16 +81,11 @@ func NewDatabaseUser(scope constructs.Construct, id string, props *DatabaseUserP
 	return u
 }
 
-// functionName has an underscore, which no application's name has: it is nobody else's.
-func functionName(props *DatabaseUserProps) string {
-	return props.Env.RoleName(props.App) + "_database"
-}
-
 // function makes the function, in the subnets with a way out: Secrets Manager, EKS and CloudFormation's answers are there.
 // reaches are the rules by which it gets to the database. It reserves no concurrency: a new account has ten executions in
 // all, of which none can be reserved (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html).
 func (u *DatabaseUser) function(props *DatabaseUserProps) (awslambda.Function, []constructs.IConstruct) {
-	env, name := props.Env, functionName(props)
+	env, name := props.Env, props.Env.DatabaseFunctionName(props.App)
 	group := awsec2.NewSecurityGroup(u, jsii.String("Access"), &awsec2.SecurityGroupProps{
 		Vpc: props.Network.VPC, Description: jsii.String("Function of the database of " + props.App + " in " + env.Name), AllowAllOutbound: jsii.Bool(false),
 	})
@@ -108,7 +101,7 @@ func (u *DatabaseUser) function(props *DatabaseUserProps) (awslambda.Function, [
 		Vpc: props.Network.VPC, VpcSubnets: &awsec2.SubnetSelection{SubnetGroupName: jsii.String(props.Network.PrivateSubnets)},
 		SecurityGroups: &[]awsec2.ISecurityGroup{group},
 		Environment: &map[string]*string{
-			"SECRET": u.Secret.SecretArn(), "MASTER_SECRET": props.Master.SecretArn(), "SECRET_NAME": jsii.String(env.SecretName(props.App, UserThing)),
+			"SECRET": u.Secret.SecretArn(), "MASTER_SECRET": props.Master.SecretArn(), "SECRET_NAME": jsii.String(env.SecretName(props.App, services.UserThing)),
 			"CLUSTER": jsii.String(env.ClusterName()), "NAMESPACE": jsii.String(props.App),
 		},
 	})

@@ -37,6 +37,9 @@ type Service struct {
 	// RoleARN is the role that the pods assume; its name is agreed, so this is plain text.
 	RoleARN string
 
+	// Rotations are the functions that bring a new password into its pods.
+	Rotations []Rotation
+
 	topic *Topic
 }
 
@@ -62,9 +65,10 @@ func (s *Service) database(props *ServiceProps) {
 		return
 	}
 	engine := map[string]Engine{services.MySQL: MySQL, services.Postgres: Postgres}[d.Engine]
-	NewDatabase(s, "Database", &DatabaseProps{
+	made := NewDatabase(s, "Database", &DatabaseProps{
 		Env: props.Env, Network: props.Network, Engine: engine, App: props.Service.Name, Name: services.DatabaseName(props.Service.Name), Size: d.Size(), Snapshot: d.Snapshot,
 	})
+	s.Rotations = append(s.Rotations, Rotation{Namespace: props.Service.Name, RoleARN: made.User.RoleARN})
 }
 
 // cache makes the service's cache.
@@ -166,7 +170,7 @@ func Services(env config.Environment, all []services.Service) []Application {
 		}
 		application := Application{Name: spec.Name, Title: spec.Name, Make: func(scope constructs.Construct, env config.Environment, network Network) Made {
 			made := NewService(scope, "Service", &ServiceProps{Env: env, Network: network, Service: spec})
-			return Made{Identities: []podidentity.Identity{{Namespace: spec.Name, ServiceAccount: spec.Name, RoleARN: made.RoleARN}}}
+			return Made{Identities: []podidentity.Identity{{Namespace: spec.Name, ServiceAccount: spec.Name, RoleARN: made.RoleARN}}, Rotations: made.Rotations}
 		}}
 		if q := spec.AWS.Queue; q != nil {
 			application.After = slices.DeleteFunc(slices.Clone(q.Subscribes), func(name string) bool { return name == spec.Name })

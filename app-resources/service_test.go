@@ -73,6 +73,10 @@ func TestService(t *testing.T) {
 	template.Has("AWS::DynamoDB::Table", map[string]any{"TableName": "dev-orders", "BillingMode": "PAY_PER_REQUEST", "TimeToLiveSpecification": map[string]any{"AttributeName": "gone", "Enabled": true}})
 	template.Has("AWS::SecretsManager::Secret", map[string]any{"Name": "/dev/orders/session-key"})
 	template.Has("AWS::SecretsManager::Secret", map[string]any{"Name": "/dev/orders/database"})
+	template.Has("AWS::SecretsManager::Secret", map[string]any{"Name": "/dev/orders/database-user"})
+	if len(result.Rotations) != 1 || result.Rotations[0].Namespace != "orders" || result.Rotations[0].RoleARN != env.ARN("iam", "role/dev-orders_database") {
+		t.Errorf("rotations: %+v", result.Rotations)
+	}
 	template.Has("AWS::IAM::Role", map[string]any{"RoleName": "dev-orders", "Policies": assertions.Match_ArrayWith(&[]any{
 		map[string]any{"PolicyName": "own", "PolicyDocument": assertions.Match_ObjectLike(&map[string]any{"Statement": []any{map[string]any{
 			"Effect": "Allow", "Action": "ses:SendEmail", "Resource": env.ARN("ses", "identity/"+env.Domain),

@@ -150,6 +150,9 @@ func (e Environment) PublisherSecret(service string) string {
 // DatabaseIdentifier is the agreed identifier of an app's RDS instance.
 func (e Environment) DatabaseIdentifier(app string) string { return e.Name + "-" + app }
 
+// DatabaseFunctionName is the agreed name of the function of an app's database, and of its role. No app's name has an underscore.
+func (e Environment) DatabaseFunctionName(app string) string { return e.RoleName(app) + "_database" }
+
 // ClusterName is the agreed name of the EKS cluster: the environment's.
 func (e Environment) ClusterName() string { return e.Name }
 

@@ -120,7 +120,6 @@ func checkEnvironment(f field, e Environment) {
 	checkVersions(f, e)
 	f.key("ghost").key("keepImages").between(e.Ghost.KeepImages, 1, 1000)
 	checkDatabase(f.key("ghost").key("database"), e.Ghost.Database, e.DeletionProtection)
-	f.key("ghost").key("database").key("rotationDays").between(e.Ghost.Database.RotationDays, 1, 1000)
 	checkMail(f, e)
 	checkDelivery(f, e)
 	for name, value := range e.Facts {

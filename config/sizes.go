@@ -205,5 +205,6 @@ func checkDatabase(f field, d Database, protected bool) {
 		least = 7
 	}
 	f.key("backupDays").between(d.BackupDays, least, 35)
+	f.key("rotationDays").between(d.RotationDays, 1, 1000)
 	f.key("logDays").retention(d.LogDays)
 }

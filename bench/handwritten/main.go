@@ -12,9 +12,11 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -63,6 +65,7 @@ func service(stack awscdk.Stack, vpc awsec2.Vpc, pods awsec2.SecurityGroup) {
 		Parameters: &map[string]*string{"require_secure_transport": jsii.String("ON")},
 	})
 	database.Connections().AllowDefaultPortFrom(pods, nil)
+	user(stack, vpc, database)
 	bucket := awss3.NewBucket(stack, jsii.String("Bucket"), &awss3.BucketProps{
 		Encryption: awss3.BucketEncryption_S3_MANAGED, EnforceSSL: jsii.Bool(true), Versioned: jsii.Bool(true),
 		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
@@ -74,9 +77,6 @@ func service(stack awscdk.Stack, vpc awsec2.Vpc, pods awsec2.SecurityGroup) {
 	awscloudwatch.NewAlarm(stack, jsii.String("Alarm"), &awscloudwatch.AlarmProps{
 		Metric: dead.MetricApproximateNumberOfMessagesVisible(nil), Threshold: jsii.Number(1), EvaluationPeriods: jsii.Number(1),
 	})
-	allow := func(resource *string, actions ...string) awsiam.PolicyStatement {
-		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: &[]*string{resource}})
-	}
 	awsiam.NewRole(stack, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewSessionTagsPrincipal(awsiam.NewServicePrincipal(jsii.String("pods.eks.amazonaws.com"), nil)),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{"own": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
@@ -85,4 +85,40 @@ func service(stack awscdk.Stack, vpc awsec2.Vpc, pods awsec2.SecurityGroup) {
 			allow(queue.QueueArn(), "sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage"),
 		}})},
 	})
+}
+
+func allow(resource *string, actions ...string) awsiam.PolicyStatement {
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: &[]*string{resource}})
+}
+
+// user adds the user of the pods, and the function that makes it and changes its password. The function's code is none: this
+// app is synthesized only.
+func user(stack awscdk.Stack, vpc awsec2.Vpc, database awsrds.DatabaseInstance) {
+	secret := awsrds.NewDatabaseSecret(stack, jsii.String("UserSecret"), &awsrds.DatabaseSecretProps{Username: jsii.String("app"), MasterSecret: database.Secret()})
+	secret.Attach(database)
+	access := awsec2.NewSecurityGroup(stack, jsii.String("FunctionAccess"), &awsec2.SecurityGroupProps{Vpc: vpc, AllowAllOutbound: jsii.Bool(false)})
+	access.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(443)), nil, nil)
+	role := awsiam.NewRole(stack, jsii.String("FunctionRole"), &awsiam.RoleProps{
+		AssumedBy:       awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
+		ManagedPolicies: &[]awsiam.IManagedPolicy{awsiam.ManagedPolicy_FromAwsManagedPolicyName(jsii.String("service-role/AWSLambdaVPCAccessExecutionRole"))},
+		InlinePolicies: &map[string]awsiam.PolicyDocument{"rotate": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
+			allow(secret.SecretArn(), "secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"),
+			allow(database.Secret().SecretArn(), "secretsmanager:GetSecretValue"),
+		}})},
+	})
+	function := awslambda.NewFunction(stack, jsii.String("Function"), &awslambda.FunctionProps{
+		Runtime: awslambda.Runtime_NODEJS_22_X(), Handler: jsii.String("index.handler"), Code: awslambda.Code_FromInline(jsii.String("exports.handler = null")),
+		Vpc: vpc, VpcSubnets: &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS}, SecurityGroups: &[]awsec2.ISecurityGroup{access},
+		Role: role, LogGroup: awslogs.NewLogGroup(stack, jsii.String("FunctionLogs"), &awslogs.LogGroupProps{Retention: awslogs.RetentionDays_ONE_MONTH}),
+	})
+	database.Connections().AllowDefaultPortFrom(function, nil)
+	function.AddPermission(jsii.String("SecretsManager"), &awslambda.Permission{Principal: awsiam.NewServicePrincipal(jsii.String("secretsmanager.amazonaws.com"), nil)})
+	made := awscdk.NewCustomResource(stack, jsii.String("User"), &awscdk.CustomResourceProps{
+		ResourceType: jsii.String("Custom::DatabaseUser"), ServiceToken: function.FunctionArn(), Properties: &map[string]any{"Secret": secret.SecretArn()},
+	})
+	schedule := awssecretsmanager.NewCfnRotationSchedule(stack, jsii.String("Rotation"), &awssecretsmanager.CfnRotationScheduleProps{
+		SecretId: secret.SecretArn(), RotationLambdaArn: function.FunctionArn(),
+		RotationRules: &awssecretsmanager.CfnRotationSchedule_RotationRulesProperty{AutomaticallyAfterDays: jsii.Number(30)},
+	})
+	schedule.Node().AddDependency(made)
 }

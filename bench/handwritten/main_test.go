@@ -40,10 +40,11 @@ func TestBothAppsMakeTheSameResources(t *testing.T) {
 	}
 	ours := cdktest.NewStack(app, "ours", env)
 	made[0].Make(ours, env, appresources.Network{
-		VPC: vpc, DatabaseSubnets: "isolated", Workloads: pods, Key: awskms.NewKey(shared, jsii.String("Key"), nil),
+		VPC: vpc, DatabaseSubnets: "isolated", PrivateSubnets: "private", Workloads: pods, Key: awskms.NewKey(shared, jsii.String("Key"), nil),
 		Zone: awsroute53.HostedZone_FromHostedZoneAttributes(shared, jsii.String("Zone"), &awsroute53.HostedZoneAttributes{
 			HostedZoneId: jsii.String("Z0"), ZoneName: jsii.String(env.Domain),
 		}),
+		DatabaseFunction: appresources.FunctionCode{Folder: cdktest.FunctionFolder(t), Hash: cdktest.FunctionHash},
 	})
 	if diff := cmp.Diff(types(t, ours), types(t, hand)); diff != "" {
 		t.Errorf("the hand-written service has other resources than the file's (-file +hand-written):\n%s", diff)

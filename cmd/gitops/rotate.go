@@ -12,6 +12,7 @@ import (
 	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/progress"
 	"k8s-plus-aws-gitops/internal/rotate"
+	"k8s-plus-aws-gitops/internal/services"
 )
 
 func newRotate() *cobra.Command {
@@ -24,11 +25,11 @@ func newRotate() *cobra.Command {
 wait until its pods run with the new one. No request fails by it: the former
 password works until the next rotation. So after a leak run it twice.
 
-NAME is the application's, such as ghost. It needs the right to rotate the secret,
-and to list Deployments. docs/guides/rotate.md has what happens and what to do when
-it does not.`,
+NAME is the application's, such as ghost, or that of a service with a database. It
+needs the right to rotate the secret, and to list Deployments. docs/guides/rotate.md
+has what happens and what to do when it does not.`,
 		Example: `  gitops rotate ghost --env dev
-  gitops rotate ghost --env dev --output json`,
+  gitops rotate orders --env dev --output json`,
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if output != "" && output != "json" {
@@ -81,6 +82,6 @@ func rotationOf(cmd *cobra.Command, name, environment, kubeconfig string) (rotat
 		return rotate.Rotation{}, err
 	}
 	return rotate.Rotation{
-		Secrets: secretsmanager.NewFromConfig(c), Deployments: client.AppsV1().Deployments(name), Secret: env.SecretName(name, "database-user"),
+		Secrets: secretsmanager.NewFromConfig(c), Deployments: client.AppsV1().Deployments(name), Secret: env.SecretName(name, services.UserThing),
 	}, nil
 }

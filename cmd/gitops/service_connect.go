@@ -104,7 +104,7 @@ func (o *connection) run(cmd *cobra.Command, f *serviceFlags, name string, words
 // choose is the connection that is asked for, and the kind of its server.
 func (o *connection) choose(s services.Spec, file, environment string) (services.Connection, string, error) {
 	for _, of := range s.Connections() {
-		isCache := of.Thing() == services.CacheThing
+		isCache := of.Name == services.CacheThing
 		switch {
 		case isCache && (o.cache || s.AWS.Database == nil):
 			return of, client.Cache, nil

@@ -50,6 +50,8 @@ type Database struct {
 	BackupDays int `yaml:"backupDays" json:"backupDays,omitempty"`
 	// LogDays that the engine's logs are kept in CloudWatch Logs. Default 30.
 	LogDays int `yaml:"logDays" json:"logDays,omitempty"`
+	// RotationDays after which the password changes, 1 to 1000; no request fails by it. Default 30.
+	RotationDays int `yaml:"rotationDays" json:"rotationDays,omitempty"`
 	// Snapshot of RDS, by its identifier or ARN, of which the instance is made. It counts when the instance is made, and stays
 	// in the file as long as it is there. Default: an empty database.
 	Snapshot string `yaml:"snapshot" json:"snapshot,omitempty"`
@@ -79,9 +81,9 @@ var Engines = map[string]Engine{
 // Size is the size as the constructs take it, with defaults.
 func (d Database) Size() config.Database {
 	size := config.DefaultDatabase()
-	size.RotationDays = 0 // pods of services sign in as the administrator
 	for to, from := range map[*int]int{
 		&size.StorageGiB: d.StorageGiB, &size.MaxStorageGiB: d.MaxStorageGiB, &size.BackupDays: d.BackupDays, &size.LogDays: d.LogDays,
+		&size.RotationDays: d.RotationDays,
 	} {
 		if from != 0 {
 			*to = from

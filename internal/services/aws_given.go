@@ -12,8 +12,10 @@ import (
 const (
 	// BucketThing is that of a service's bucket.
 	BucketThing = "files"
-	// DatabaseThing is that of the secret with a database's address, user and password.
+	// DatabaseThing is that of the secret with a database's address, and its administrator's name and password.
 	DatabaseThing = "database"
+	// UserThing is that of the secret with a database's address, and the pods' user and password, which changes.
+	UserThing = "database-user"
 	// CacheThing is that of the secret with a cache's password, and CacheEndpointThing that of the one with its address.
 	CacheThing         = "cache"
 	CacheEndpointThing = "cache-endpoint"

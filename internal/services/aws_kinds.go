@@ -35,9 +35,9 @@ var kinds = []kind{
 		variables: func(AWS, config.Environment, string) map[string]string {
 			return map[string]string{"DATABASE_CA": DatabaseCAFile}
 		},
-		connection: func(a AWS) Connection { return database(a.Database.Engine) }, secrets: []string{DatabaseThing},
-		longest: 63, // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html
-		name:    func(_ AWS, env config.Environment, service string) string { return env.DatabaseIdentifier(service) }, singleHyphens: true,
+		connection: func(a AWS) Connection { return database(a.Database.Engine) }, secrets: []string{DatabaseThing, UserThing},
+		longest: 64, // https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html; RDS takes 63 without its end
+		name:    func(_ AWS, env config.Environment, service string) string { return env.DatabaseFunctionName(service) }, singleHyphens: true,
 		arns: func(env config.Environment, service string) []string {
 			return []string{env.ARN("rds", "db:"+env.DatabaseIdentifier(service))}
 		},
@@ -131,7 +131,9 @@ func (a AWS) of() []kind {
 
 // Connection is how pods reach what has an address and a password.
 type Connection struct {
-	// Things end the paths of the secrets that together have the keys; the first one names the connection.
+	// Name is database or cache.
+	Name string
+	// Things end the paths of the secrets that together have the keys.
 	Things []string
 	// Port is the engine's own.
 	Port int
@@ -141,11 +143,8 @@ type Connection struct {
 	URL, Address string
 }
 
-// Thing names the connection: database or cache.
-func (c Connection) Thing() string { return c.Things[0] }
-
 // SecretName is that of the Secret with the variables of a service's connection, in the service's namespace.
-func (c Connection) SecretName(service string) string { return service + "-" + c.Thing() }
+func (c Connection) SecretName(service string) string { return service + "-" + c.Name }
 
 // DatabaseVariables are the variables of a database by the key of its secret; DATABASE_URL has all of them.
 var DatabaseVariables = map[string]string{
@@ -156,7 +155,7 @@ var DatabaseVariables = map[string]string{
 func database(engine string) Connection {
 	of := Engines[engine]
 	return Connection{
-		Things: []string{DatabaseThing}, Port: of.Port, Variables: DatabaseVariables,
+		Name: DatabaseThing, Things: []string{UserThing}, Port: of.Port, Variables: DatabaseVariables,
 		URL: "DATABASE_URL", Address: of.Scheme + "://{{ .username }}:{{ .password | urlquery }}@{{ .host }}:{{ .port }}/{{ .dbname }}" + of.Query,
 	}
 }
@@ -167,7 +166,7 @@ const CachePort = 6379
 // cache is the connection to a cache, whose scheme asks for TLS. Its address is in a secret of its own, because the cache
 // needs the password before it has an address.
 var cache = Connection{
-	Things: []string{CacheThing, CacheEndpointThing}, Port: CachePort,
+	Name: CacheThing, Things: []string{CacheThing, CacheEndpointThing}, Port: CachePort,
 	Variables: map[string]string{"CACHE_HOST": "host", "CACHE_PORT": "port", "CACHE_PASSWORD": "password"},
 	URL:       "CACHE_URL", Address: "rediss://:{{ .password | urlquery }}@{{ .host }}:{{ .port }}",
 }

@@ -15,8 +15,9 @@ import (
 // ReservedStacks are the names of the platform's own stacks and roles after the environment, beside those of Reserved.
 var ReservedStacks = []string{"network", "cluster", "delivery", "images"}
 
-// MaxAWS is how many services of an environment can have resources in AWS. Each has an association in the cluster's stack, which
-// has 57 resources beside them, and CloudFormation takes 500:
+// MaxAWS is how many services of an environment can have resources in AWS, where a database counts as one more. Each has an
+// association in the cluster's stack, and an access entry for the function of its database. The stack has 57 resources beside
+// them, and CloudFormation takes 500:
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 // The rest is for applications in Go and for what the platform gets.
 const MaxAWS = 400
@@ -80,11 +81,19 @@ func (r *rules) aws(c Cluster, spec Spec, all map[string]Service, has owners) {
 	}
 }
 
-// room checks that the cluster's stack has room for another service's association.
+// places are those that the service takes in the cluster's stack.
+func (a AWS) places() int {
+	if a.Database != nil {
+		return 2
+	}
+	return 1
+}
+
+// room checks that the cluster's stack has room for what another service has there.
 func (r *rules) room(c Cluster, asking int) {
 	if asking > MaxAWS {
 		r.once(r.own(c, "aws"), "leave it out of services, or give some a cluster in another environment",
-			"must be in at most %d services of environment %s, got %d: each is tied to its role in the cluster's stack", MaxAWS, c.Environment, asking)
+			"must fit into the %d places of services in the cluster's stack of environment %s, got %d: each takes one, and one more with a database", MaxAWS, c.Environment, asking)
 	}
 }
 

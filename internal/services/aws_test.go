@@ -123,19 +123,21 @@ func TestDatabaseNeedsCertificates(t *testing.T) {
 	}
 }
 
-// The cluster's stack has room for so many associations: one service more is refused by name, and only where it is one more.
+// The cluster's stack has room for so many associations and access entries: one service more is refused by name, and only where
+// it is one more.
 func TestServicesInTheClustersStack(t *testing.T) {
 	files := map[string][]byte{}
-	for i := range MaxAWS {
+	for i := range MaxAWS - 2 {
 		files[fmt.Sprintf("%s/s%03d.yaml", FilesDir, i)] = []byte("image: a:1\nport: 8080\naws: {bucket: {}}\n")
 	}
+	files[FilesDir+"/stored.yaml"] = []byte("image: a:1\nport: 8080\naws: {database: {engine: mysql}}\n")
 	files[FilesDir+"/without.yaml"] = []byte("image: a:1\nport: 8080\n")
 	if _, problems := ParseAll(files, clusters); len(problems) > 0 {
 		t.Fatal(problems)
 	}
 	files[FilesDir+"/zebra.yaml"] = []byte("image: a:1\nport: 8080\nenvironments:\n  production:\n    aws: {bucket: {}}\n")
 	_, problems := ParseAll(files, clusters)
-	want := "k8s/services/zebra.yaml:5: environments.production.aws: must be in at most 400 services of environment production, got 401"
+	want := "k8s/services/zebra.yaml:5: environments.production.aws: must fit into the 400 places of services in the cluster's stack of environment production, got 401"
 	if len(problems) != 1 || !strings.HasPrefix(problems[0].String(), want) {
 		t.Errorf("got %v, want %s", problems, want)
 	}

@@ -20,6 +20,7 @@ var badAWS = []badFile{
 	{name: "database class of EC2", add: "aws:\n  database: {engine: mysql, instanceClass: t4g.small}\n", line: 11, says: `must be an RDS instance class, got "t4g.small"`, schema: true},
 	{name: "database class of no size", add: "aws:\n  database: {engine: mysql, instanceClass: db.t4g}\n", line: 11, says: `must be an RDS instance class, got "db.t4g"`},
 	{name: "database too small", add: "aws:\n  database: {engine: mysql, storageGiB: 5}\n", line: 11, says: "aws.database.storageGiB: must be from 20 to 65536, got 5", schema: true},
+	{name: "password that never changes", add: "aws:\n  database: {engine: mysql, rotationDays: 2000}\n", line: 11, says: "aws.database.rotationDays: must be from 1 to 1000, got 2000", schema: true},
 	{name: "database without room to grow", add: "aws:\n  database: {engine: mysql, storageGiB: 100}\n", line: 11, says: "must be at least 10 % above storageGiB"},
 	{name: "database without backups", add: "aws:\n  database: {engine: mysql, backupDays: 40}\n", line: 11, says: "aws.database.backupDays: must be from", schema: true},
 	{name: "database with few backups where data is protected", add: "aws:\n  database: {engine: mysql, backupDays: 1}\n", line: 11, says: "must be from 7 to 35, got 1 in environment production"},

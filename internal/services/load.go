@@ -178,7 +178,7 @@ func together(all []Service, broken map[string]bool, clusters []Cluster) config.
 				spec := s.Resolve(c)
 				r.aws(c, spec, known, has[i])
 				if spec.AWS != nil {
-					asking[c.Environment]++
+					asking[c.Environment] += spec.AWS.places()
 					r.room(c, asking[c.Environment])
 				}
 			}

@@ -37,10 +37,10 @@ func (p Props) connectionSecret(of services.Connection) object {
 			},
 		},
 	}
-	id := map[string]string{services.DatabaseThing: "DatabaseSecret", services.CacheThing: "CacheSecret"}[of.Thing()]
+	id := map[string]string{services.DatabaseThing: "DatabaseSecret", services.CacheThing: "CacheSecret"}[of.Name]
 	return object{id, "external-secrets.io/v1", "ExternalSecret", props, func(s *Service, id *string) {
 		made := externalsecretsio.NewExternalSecret(s.Construct, id, props)
-		if of.Thing() == services.DatabaseThing {
+		if of.Name == services.DatabaseThing {
 			s.DatabaseSecret = made
 		} else {
 			s.CacheSecret = made

@@ -64,7 +64,7 @@ func environment(files map[string][]byte, f services.Fleet, c services.Cluster) 
 			"Quota": quota, "Owner": s.Owner, "Repository": s.Repository,
 			"Name": s.Name, "Branch": source.Ref(c.Environment, s.Name), "URL": source.URL, "SecretRef": source.SecretRef,
 			"Interval": source.Interval, "Namespace": Namespace, "Host": spec.Host, "Database": spec.AWS != nil && spec.AWS.Database != nil,
-			"CA": services.DatabaseCAConfigMap, "Key": services.DatabaseCAKey, "Fact": config.DatabaseCAFact,
+			"CA": services.DatabaseCAConfigMap, "Key": services.DatabaseCAKey, "Fact": config.DatabaseCAFact, "Rotation": config.RotationGroup(spec.Name),
 		})
 		if err != nil {
 			return err

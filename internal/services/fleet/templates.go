@@ -97,6 +97,21 @@ kind: ConfigMap
 metadata:
   name: {{.CA}}
   namespace: {{.Name}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+# The function that changes the database's password starts the pods anew.
+kind: RoleBinding
+metadata:
+  name: database-rotation
+  namespace: {{.Name}}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: database-rotation
+subjects:
+  - apiGroup: rbac.authorization.k8s.io
+    kind: Group
+    name: {{.Rotation}}
 {{- end}}
 ---
 apiVersion: v1

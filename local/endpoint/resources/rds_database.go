@@ -130,28 +130,24 @@ func (s *Services) dropDatabase(ctx context.Context, p Properties) error {
 		return err
 	}
 	var statements []statement
-	if !keepDatabase && engine != postgresEngine {
-		users, err := server.usersOf(ctx, name, user)
+	if !keepDatabase {
+		users, err := server.usersOf(ctx, engine, name, user)
 		if err != nil {
 			return err
 		}
-		for _, u := range users {
-			statements = append(statements, statement{text: "DROP USER IF EXISTS ?@'%'", args: []any{u}})
-		}
-	}
-	if !keepDatabase {
 		text := "DROP DATABASE IF EXISTS " + identifier(name)
 		if engine == postgresEngine {
 			text = dropPostgres(name)
 		}
 		statements = append(statements, statement{text: text})
+		for _, u := range users {
+			statements = append(statements, dropUser(engine, u)...)
+		}
 	}
 	switch {
 	case keepUser:
-	case engine != postgresEngine:
-		statements = append(statements, statement{text: "DROP USER IF EXISTS ?@'%'", args: []any{user}})
-	case !keepDatabase || name == "": // what is in a database that stays is the user's
-		statements = append(statements, dropRole(user)...)
+	case engine != postgresEngine, !keepDatabase, name == "": // what is in a database that stays is the user's
+		statements = append(statements, dropUser(engine, user)...)
 	}
 	if len(statements) == 0 {
 		return nil
@@ -159,14 +155,26 @@ func (s *Services) dropDatabase(ctx context.Context, p Properties) error {
 	return server.execute(ctx, engine, statements)
 }
 
-// usersOf are the users that an instance's administrator made: those with rights on its database.
-func (d Database) usersOf(ctx context.Context, database, administrator string) ([]string, error) {
-	db, err := d.open("mysql")
+func dropUser(engine, user string) []statement {
+	if engine == postgresEngine {
+		return dropRole(user)
+	}
+	return []statement{{text: "DROP USER IF EXISTS ?@'%'", args: []any{user}}}
+}
+
+// usersOf are the users that an instance's administrator made: those with rights on its database, or the members of the role
+// that owns it, and that role.
+func (d Database) usersOf(ctx context.Context, engine, database, administrator string) ([]string, error) {
+	db, err := d.open(engine)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = db.Close() }()
-	rows, err := db.QueryContext(ctx, "SELECT User FROM mysql.db WHERE Db = ? AND User <> ?", database, administrator)
+	query := "SELECT User FROM mysql.db WHERE Db = ? AND User <> ?"
+	if engine == postgresEngine {
+		query = "SELECT r.rolname FROM pg_roles r, pg_database d WHERE d.datname = $1 AND r.rolname <> $2 AND NOT r.rolsuper AND pg_has_role(r.oid, d.datdba, 'MEMBER')"
+	}
+	rows, err := db.QueryContext(ctx, query, database, administrator)
 	if err != nil {
 		return nil, fmt.Errorf("database server %s: %w", d.address(), err)
 	}

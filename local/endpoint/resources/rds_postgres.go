@@ -36,7 +36,8 @@ func postgresStatements(user, password, name string) []statement {
 		database := pq.QuoteIdentifier(name)
 		statements = append(statements,
 			statement{text: "CREATE DATABASE " + database, unless: "SELECT 1 FROM pg_database WHERE datname = " + pq.QuoteLiteral(name)},
-			statement{text: "ALTER DATABASE " + database + " OWNER TO " + role},
+			// A new one, or the copy of a snapshot, is the server's administrator's. Later the instance's may have given it away.
+			statement{text: "ALTER DATABASE " + database + " OWNER TO " + role, unless: "SELECT 1 FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE NOT r.rolsuper AND d.datname = " + pq.QuoteLiteral(name)},
 			statement{text: "REVOKE ALL ON DATABASE " + database + " FROM PUBLIC"})
 	}
 	return statements

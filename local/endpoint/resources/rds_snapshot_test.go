@@ -18,8 +18,8 @@ import (
 	"k8s-plus-aws-gitops/local/internal/spawn"
 )
 
-// realMariaDB is a server of the test's own, with its dumps.
-func realMariaDB(t *testing.T) Database {
+// realMariaDB is a server of the test's own, with its dumps, and its authority's certificate.
+func realMariaDB(t *testing.T) (server Database, caFile string) {
 	t.Helper()
 	if err := database.Installed(); err != nil {
 		t.Skip(err)
@@ -47,7 +47,7 @@ func realMariaDB(t *testing.T) Database {
 		t.Fatal(err)
 	}
 	dumps := database.Dumps{Dir: dir, Port: port}
-	return Database{Host: "127.0.0.1", Port: port, AdminUser: database.AdminUser, AdminPassword: password, Dump: dumps.Dump, Load: dumps.Load, Forget: dumps.Forget}
+	return Database{Host: "127.0.0.1", Port: port, AdminUser: database.AdminUser, AdminPassword: password, Dump: dumps.Dump, Load: dumps.Load, Forget: dumps.Forget}, authority.CertFile()
 }
 
 // A database that was deleted comes back from its snapshot with what was in it, for the user that it had and by a new password.
@@ -60,7 +60,7 @@ func TestBringBack(t *testing.T) {
 			var open func(password string) (*sql.DB, error)
 			p := s.instance("", "db.t4g.micro", Properties{"DBInstanceIdentifier": "local-" + engine, "DBName": "ordersdb", "MasterUsername": "ordersdb", "MasterUserPassword": "first"})
 			if engine == "mysql" {
-				s.services.Database = realMariaDB(t)
+				s.services.Database, _ = realMariaDB(t)
 				open = func(password string) (*sql.DB, error) {
 					return login(s.services.Database, "ordersdb", password, "ordersdb", "skip-verify")
 				}

@@ -61,7 +61,7 @@ func (s *system) needs(ctx context.Context) (string, error) {
 	if err := s.answers(ctx, "orders", "/cached", `{"cached":"a cup"}`); err != nil {
 		return "", err
 	}
-	for _, step := range []func(context.Context) error{s.confined, s.connects, s.grows, s.leavesData, s.broughtBack} {
+	for _, step := range []func(context.Context) error{s.confined, s.connects, s.renews, s.grows, s.leavesData, s.broughtBack} {
 		if err := step(ctx); err != nil {
 			return "", err
 		}

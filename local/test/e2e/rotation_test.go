@@ -78,6 +78,31 @@ func (s *system) rotateTwice(ctx context.Context, first databaseLogin) ([]string
 	return took, nil
 }
 
+// renews changes the passwords of the services' databases, of either engine, twice: each of the two users has its turn, and finds what
+// the other one has made.
+func (s *system) renews(ctx context.Context) error {
+	for _, name := range []string{"orders", "ledger", "orders", "ledger"} {
+		before, err := s.login(ctx, "/local/"+name+"/database-user")
+		if err != nil {
+			return err
+		}
+		if _, err := s.gitops(ctx, "rotate", name, "--env", "local"); err != nil {
+			return err
+		}
+		after, err := s.login(ctx, "/local/"+name+"/database-user")
+		if err != nil {
+			return err
+		}
+		if after.Username == before.Username || after.Password == before.Password {
+			return fmt.Errorf("%s: after a rotation the secret names %s as before", name, after.Username)
+		}
+		if err := s.answers(ctx, name, "/", map[string]string{"orders": strings.Replace(served, "a kettle", "a teapot", 1), "ledger": served}[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // connectedAs looks, as the server's administrator, who is connected: Ghost as the one user and, once the former pod has ended, not
 // as the other. A pod that is no longer sent requests takes a minute and a half at most.
 func (s *system) connectedAs(ctx context.Context, user, not string) error {
