@@ -206,8 +206,8 @@ func (s *system) databaseGoes(ctx context.Context) (string, error) {
 			entries = append(entries, entry)
 		}
 	}
-	if len(entries) != 2 {
-		return "", fmt.Errorf("the refusal offers %v, want entries for the database and its secret: %w", entries, pushed)
+	if len(entries) != 3 {
+		return "", fmt.Errorf("the refusal offers %v, want entries for the database, the administrator's secret and the users': %w", entries, pushed)
 	}
 	if err := s.configure("local", func(e map[string]any) { e["allowReplacement"] = entries }); err != nil {
 		return "", err
