@@ -41,7 +41,7 @@ func (r *Request) callFunction(ctx context.Context, operation, id string, p, old
 		Status, Reason, PhysicalResourceId string //nolint:revive // CloudFormation's names
 		Data                               map[string]any
 	}
-	var answered error = errors.New("the function answered nothing")
+	answered := errors.New("the function answered nothing")
 	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
 		answered = json.NewDecoder(io.LimitReader(request.Body, 4<<10)).Decode(&answer) // CloudFormation's limit
 	})}

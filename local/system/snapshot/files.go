@@ -157,7 +157,7 @@ func copyFile(from, to string, mode fs.FileMode) (sum string, size int64, err er
 			}
 		}
 		size += int64(n)
-		if rerr == io.EOF || rerr == io.ErrUnexpectedEOF { //nolint:errorlint // what ReadFull returns itself
+		if errors.Is(rerr, io.EOF) || errors.Is(rerr, io.ErrUnexpectedEOF) {
 			break
 		}
 		if rerr != nil {

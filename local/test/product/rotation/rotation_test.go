@@ -154,7 +154,9 @@ func (w *world) refused(what string, l login) {
 	err := w.do(l, "SELECT 1")
 	var my *mysql.MySQLError
 	var pg *pq.Error
-	if !(errors.As(err, &my) && my.Number == 1045) && !(errors.As(err, &pg) && pg.Code == "28P01") {
+	mysqlRefuses := errors.As(err, &my) && my.Number == 1045
+	postgresRefuses := errors.As(err, &pg) && pg.Code == "28P01"
+	if !mysqlRefuses && !postgresRefuses {
 		w.t.Errorf("%s: %s: got %v, want a refused password", what, l.Username, err)
 	}
 }
