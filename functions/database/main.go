@@ -2,14 +2,21 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+
+	"github.com/aws/aws-sdk-go-v2/config"
 
 	"k8s-plus-aws-gitops/functions/database/handler"
 )
 
 func main() {
-	if err := handler.Serve(); err != nil {
+	c, err := config.LoadDefaultConfig(context.Background())
+	if err == nil {
+		err = handler.Serve(c)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "the function cannot start:", err)
 		os.Exit(1)
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-lambda-go/cfn"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"k8s-plus-aws-gitops/functions/database/announce"
@@ -23,11 +22,7 @@ import (
 )
 
 // Serve serves the calls of Lambda. It returns only if it cannot start.
-func Serve() error {
-	c, err := awsconfig.LoadDefaultConfig(context.Background())
-	if err != nil {
-		return err
-	}
+func Serve(c aws.Config) error {
 	certificates, err := authorities(c.Region)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 
 	"k8s-plus-aws-gitops/functions/database/handler"
 	"k8s-plus-aws-gitops/internal/cli"
+	"k8s-plus-aws-gitops/local/endpoint/function"
 )
 
 // newFunction is the program of a function, as Lambda would run it: the endpoint starts it and gives it its event.
@@ -17,6 +18,6 @@ func newFunction() *cobra.Command {
 		Hidden:    true,
 		ValidArgs: []string{"database"},
 		Args:      cli.Args(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
-		RunE:      func(*cobra.Command, []string) error { return handler.Serve() },
+		RunE:      func(*cobra.Command, []string) error { return handler.Serve(function.AWS()) },
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"k8s-plus-aws-gitops/local/database"
 	"k8s-plus-aws-gitops/local/endpoint"
 	"k8s-plus-aws-gitops/local/endpoint/moto/mototest"
+	"k8s-plus-aws-gitops/local/endpoint/function"
 	"k8s-plus-aws-gitops/local/endpoint/resources"
 	"k8s-plus-aws-gitops/local/internal/freeport"
 	"k8s-plus-aws-gitops/local/internal/httpbody"
@@ -30,7 +31,7 @@ import (
 // TestMain is also the program of the function, as gitops-local is.
 func TestMain(m *testing.M) {
 	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" {
-		if err := handler.Serve(); err != nil {
+		if err := handler.Serve(function.AWS()); err != nil {
 			panic(err)
 		}
 	}
