@@ -41,7 +41,6 @@ func (s *system) scenario() {
 	s.releases()
 	s.delivery()
 	s.step("5 the roles allow every call of their pods", s.permitted)
-	s.step("5 a second system begins with a snapshot of the first", s.snapshots)
 	s.step("6 teardown", s.teardown)
 	s.step("6 the roles allowed every call of the removal", s.permittedRemoval)
 	s.step("6 reset leaves no process and no file", s.reset)
