@@ -1,7 +1,6 @@
 package system
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,11 +8,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"k8s-plus-aws-gitops/local/ca"
 	"k8s-plus-aws-gitops/local/database/valkey"
 	"k8s-plus-aws-gitops/local/system/supervise"
 )
@@ -25,30 +22,8 @@ func TestCaches(t *testing.T) {
 		t.Skip(err)
 	}
 	s := newSystem(t)
-	ports, err := s.Dir.ChoosePorts()
-	if err != nil {
-		t.Fatal(err)
-	}
-	authority, err := ca.Ensure(s.Dir.Path("ca"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	run := s.Dir.Path("run")
-	plan := &supervise.Plan{
-		State: s.Dir.Root, Logs: s.Dir.Path("log"),
-		Supervisor: s.daemonCommand(supervise.SupervisorName), Watchdog: s.daemonCommand(supervise.WatchdogName),
-	}
-	if err := supervise.SavePlan(run, plan); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := supervise.Stop(context.Background(), run, s.Dir.Root, time.Minute); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := supervise.Start(t.Context(), run); err != nil {
-		t.Fatal(err)
-	}
+	ports, authority, run := planned(t, s)
+	start(t, s, run)
 	all := &caches{system: s, ports: ports, out: os.Stderr, starting: &sync.Mutex{}}
 	begin := func(group, password string) int {
 		t.Helper()

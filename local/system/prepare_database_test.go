@@ -19,6 +19,7 @@ import (
 	"k8s-plus-aws-gitops/local/ca"
 	"k8s-plus-aws-gitops/local/database"
 	"k8s-plus-aws-gitops/local/database/postgres"
+	"k8s-plus-aws-gitops/local/system/layout"
 	"k8s-plus-aws-gitops/local/system/supervise"
 )
 
@@ -41,33 +42,11 @@ func TestMain(m *testing.M) {
 // A system has no PostgreSQL until an instance asks for it. Then it is supervised as all else, and the next up leaves it alone.
 func TestPostgresStartsWhenItIsAskedFor(t *testing.T) {
 	s := newSystem(t)
-	ports, err := s.Dir.ChoosePorts()
-	if err != nil {
-		t.Fatal(err)
-	}
-	authority, err := ca.Ensure(s.Dir.Path("ca"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	run := s.Dir.Path("run")
-	plan := &supervise.Plan{
-		State: s.Dir.Root, Logs: s.Dir.Path("log"),
-		Supervisor: s.daemonCommand(supervise.SupervisorName), Watchdog: s.daemonCommand(supervise.WatchdogName),
-	}
-	if err := supervise.SavePlan(run, plan); err != nil {
-		t.Fatal(err)
-	}
+	ports, authority, run := planned(t, s)
 	if _, err := s.startPostgres(t.Context(), ports, os.Stderr); err == nil || postgres.Made(s.postgresDir()) {
 		t.Fatalf("a system that does not run: %v", err)
 	}
-	t.Cleanup(func() {
-		if err := supervise.Stop(context.Background(), run, s.Dir.Root, time.Minute); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := supervise.Start(t.Context(), run); err != nil {
-		t.Fatal(err)
-	}
+	start(t, s, run)
 	password, err := s.startPostgres(t.Context(), ports, os.Stderr)
 	if err != nil {
 		t.Fatal(err)
@@ -124,5 +103,40 @@ func TestPostgresStartsWhenItIsAskedFor(t *testing.T) {
 	last := next.Processes[slices.IndexFunc(next.Processes, func(p supervise.Process) bool { return p.Name == postgresProcess })]
 	if diff := cmp.Diff(running.Processes[0], last); diff != "" {
 		t.Errorf("the next up would replace it (-running +next):\n%s", diff)
+	}
+}
+
+// planned gives a system its ports, its authority and a plan without processes, in the folder that is returned.
+func planned(t *testing.T, s *System) (layout.Ports, *ca.CA, string) {
+	t.Helper()
+	ports, err := s.Dir.ChoosePorts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, err := ca.Ensure(s.Dir.Path("ca"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := s.Dir.Path("run")
+	plan := &supervise.Plan{
+		State: s.Dir.Root, Logs: s.Dir.Path("log"),
+		Supervisor: s.daemonCommand(supervise.SupervisorName), Watchdog: s.daemonCommand(supervise.WatchdogName),
+	}
+	if err := supervise.SavePlan(run, plan); err != nil {
+		t.Fatal(err)
+	}
+	return ports, authority, run
+}
+
+// start runs the plan until the test ends.
+func start(t *testing.T, s *System, run string) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := supervise.Stop(context.Background(), run, s.Dir.Root, time.Minute); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := supervise.Start(t.Context(), run); err != nil {
+		t.Fatal(err)
 	}
 }
