@@ -106,7 +106,7 @@ func TestPreview(t *testing.T) {
 		t.Errorf("the dearest resource is %+v, want the database at %.2f", r, database)
 	}
 	node, known := prices.Month("caches.valkey.cache.t4g.micro")
-	if want := database + node + 4*prices.Monthly["secret"] + prices.Monthly["alarm"]; !known || p.Cost.Monthly-want > 0.001 || want-p.Cost.Monthly > 0.001 {
+	if want := database + node + 5*prices.Monthly["secret"] + prices.Monthly["alarm"]; !known || p.Cost.Monthly-want > 0.001 || want-p.Cost.Monthly > 0.001 {
 		t.Errorf("costs %.2f, want %.2f", p.Cost.Monthly, want)
 	}
 	if len(p.Cost.Shared) != 1 || p.Cost.Shared[0].Monthly == 0 {
