@@ -99,13 +99,31 @@ func skipsStages(e pipelines.Shown, want ...string) error {
 	return nil
 }
 
-// took lists how long executions took.
+// took lists how long executions took, and their stages, from the first action's begin to the last one's end.
 func took(all []pipelines.Shown) string {
 	var parts []string
 	for _, e := range all {
-		parts = append(parts, fmt.Sprintf("%s %.0f s", e.Pipeline, e.Duration(time.Now()).Seconds()))
+		var stages []string
+		for _, st := range e.Stages {
+			var began, ended time.Time
+			for _, a := range e.Actions {
+				if a.Stage != st.Name || a.Started.IsZero() {
+					continue
+				}
+				if began.IsZero() || a.Started.Before(began) {
+					began = a.Started
+				}
+				if a.Ended.After(ended) {
+					ended = a.Ended
+				}
+			}
+			if d := ended.Sub(began); !began.IsZero() && d >= time.Second {
+				stages = append(stages, fmt.Sprintf("%s %.0f", st.Name, d.Seconds()))
+			}
+		}
+		parts = append(parts, fmt.Sprintf("%s %.0f s: %s", e.Pipeline, e.Duration(time.Now()).Seconds(), strings.Join(stages, ", ")))
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, "; ")
 }
 
 // ranAtLeast is like ran, but there may be other executions.
