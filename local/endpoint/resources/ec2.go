@@ -33,6 +33,15 @@ func ec2Create(ctx context.Context, r *Request, p Properties, kind ec2types.Reso
 	return create([]ec2types.TagSpecification{{ResourceType: kind, Tags: tagList(ec2Tags(r, p), ec2Tag)}})
 }
 
+// ec2Gone ends the deletion of what ec2Create made: EC2 answers for a deleted resource's tags a while longer, and a creation of
+// the same name would take it for its own first attempt.
+func ec2Gone(ctx context.Context, r *Request, id string, err error) error {
+	if err != nil {
+		return err
+	}
+	return done(r.ec2().DeleteTags(ctx, &ec2.DeleteTagsInput{Resources: []string{id}, Tags: []ec2types.Tag{{Key: aws.String(ownTag)}}}))
+}
+
 // ec2Tags are the tags of a resource, CloudFormation's own included.
 func ec2Tags(r *Request, p Properties) map[string]string {
 	tags := maps.Clone(r.Tags)

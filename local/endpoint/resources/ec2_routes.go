@@ -33,7 +33,7 @@ func init() {
 		Name: "AWS::EC2::InternetGateway", Properties: []string{"Tags"},
 		Create: createInternetGateway, Update: ec2TagsOnly(idOnly("InternetGatewayId")),
 		Delete: func(ctx context.Context, r *Request, id string, _ Properties) error {
-			return deleted(r.ec2().DeleteInternetGateway(ctx, &ec2.DeleteInternetGatewayInput{InternetGatewayId: &id}))
+			return ec2Gone(ctx, r, id, deleted(r.ec2().DeleteInternetGateway(ctx, &ec2.DeleteInternetGatewayInput{InternetGatewayId: &id})))
 		},
 	})
 	Register(&Type{
@@ -54,7 +54,7 @@ func createRouteTable(ctx context.Context, r *Request, p Properties) (Result, er
 }
 
 func deleteRouteTable(ctx context.Context, r *Request, id string, _ Properties) error {
-	return deleted(r.ec2().DeleteRouteTable(ctx, &ec2.DeleteRouteTableInput{RouteTableId: &id}))
+	return ec2Gone(ctx, r, id, deleted(r.ec2().DeleteRouteTable(ctx, &ec2.DeleteRouteTableInput{RouteTableId: &id})))
 }
 
 func associateRouteTable(ctx context.Context, r *Request, p Properties) (Result, error) {
@@ -148,7 +148,7 @@ func init() {
 		Properties: []string{"SubnetId", "AllocationId", "ConnectivityType", "Tags"},
 		Create:     createNAT, Update: ec2TagsOnly(idOnly("NatGatewayId")),
 		Delete: func(ctx context.Context, r *Request, id string, _ Properties) error {
-			return deleted(r.ec2().DeleteNatGateway(ctx, &ec2.DeleteNatGatewayInput{NatGatewayId: &id}))
+			return ec2Gone(ctx, r, id, deleted(r.ec2().DeleteNatGateway(ctx, &ec2.DeleteNatGatewayInput{NatGatewayId: &id})))
 		},
 	})
 }
@@ -191,7 +191,8 @@ func releaseAddress(ctx context.Context, r *Request, id string, _ Properties) er
 	if err != nil {
 		return gone(err)
 	}
-	return deleted(r.ec2().ReleaseAddress(ctx, &ec2.ReleaseAddressInput{AllocationId: aws.String(found.Attributes["AllocationId"].(string))}))
+	allocation := found.Attributes["AllocationId"].(string)
+	return ec2Gone(ctx, r, allocation, deleted(r.ec2().ReleaseAddress(ctx, &ec2.ReleaseAddressInput{AllocationId: &allocation})))
 }
 
 func createNAT(ctx context.Context, r *Request, p Properties) (Result, error) {

@@ -97,7 +97,7 @@ func updateGroup(ctx context.Context, r *Request, id string, old, updated Proper
 }
 
 func deleteGroup(ctx context.Context, r *Request, id string, _ Properties) error {
-	return deleted(r.ec2().DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: &id}))
+	return ec2Gone(ctx, r, id, deleted(r.ec2().DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: &id})))
 }
 
 // difference returns the rules of a that b lacks, whatever their description.

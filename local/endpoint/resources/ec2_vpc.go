@@ -113,7 +113,7 @@ func updateVPC(ctx context.Context, r *Request, id string, old, updated Properti
 }
 
 func deleteVPC(ctx context.Context, r *Request, id string, _ Properties) error {
-	return deleted(r.ec2().DeleteVpc(ctx, &ec2.DeleteVpcInput{VpcId: &id}))
+	return ec2Gone(ctx, r, id, deleted(r.ec2().DeleteVpc(ctx, &ec2.DeleteVpcInput{VpcId: &id})))
 }
 
 func createSubnet(ctx context.Context, r *Request, p Properties) (Result, error) {
@@ -193,5 +193,5 @@ func deleteSubnet(ctx context.Context, r *Request, id string, _ Properties) erro
 			}
 		}
 	}
-	return deleted(r.ec2().DeleteSubnet(ctx, &ec2.DeleteSubnetInput{SubnetId: &id}))
+	return ec2Gone(ctx, r, id, deleted(r.ec2().DeleteSubnet(ctx, &ec2.DeleteSubnetInput{SubnetId: &id})))
 }

@@ -120,3 +120,36 @@ func TestSubnetOfALoadBalancerStays(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// What comes again under the name of something that was deleted is made anew: delivery.gate, off and on again.
+func TestNetworkComesAgain(t *testing.T) {
+	for _, c := range []struct {
+		kind       string
+		properties func(vpc string) Properties
+	}{
+		{"AWS::EC2::SecurityGroup", func(vpc string) Properties {
+			return Properties{"VpcId": vpc, "GroupDescription": "again", "SecurityGroupEgress": []any{
+				map[string]any{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "10.10.0.0/16"},
+			}}
+		}},
+		{"AWS::EC2::Subnet", func(vpc string) Properties {
+			return Properties{"VpcId": vpc, "CidrBlock": "10.10.64.0/20", "AvailabilityZone": "eu-west-1a"}
+		}},
+		{"AWS::EC2::RouteTable", func(vpc string) Properties { return Properties{"VpcId": vpc} }},
+		{"AWS::EC2::InternetGateway", func(string) Properties { return Properties{"Tags": tags("Name", "gw")} }},
+		{"AWS::EC2::EIP", func(string) Properties { return Properties{"Domain": "vpc"} }},
+	} {
+		t.Run(c.kind, func(t *testing.T) {
+			s := newStack(t)
+			p := c.properties(s.vpc())
+			first := s.create(c.kind, "Again", p)
+			typ, _ := Lookup(c.kind)
+			if err := typ.Delete(t.Context(), s.request(c.kind, "Again"), first, p); err != nil {
+				t.Fatal(err)
+			}
+			if second := s.create(c.kind, "Again", p); second == first {
+				t.Errorf("%s was deleted, and is taken for new", first)
+			}
+		})
+	}
+}
