@@ -81,7 +81,12 @@ func (f *rollbackFlags) run(cmd *cobra.Command, name string) error {
 		Root: root, Environment: env.Name, URL: env.RepositoryURL, Branch: env.Branch, Released: env.FluxBranch(), To: f.to, DryRun: f.dryRun,
 		Verified: func(ctx context.Context) ([]string, error) { return verified(ctx, env) },
 		Compare: func(ctx context.Context, base, folder string) (*review.Review, error) {
-			return review.Run(ctx, review.Options{Root: root, Base: base, Head: folder, Environments: []string{env.Name}, Display: display})
+			// By its commit: the review makes a checkout of its own, which gets this one's node_modules.
+			head, err := git.Commit(ctx, folder, "HEAD")
+			if err != nil {
+				return nil, err
+			}
+			return review.Run(ctx, review.Options{Root: root, Base: base, Head: head, Environments: []string{env.Name}, Display: display})
 		},
 		Schema: func(ctx context.Context, base, folder string) ([]string, error) {
 			return plan.Schema(ctx, folder, base, env.Name)

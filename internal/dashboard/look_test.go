@@ -61,6 +61,7 @@ func cluster(forbidden ...string) *flux.Cluster {
 	object := func(api, kind, namespace, name, revision string) *unstructured.Unstructured {
 		return &unstructured.Unstructured{Object: map[string]any{
 			"apiVersion": api, "kind": kind, "metadata": map[string]any{"name": name, "namespace": namespace, "generation": int64(1)},
+			"spec": map[string]any{"sourceRef": map[string]any{"kind": "GitRepository", "name": flux.Root}},
 			"status": map[string]any{
 				"observedGeneration": int64(1), "lastAppliedRevision": revision, "lastAttemptedRevision": revision, "artifact": map[string]any{"revision": revision},
 				"conditions": []any{map[string]any{"type": "Ready", "status": "True"}},

@@ -3,6 +3,7 @@
 package flux
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -78,6 +79,7 @@ type Item struct {
 	Checking bool `json:"-"`
 
 	changed time.Time // when Flux changed the specification last
+	source  string    // of a Kustomization, with its namespace
 }
 
 // Failed reports whether the item is not ready for a reason of its own, not
@@ -95,10 +97,10 @@ func (i Item) Failed() bool {
 // fails says nothing about the platform: Services lists them.
 const ServicesNamespace = "services"
 
-// Kustomizations lists the platform's Kustomizations by namespace and name.
-// Without the CRD the list is empty.
+// Kustomizations lists the platform's Kustomizations by namespace and name: those that follow its source. A team's own, which
+// follow another one, never come to the platform's commit. Without the CRD the list is empty.
 func (c *Cluster) Kustomizations(ctx context.Context) ([]Item, error) {
-	return c.kustomizations(ctx, func(i Item) bool { return i.Namespace != ServicesNamespace })
+	return c.kustomizations(ctx, func(i Item) bool { return i.Namespace != ServicesNamespace && i.source == Root+"/"+Root })
 }
 
 // Services lists the services' Kustomizations.
@@ -110,8 +112,9 @@ func (c *Cluster) kustomizations(ctx context.Context, wanted func(Item) bool) ([
 	var awaited []string
 	applied := map[string]bool{} // by the root
 	all, err := c.Items(ctx, kustomizations, func(o *unstructured.Unstructured, i *Item) {
-		applied[i.Name] = o.GetLabels()["kustomize.toolkit.fluxcd.io/name"] == Root
-		if i.Name == Root {
+		i.source = sourceOf(o)
+		applied[i.Namespace+"/"+i.Name] = o.GetLabels()["kustomize.toolkit.fluxcd.io/name"] == Root
+		if i.Name == Root && i.Namespace == Root {
 			awaited = healthChecks(o)
 		}
 		i.Revision, _, _ = unstructured.NestedString(o.Object, "status", "lastAppliedRevision")
@@ -123,10 +126,16 @@ func (c *Cluster) kustomizations(ctx context.Context, wanted func(Item) bool) ([
 		return nil, err
 	}
 	for n := range all {
-		all[n].Optional = len(awaited) > 0 && applied[all[n].Name] && all[n].Name != Root && !slices.Contains(awaited, all[n].Name)
+		all[n].Optional = len(awaited) > 0 && applied[all[n].Namespace+"/"+all[n].Name] && all[n].Name != Root && !slices.Contains(awaited, all[n].Name)
 	}
 	all = slices.DeleteFunc(all, func(i Item) bool { return !wanted(i) })
 	return all, c.explainRetries(ctx, all)
+}
+
+// sourceOf is the namespace and the name of the source that a Kustomization follows.
+func sourceOf(o *unstructured.Unstructured) string {
+	ref, _, _ := unstructured.NestedStringMap(o.Object, "spec", "sourceRef")
+	return cmp.Or(ref["namespace"], o.GetNamespace()) + "/" + ref["name"]
 }
 
 // healthChecks names what a Kustomization waits for.

@@ -1,6 +1,7 @@
 package flux
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ func object(kind, api, name string, generation, seen int64, cond map[string]any,
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": api, "kind": kind,
 		"metadata": map[string]any{"name": name, "namespace": "flux-system", "generation": generation},
+		"spec":     map[string]any{"sourceRef": map[string]any{"kind": "GitRepository", "name": Root}},
 		"status":   status,
 	}}
 }
@@ -60,6 +62,27 @@ func TestKustomizations(t *testing.T) {
 	}
 	if got["waits"].Failed() || !got["broken"].Failed() {
 		t.Errorf("failed: waits %v, broken %v", got["waits"].Failed(), got["broken"].Failed())
+	}
+}
+
+// A team's own, which follow another source, never come to the platform's commit; they may have the layers' names.
+func TestKustomizationsOfOthers(t *testing.T) {
+	const api = "kustomize.toolkit.fluxcd.io/v1"
+	ready := map[string]any{"type": "Ready", "status": "True"}
+	root, apps := object("Kustomization", api, Root, 1, 1, ready, nil), object("Kustomization", api, "apps", 1, 1, ready, nil)
+	theirs, elsewhere := object("Kustomization", api, "apps", 1, 1, ready, nil), object("Kustomization", api, "other", 1, 1, ready, nil)
+	theirs.SetNamespace("team") // follows flux-system of its own namespace
+	elsewhere.Object["spec"] = map[string]any{"sourceRef": map[string]any{"kind": "GitRepository", "name": "team"}}
+	abroad := object("Kustomization", api, "abroad", 1, 1, ready, nil)
+	abroad.SetNamespace("team")
+	abroad.Object["spec"] = map[string]any{"sourceRef": map[string]any{"kind": "GitRepository", "name": Root, "namespace": Root}}
+	items, err := fakeDynamic(root, apps, theirs, elsewhere, abroad).Kustomizations(t.Context())
+	var got []string
+	for _, i := range items {
+		got = append(got, i.Namespace+"/"+i.Name)
+	}
+	if want := []string{"flux-system/apps", "flux-system/flux-system", "team/abroad"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("the platform's are %v, %v; want %v", got, err, want)
 	}
 }
 

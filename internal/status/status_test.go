@@ -39,6 +39,7 @@ func object(kind, name, commit, ready, reason string) *unstructured.Unstructured
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": resource.GroupVersion().String(), "kind": kind,
 		"metadata": map[string]any{"name": name, "namespace": "flux-system", "generation": int64(1)},
+		"spec":     map[string]any{"sourceRef": map[string]any{"kind": "GitRepository", "name": flux.Root}},
 		"status": map[string]any{
 			"observedGeneration": int64(1), "lastAppliedRevision": revision, "lastAttemptedRevision": revision, "artifact": map[string]any{"revision": revision},
 			"conditions": []any{map[string]any{"type": "Ready", "status": ready, "reason": reason, "message": "because"}},

@@ -21,6 +21,7 @@ func kustomization(name, applied, attempted, ready, reason string) *unstructured
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
 		"metadata": map[string]any{"name": name, "namespace": "flux-system", "generation": int64(1)},
+		"spec":     map[string]any{"sourceRef": map[string]any{"kind": "GitRepository", "name": flux.Root}},
 		"status": map[string]any{
 			"observedGeneration": int64(1), "lastAppliedRevision": "main@sha1:" + applied, "lastAttemptedRevision": "main@sha1:" + attempted,
 			"conditions": []any{
