@@ -96,6 +96,8 @@ type Environment struct {
 	Nodes Nodes `json:"nodes"`
 	// What Ghost needs from AWS.
 	Ghost Ghost `json:"ghost"`
+	// The instances that services share, each made when the first service asks for it with `shared: true` ([database](resources/database.md#shared)).
+	Databases Databases `json:"databases"`
 	// The pipelines that deploy the environment.
 	Delivery Delivery `json:"delivery"`
 	// More variables for the manifests, beside those of the bootstrap: capital letters, digits and underscores. Flux puts
@@ -335,7 +337,24 @@ const (
 	MailNone MailTransport = "none"
 )
 
-// Database is an RDS for MySQL 8.4 instance in the isolated subnets.
+// Databases are the sizes of the instances that services share. An instance is there with the first service that asks for it; its
+// users' passwords change after its `rotationDays` where a service says nothing else.
+type Databases struct {
+	// The shared instance of RDS for MySQL 8.4, `<environment>-shared-mysql`.
+	MySQL Database `json:"mysql" example:"{\"instanceClass\": \"db.t4g.medium\", \"storageGiB\": 50}"`
+	// The shared instance of RDS for PostgreSQL 17, `<environment>-shared-postgres`.
+	Postgres Database `json:"postgres" example:"{\"backupDays\": 14}"`
+}
+
+// Of is the size of an engine's instance; engines are named as in a service's file.
+func (d Databases) Of(engine string) Database {
+	if engine == "mysql" {
+		return d.MySQL
+	}
+	return d.Postgres
+}
+
+// Database is an RDS instance in the isolated subnets: MySQL 8.4, and PostgreSQL 17 where it says so.
 type Database struct {
 	// RDS instance class.
 	InstanceClass string `json:"instanceClass" default:"db.t4g.small" example:"\"db.m7g.large\""`

@@ -120,6 +120,8 @@ func checkEnvironment(f field, e Environment) {
 	checkVersions(f, e)
 	f.key("ghost").key("keepImages").between(e.Ghost.KeepImages, 1, 1000)
 	checkDatabase(f.key("ghost").key("database"), e.Ghost.Database, e.DeletionProtection)
+	checkDatabase(f.key("databases").key("mysql"), e.Databases.MySQL, e.DeletionProtection)
+	checkDatabase(f.key("databases").key("postgres"), e.Databases.Postgres, e.DeletionProtection)
 	checkMail(f, e)
 	checkDelivery(f, e)
 	for name, value := range e.Facts {
