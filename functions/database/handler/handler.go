@@ -2,7 +2,8 @@
 // when it makes the database, Secrets Manager for each step of a rotation.
 //
 // Where it works is in its environment: SECRET (the ARN of the secret that it rotates, and of no other), MASTER_SECRET (the
-// ARN of the administrator's), and NAMESPACE, SECRET_NAME and CLUSTER, where the pods are that read the secret.
+// ARN of the administrator's), SHARED (the name of the database, where the instance is that of several applications), and
+// NAMESPACE, SECRET_NAME and CLUSTER, where the pods are that read the secret.
 package handler
 
 import (
@@ -29,7 +30,7 @@ func Serve(c aws.Config) error {
 	}
 	h := handler{&rotation.Rotator{
 		Secrets: secretsmanager.NewFromConfig(c), Secret: os.Getenv("SECRET"), Master: os.Getenv("MASTER_SECRET"), Authorities: certificates,
-		Announce: announced(c),
+		Shared: os.Getenv("SHARED"), Announce: announced(c),
 	}}
 	lambda.Start(h.handle)
 	return nil
@@ -76,12 +77,15 @@ func (h handler) handle(ctx context.Context, raw json.RawMessage) (any, error) {
 	return nil, h.rotator.Rotate(ctx, event)
 }
 
-// resource makes the user that the secret names. Nothing is to do when the resource goes: the user goes with its database,
-// or stays in one that is kept.
+// resource makes the user that the secret names. Nothing is to do when the resource goes with its own instance: the user goes
+// with it, or stays in one that is kept. On a shared one the property OnDelete says what is to be done: keep or drop.
 func (h handler) resource(ctx context.Context, event cfn.Event) (string, map[string]any, error) {
 	const id = "database-user"
-	if event.RequestType == cfn.RequestDelete {
-		return event.PhysicalResourceID, nil, nil
+	switch {
+	case event.RequestType != cfn.RequestDelete:
+		return id, nil, h.rotator.Ensure(ctx)
+	case h.rotator.Shared != "":
+		return event.PhysicalResourceID, nil, h.rotator.Remove(ctx, event.ResourceProperties["OnDelete"] == "drop")
 	}
-	return id, nil, h.rotator.Ensure(ctx)
+	return event.PhysicalResourceID, nil, nil
 }

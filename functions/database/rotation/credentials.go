@@ -40,3 +40,15 @@ func (r *Rotator) read(ctx context.Context, secret, version, label string) (cred
 	}
 	return c, nil
 }
+
+// write puts a value into a version of the application's secret, a new one without an id, and gives it a label.
+func (r *Rotator) write(ctx context.Context, value credentials, version *string, label string) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	_, err = r.Secrets.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
+		SecretId: &r.Secret, ClientRequestToken: version, SecretString: aws.String(string(text)), VersionStages: []string{label},
+	})
+	return err
+}

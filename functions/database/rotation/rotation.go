@@ -7,7 +7,6 @@ package rotation
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -58,6 +57,9 @@ type Rotator struct {
 	Secrets Secrets
 	// Secret is the ARN of the application's secret, Master that of the secret of the instance's administrator.
 	Secret, Master string
+	// Shared is the name of the database on an instance that applications share, where it is made with its user. Empty: the instance
+	// has the one database that the secret names.
+	Shared string
 	// Authorities are the certificates, in PEM, by which the server is known.
 	Authorities []byte
 	// Announce tells whoever uses the secret of its new version; nil for nobody.
@@ -86,11 +88,18 @@ func (r *Rotator) Rotate(ctx context.Context, e Event) error {
 	return nil
 }
 
-// Ensure makes the user that the secret names now, with its password and its rights.
+// Ensure makes the user that the secret names now, with its password and its rights; on a shared instance the database, too.
 func (r *Rotator) Ensure(ctx context.Context) error {
 	login, err := r.read(ctx, r.Secret, "", current)
 	if err != nil {
 		return err
+	}
+	// CloudFormation's attachment may have put the instance's first database there.
+	if r.Shared != "" && login.text("dbname") != r.Shared {
+		login["dbname"] = r.Shared
+		if err := r.write(ctx, login, nil, current); err != nil {
+			return err
+		}
 	}
 	return r.give(ctx, login)
 }
@@ -112,14 +121,7 @@ func (r *Rotator) create(ctx context.Context, version, _ string) error {
 	}
 	next = maps.Clone(next)
 	next["username"], next["password"] = other(next.text("username")), password
-	text, err := json.Marshal(next)
-	if err != nil {
-		return err
-	}
-	_, err = r.Secrets.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
-		SecretId: &r.Secret, ClientRequestToken: &version, SecretString: aws.String(string(text)), VersionStages: []string{pending},
-	})
-	return err
+	return r.write(ctx, next, &version, pending)
 }
 
 // set gives the pending version's user its password and its rights. It does not touch the user that is in use.
@@ -170,17 +172,51 @@ func (r *Rotator) finish(ctx context.Context, version, now string) error {
 
 // give makes a user with the password and the rights that it needs, as the administrator.
 func (r *Rotator) give(ctx context.Context, login credentials) error {
-	master, err := r.read(ctx, r.Master, "", current)
+	as, err := r.administrator(ctx, login)
 	if err != nil {
 		return err
 	}
-	if master.text("username") == login.text("username") {
-		return fmt.Errorf("the secret must not name the administrator %q", master.text("username"))
+	of := owner{login.text("dbname"), as.text("username"), login.text("username"), login.text("password")}
+	return r.as(ctx, as, func(e engine) ([]statement, error) {
+		if r.Shared != "" {
+			return e.shares(of)
+		}
+		return e.users(of)
+	})
+}
+
+// Remove takes from a shared instance what Ensure made there: it locks both users out, or with drop removes them and the
+// database. It may be repeated.
+func (r *Rotator) Remove(ctx context.Context, drop bool) error {
+	login, err := r.read(ctx, r.Secret, "", current)
+	if err != nil {
+		return err
 	}
-	// Who signs in is the administrator; where, the application's secret says.
+	as, err := r.administrator(ctx, login)
+	if err != nil {
+		return err
+	}
+	return r.as(ctx, as, func(e engine) ([]statement, error) {
+		user := strings.TrimSuffix(login.text("username"), clone)
+		if drop {
+			return e.drops(r.Shared, user), nil
+		}
+		return e.locks(user), nil
+	})
+}
+
+// administrator is the login of the instance's, where the application's secret says.
+func (r *Rotator) administrator(ctx context.Context, login credentials) (credentials, error) {
+	master, err := r.read(ctx, r.Master, "", current)
+	if err != nil {
+		return nil, err
+	}
+	if master.text("username") == login.text("username") {
+		return nil, fmt.Errorf("the secret must not name the administrator %q", master.text("username"))
+	}
 	as := maps.Clone(login)
 	as["username"], as["password"] = master["username"], master["password"]
-	return r.allow(ctx, as, login.text("username"), login.text("password"))
+	return as, nil
 }
 
 // current returns the id of the version in use.

@@ -8,7 +8,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,12 +32,21 @@ type statement struct {
 type engine struct {
 	connector func(login credentials, trust *tls.Config) (driver.Connector, error)
 	// users are the statements that give a user its password and its rights on one database, as the administrator.
-	users func(database, administrator, user, password string) ([]statement, error)
+	users func(owner) ([]statement, error)
+	// maintenance is the database of a shared instance that the administrator signs in to; empty for none.
+	maintenance string
+	// shares are users, with those that make the database before. Locks and drops are what undoes them.
+	shares func(owner) ([]statement, error)
+	locks  func(user string) []statement
+	drops  func(database, user string) []statement
 }
 
+// owner is whose database it is: the user with the password, and the administrator who makes it.
+type owner struct{ database, administrator, user, password string }
+
 var engines = map[string]engine{
-	"mysql":    {mysqlConnector, mysqlUsers},
-	"postgres": {postgresConnector, postgresUsers},
+	"mysql":    {mysqlConnector, mysqlUsers, "", mysqlShares, mysqlLocks, mysqlDrops},
+	"postgres": {postgresConnector, postgresUsers, "postgres", postgresShares, postgresLocks, postgresDrops},
 }
 
 // open connects to the database of a login, over TLS, and only to a server that proves who it is.
@@ -71,20 +82,25 @@ func (r *Rotator) signIn(ctx context.Context, login credentials) error {
 	return db.QueryRowContext(ctx, "SELECT 1").Scan(&one)
 }
 
-// allow makes a user, signed in as the administrator. The statements may be repeated.
-func (r *Rotator) allow(ctx context.Context, as credentials, user, password string) error {
-	db, e, err := r.open(ctx, as)
+// as runs an engine's statements, which may be repeated, signed in as the administrator.
+func (r *Rotator) as(ctx context.Context, administrator credentials, of func(engine) ([]statement, error)) error {
+	database := administrator.text("dbname")
+	if r.Shared != "" { // where there is not always a database of that name
+		administrator = maps.Clone(administrator)
+		administrator["dbname"] = engines[administrator.text("engine")].maintenance
+	}
+	db, e, err := r.open(ctx, administrator)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	statements, err := e.users(as.text("dbname"), as.text("username"), user, password)
+	statements, err := of(e)
 	if err != nil {
 		return err
 	}
 	for i, s := range statements {
 		if err := s.run(ctx, db); err != nil {
-			return fmt.Errorf("user %s, statement %d: %w", user, i+1, err) // without its text, which may hold the password
+			return fmt.Errorf("database %s, statement %d: %w", database, i+1, err) // without its text, which may hold the password
 		}
 	}
 	return nil
@@ -112,11 +128,11 @@ func mysqlConnector(login credentials, trust *tls.Config) (driver.Connector, err
 
 // mysqlUsers give a user all rights on its database, and none elsewhere. MySQL writes no password into its logs:
 // https://dev.mysql.com/doc/refman/8.4/en/password-logging.html
-func mysqlUsers(database, _, user, password string) ([]statement, error) {
+func mysqlUsers(of owner) ([]statement, error) {
 	return []statement{
-		{text: "CREATE USER IF NOT EXISTS ?@'%' IDENTIFIED BY ? REQUIRE SSL", args: []any{user, password}},
-		{text: "ALTER USER ?@'%' IDENTIFIED BY ? REQUIRE SSL", args: []any{user, password}},
-		{text: "GRANT ALL PRIVILEGES ON `" + database + "`.* TO ?@'%'", args: []any{user}},
+		{text: "CREATE USER IF NOT EXISTS ?@'%' IDENTIFIED BY ? REQUIRE SSL", args: []any{of.user, of.password}},
+		{text: "ALTER USER ?@'%' IDENTIFIED BY ? REQUIRE SSL ACCOUNT UNLOCK", args: []any{of.user, of.password}},
+		{text: "GRANT ALL PRIVILEGES ON `" + of.database + "`.* TO ?@'%'", args: []any{of.user}},
 	}, nil
 }
 
@@ -137,23 +153,37 @@ func postgresConnector(login credentials, trust *tls.Config) (driver.Connector, 
 
 // postgresUsers let both users act as one role that owns the database and everything in it: what the one makes is the
 // other's, too. What the administrator owned before there was such a role becomes its.
-func postgresUsers(database, administrator, user, password string) ([]statement, error) {
-	stored, err := verifier(password)
+func postgresUsers(of owner) ([]statement, error) {
+	role, db, admin := pq.QuoteIdentifier(of.role()), pq.QuoteIdentifier(of.database), pq.QuoteIdentifier(of.administrator)
+	return postgresOwned(of, []statement{
+		{text: "ALTER DATABASE " + db + " OWNER TO " + role},
+		{text: "REASSIGN OWNED BY " + admin + " TO " + role},
+	})
+}
+
+// role is the one that owns the database in PostgreSQL.
+func (o owner) role() string { return o.database + "_owner" }
+
+// roleExists finds a role.
+func roleExists(role string) string {
+	return "SELECT 1 FROM pg_roles WHERE rolname = " + pq.QuoteLiteral(role)
+}
+
+// postgresOwned are the statements of a database that get the owner's role by those given, which come when there is that role.
+func postgresOwned(of owner, given []statement) ([]statement, error) {
+	stored, err := verifier(of.password)
 	if err != nil {
 		return nil, err
 	}
-	owner, name, admin := database+"_owner", pq.QuoteIdentifier(user), pq.QuoteIdentifier(administrator)
-	role, db := pq.QuoteIdentifier(owner), pq.QuoteIdentifier(database)
-	exists := func(role string) string { return "SELECT 1 FROM pg_roles WHERE rolname = " + pq.QuoteLiteral(role) }
-	return []statement{
-		{text: "CREATE ROLE " + role + " NOLOGIN", unless: exists(owner)},
-		{text: "GRANT " + role + " TO " + admin},
-		{text: "ALTER DATABASE " + db + " OWNER TO " + role},
-		{text: "REASSIGN OWNED BY " + admin + " TO " + role},
+	name, role, db := pq.QuoteIdentifier(of.user), pq.QuoteIdentifier(of.role()), pq.QuoteIdentifier(of.database)
+	return slices.Concat([]statement{
+		{text: "CREATE ROLE " + role + " NOLOGIN", unless: roleExists(of.role())},
+		{text: "GRANT " + role + " TO " + pq.QuoteIdentifier(of.administrator)},
+	}, given, []statement{
 		{text: "REVOKE ALL ON DATABASE " + db + " FROM PUBLIC"},
-		{text: "CREATE ROLE " + name + " LOGIN", unless: exists(user)},
+		{text: "CREATE ROLE " + name + " LOGIN", unless: roleExists(of.user)},
 		{text: "ALTER ROLE " + name + " LOGIN PASSWORD " + pq.QuoteLiteral(stored)},
 		{text: "GRANT " + role + " TO " + name},
 		{text: "ALTER ROLE " + name + " IN DATABASE " + db + " SET role TO " + role},
-	}, nil
+	}), nil
 }
