@@ -109,11 +109,15 @@ func addApplications(stage awscdk.Stage, env config.Environment, network *infras
 	where := appresources.Network{
 		VPC: network.VPC, DatabaseSubnets: infrastructure.IsolatedSubnets, PrivateSubnets: infrastructure.PrivateSubnets, DatabaseFunction: files.databaseFunction, Workloads: network.Workloads, Key: network.Key, Zone: network.Zone,
 	}
+	add := func(name, description string) awscdk.Stack {
+		added.names, added.stacks[name] = append(added.names, name), construct.Stack(stage, env, name, description)
+		return added.stacks[name]
+	}
+	// Instances before the services that import from them.
+	where.Shared = appresources.Shared(env, files.services, where, add)
 	all := append(appresources.Applications(), appresources.Services(env, files.services)...)
 	for _, a := range all {
-		stack := construct.Stack(stage, env, a.Name, "What "+a.Title+" in "+env.Name+" needs from AWS")
-		made := a.Make(stack, env, where)
-		added.names, added.stacks[a.Name] = append(added.names, a.Name), stack
+		made := a.Make(add(a.Name, "What "+a.Title+" in "+env.Name+" needs from AWS"), env, where)
 		added.made.Identities = append(added.made.Identities, made.Identities...)
 		added.made.Images = append(added.made.Images, made.Images...)
 		added.made.Rotations = append(added.made.Rotations, made.Rotations...)

@@ -16,8 +16,8 @@ import (
 	"k8s-plus-aws-gitops/internal/fixture"
 )
 
-// Four stacks per environment and one for each service that has something in AWS, by their agreed names; the cluster after what
-// its pods need.
+// Four stacks per environment, one for each service that has something in AWS, and one for each engine of which services share an
+// instance, by their agreed names; the cluster after what its pods need, and services after what they share.
 func TestStacks(t *testing.T) {
 	var want []string
 	for _, env := range []string{"dev", "integration", "local", "production"} {
@@ -26,6 +26,7 @@ func TestStacks(t *testing.T) {
 			want = append(want, env+"-"+name)
 		}
 	}
+	want = append(want, "dev-shared-postgres")
 	slices.Sort(want)
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(sampleApp(t)))); diff != "" {
 		t.Errorf("stacks (-want +got):\n%s", diff)
@@ -41,7 +42,10 @@ func TestStacks(t *testing.T) {
 			if want := env == "integration" || env == "production"; a.Properties.TerminationProtection != want {
 				t.Errorf("%s: termination protection %t", a.Properties.StackName, a.Properties.TerminationProtection)
 			}
-			needed := map[string]int{"cluster": 4 + len(others()), "orders": 2}
+			needed := map[string]int{"cluster": 4 + len(others()), "orders": 2, "shared-postgres": 1}
+			if env == "dev" {
+				needed["cluster"], needed["orders"] = needed["cluster"]+1, 3
+			}
 			if want := needed[strings.TrimPrefix(a.Properties.StackName, env+"-")]; want > 0 && len(stacksOf(all, all[id].Dependencies)) != want {
 				t.Errorf("%s depends on %v", id, a.Dependencies)
 			}
@@ -54,11 +58,12 @@ func stacksOf(all map[string]artifact, ids []string) []string {
 	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return all[id].Type != "aws:cloudformation:stack" })
 }
 
-// Only the network exports: what is exported cannot be replaced while another stack imports it.
+// Only the network exports, and what services share: what is exported cannot be replaced while another stack imports it. Of an
+// instance that is its identifier, which is agreed, its administrator's secret and its security group, which do not change.
 func TestExports(t *testing.T) {
 	for name, parsed := range sampleApp(t) {
 		for id, output := range parsed.Outputs {
-			if get(output, "Export") != nil && !strings.HasSuffix(name, "-network") {
+			if get(output, "Export") != nil && !strings.HasSuffix(name, "-network") && !strings.Contains(name, "-shared-") {
 				t.Errorf("%s exports %s", name, id)
 			}
 		}

@@ -18,10 +18,11 @@ func serviceTemplates(t *testing.T, needs services.AWS) map[string]template {
 	t.Helper()
 	env, app := cdktest.Environment(t), cdktest.App(t)
 	network := infrastructure.NewNetwork(cdktest.NewStack(app, "dev-network", env), "Network", &infrastructure.NetworkProps{Env: env})
+	where := place{network: network, function: appresources.FunctionCode{Folder: cdktest.FunctionFolder(t), Hash: cdktest.FunctionHash}}.forApps()
+	where.Shared = map[string]*appresources.Database{services.Postgres: appresources.NewSharedDatabase(cdktest.NewStack(app, "dev-shared-postgres", env), "Shared",
+		&appresources.SharedDatabaseProps{Env: env, Network: where, Engine: services.Postgres})}
 	stack := cdktest.NewStack(app, "dev-shop", env)
-	appresources.NewService(stack, "Service", &appresources.ServiceProps{
-		Env: env, Network: place{network: network, function: appresources.FunctionCode{Folder: cdktest.FunctionFolder(t), Hash: cdktest.FunctionHash}}.forApps(), Service: services.Spec{Name: "shop", Settings: services.Settings{AWS: &needs}},
-	})
+	appresources.NewService(stack, "Service", &appresources.ServiceProps{Env: env, Network: where, Service: services.Spec{Name: "shop", Settings: services.Settings{AWS: &needs}}})
 	dir := *app.Synth(nil).Directory()
 	return map[string]template{"dev-shop": readTemplate(t, filepath.Join(dir, "dev-shop.template.json"))}
 }
@@ -59,6 +60,8 @@ func TestTwoStepServices(t *testing.T) {
 			edit:    func(a *services.AWS) { a.Database = &services.Database{Engine: services.MySQL} },
 			changed: nil, reasons: map[string]string{"dev-shop/ServiceDatabase": "the engine of an instance cannot change; the agreed name keeps CloudFormation from replacing it"},
 		},
+		// The guard asks for an entry; then it is a change in place, under the agreed names, but for the instance.
+		"the shared instance": {edit: func(a *services.AWS) { a.Database = &services.Database{Engine: services.Postgres, Shared: &on} }},
 		"another snapshot": {
 			edit:    func(a *services.AWS) { a.Database.Snapshot = "dev-shop-last" },
 			changed: []string{"ServiceDatabase"},

@@ -83,6 +83,21 @@ var twoStepValues = map[string]second{
 	"repository.name":              {value: "another-platform"},
 	"repository.connectionArn":     {value: "arn:aws:codeconnections:eu-west-1:333333333333:connection/22222222-2222-2222-2222-222222222222"},
 	"repository.credentials":       {value: "githubApp"},
+
+	"databases.mysql.instanceClass":    {value: "db.m7g.large"},
+	"databases.mysql.multiAz":          {value: true},
+	"databases.mysql.storageGiB":       {value: 50},
+	"databases.mysql.maxStorageGiB":    {value: 500},
+	"databases.mysql.backupDays":       {value: 14},
+	"databases.mysql.logDays":          {value: 90},
+	"databases.mysql.rotationDays":     {value: 90},
+	"databases.postgres.instanceClass": {value: "db.m7g.large"},
+	"databases.postgres.multiAz":       {value: true},
+	"databases.postgres.storageGiB":    {value: 50},
+	"databases.postgres.maxStorageGiB": {value: 500},
+	"databases.postgres.backupDays":    {value: 14},
+	"databases.postgres.logDays":       {value: 90},
+	"databases.postgres.rotationDays":  {value: 90},
 }
 
 const (

@@ -25,6 +25,8 @@ type Network struct {
 	DatabaseSubnets string
 	// PrivateSubnets is the name of the subnet group with a way out and none in.
 	PrivateSubnets string
+	// Shared are the instances that services share, by engine; those that some service asks for.
+	Shared map[string]*Database
 	// DatabaseFunction makes and changes the users of databases.
 	DatabaseFunction FunctionCode
 	// Workloads is the security group of all pods.
@@ -81,45 +83,56 @@ type DatabaseProps struct {
 	Name string
 	// Size is the instance's class, its storage in GiB, and for how many days backups and logs are kept.
 	Size config.Database
+	// Shared leaves database and user to the services that share the instance: NewDatabaseUser with Shared makes them.
+	Shared bool
 	// Snapshot of RDS, by its identifier or ARN, of which the instance is made; empty: it begins without content. Its database
 	// and its user must be Name, the password is a new one. Another value later would be another instance.
 	Snapshot string
 }
 
-// Database is an instance of RDS with one database.
+// Database is an instance of RDS with one database, or with those of the services that share it.
 type Database struct {
 	constructs.Construct
 	construct.Part
 	Database awsrds.DatabaseInstance
 	// Secret is the administrator's: engine, host, port, dbname, username and password.
 	Secret awsrds.DatabaseSecret
-	// User is that of the pods, where size.RotationDays are given; without, they are the administrator.
+	// Access is the security group that admits to it.
+	Access awsec2.ISecurityGroup
+	// User is that of the pods, where size.RotationDays are given; without, they are the administrator. A shared instance has none.
 	User *DatabaseUser
+
+	engine Engine
 }
 
 // NewDatabase makes a database that is encrypted, and reachable only from pods and only over TLS. Its name is agreed and
 // stays, so CloudFormation cannot replace it behind anybody's back: the new one would need the name of the old one.
 func NewDatabase(scope constructs.Construct, id string, props *DatabaseProps) *Database {
-	m, env, size, name := &Database{}, props.Env, props.Size, cmp.Or(props.Name, props.App)
+	m, env, size, name := &Database{engine: props.Engine}, props.Env, props.Size, cmp.Or(props.Name, props.App)
 	construct.Init(m, scope, id)
+	database := jsii.String(name)
+	if props.Shared {
+		// Without one, the attachments of the services' secrets have no name to put in the place of theirs.
+		database = nil
+	}
 	m.Secret = awsrds.NewDatabaseSecret(m, jsii.String("Secret"), &awsrds.DatabaseSecretProps{
 		SecretName:    jsii.String(env.SecretName(props.App, "database")),
 		Username:      jsii.String(name),
-		Dbname:        jsii.String(name),
+		Dbname:        database,
 		EncryptionKey: props.Network.Key,
 	})
 	logs := databaseLogs(m, props)
 	engine := props.Engine.engine()
-	admits := access(m, props.Network, "Database of "+props.App+" in "+env.Name, props.Engine.name, props.Engine.port)
+	m.Access = access(m, props.Network, "Database of "+props.App+" in "+env.Name, props.Engine.name, props.Engine.port)
 	m.Database = awsrds.NewDatabaseInstance(m, jsii.String("Database"), &awsrds.DatabaseInstanceProps{
 		InstanceIdentifier:      jsii.String(env.DatabaseIdentifier(props.App)),
-		DatabaseName:            jsii.String(name),
+		DatabaseName:            database,
 		Engine:                  engine,
 		Credentials:             awsrds.Credentials_FromSecret(m.Secret, jsii.String(name)),
 		InstanceType:            awsec2.NewInstanceType(jsii.String(strings.TrimPrefix(size.InstanceClass, "db."))),
 		Vpc:                     props.Network.VPC,
 		VpcSubnets:              &awsec2.SubnetSelection{SubnetGroupName: jsii.String(props.Network.DatabaseSubnets)},
-		SecurityGroups:          &[]awsec2.ISecurityGroup{admits},
+		SecurityGroups:          &[]awsec2.ISecurityGroup{m.Access},
 		PubliclyAccessible:      jsii.Bool(false),
 		MultiAz:                 jsii.Bool(size.MultiAZ),
 		StorageType:             awsrds.StorageType_GP3,
@@ -138,10 +151,10 @@ func NewDatabase(scope constructs.Construct, id string, props *DatabaseProps) *D
 	})
 	construct.After(m.Database, logs...)
 	m.restore(props.Snapshot)
-	if size.RotationDays > 0 {
+	if size.RotationDays > 0 && !props.Shared {
 		m.User = NewDatabaseUser(m, "User", &DatabaseUserProps{
 			Env: env, Network: props.Network, App: props.App, Name: name, Port: props.Engine.port,
-			Database: m.Database, Master: m.Secret, Access: admits, Days: size.RotationDays, LogDays: size.LogDays,
+			Database: m.Database, Master: m.Secret, Access: m.Access, Days: size.RotationDays, LogDays: size.LogDays,
 		})
 	}
 	return m

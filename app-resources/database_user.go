@@ -34,6 +34,9 @@ type DatabaseUserProps struct {
 	Name string
 	// Port of the engine.
 	Port int
+	// Shared is the App of the instance, where services share it: the function makes the database, too, and when the user goes
+	// it drops the database, or locks it where the environment protects its data. Empty: an instance of App's own.
+	Shared string
 	// Database is the instance, Master its administrator's secret, and Access the security group that admits to it.
 	Database awsrds.DatabaseInstance
 	Master   awsrds.DatabaseSecret
@@ -65,9 +68,15 @@ func NewDatabaseUser(scope constructs.Construct, id string, props *DatabaseUserP
 	})
 	attached := u.Secret.Attach(props.Database)
 	function, reaches := u.function(props)
+	properties := map[string]any{"Secret": u.Secret.SecretArn()}
+	if props.Shared != "" {
+		// Instance and database are for the review, which guards their change: the data would be elsewhere.
+		properties["Instance"], properties["Database"] = env.DatabaseIdentifier(props.Shared), props.Name
+		properties["OnDelete"] = retention.Of(env).SharedDatabase()
+	}
 	user := awscdk.NewCustomResource(u, jsii.String("User"), &awscdk.CustomResourceProps{
 		ResourceType: jsii.String("Custom::DatabaseUser"), ServiceToken: function.FunctionArn(), ServiceTimeout: awscdk.Duration_Minutes(jsii.Number(10)),
-		Properties: &map[string]any{"Secret": u.Secret.SecretArn()},
+		Properties: &properties,
 	})
 	construct.After(user, append(reaches, attached, props.Database)...)
 	// L1: the L2 lets Secrets Manager call the function for any secret of any account, and writes a second policy for its role.
@@ -92,7 +101,15 @@ func (u *DatabaseUser) function(props *DatabaseUserProps) (awslambda.Function, [
 	port := awsec2.Port_Tcp(jsii.Number(props.Port))
 	group.AddEgressRule(awsec2.Peer_AnyIpv4(), awsec2.Port_Tcp(jsii.Number(443)), jsii.String("APIs of AWS and of Kubernetes"), nil)
 	group.AddEgressRule(props.Access, port, jsii.String("Database"), nil)
-	props.Access.AddIngressRule(group, port, jsii.String("Function that changes passwords"), nil)
+	// The rule of a shared instance is in the service's stack, and goes with it.
+	props.Access.AddIngressRule(group, port, jsii.String("Function that changes passwords"), jsii.Bool(props.Shared != ""))
+	variables := map[string]*string{
+		"SECRET": u.Secret.SecretArn(), "MASTER_SECRET": props.Master.SecretArn(), "SECRET_NAME": jsii.String(env.SecretName(props.App, services.UserThing)),
+		"CLUSTER": jsii.String(env.ClusterName()), "NAMESPACE": jsii.String(props.App),
+	}
+	if props.Shared != "" {
+		variables["SHARED"] = jsii.String(props.Name)
+	}
 	function := awslambda.NewFunction(u, jsii.String("Function"), &awslambda.FunctionProps{
 		FunctionName: jsii.String(name), Description: jsii.String("Users of the database of " + props.App + " in " + env.Name),
 		Runtime: awslambda.Runtime_PROVIDED_AL2023(), Architecture: awslambda.Architecture_ARM_64(), Handler: jsii.String("database"),
@@ -100,10 +117,7 @@ func (u *DatabaseUser) function(props *DatabaseUserProps) (awslambda.Function, [
 		Role: u.role(props, name), LogGroup: retention.Of(env).LogGroup(u, "Logs", "/aws/lambda/"+name, props.LogDays, props.Network.Key),
 		Vpc: props.Network.VPC, VpcSubnets: &awsec2.SubnetSelection{SubnetGroupName: jsii.String(props.Network.PrivateSubnets)},
 		SecurityGroups: &[]awsec2.ISecurityGroup{group},
-		Environment: &map[string]*string{
-			"SECRET": u.Secret.SecretArn(), "MASTER_SECRET": props.Master.SecretArn(), "SECRET_NAME": jsii.String(env.SecretName(props.App, services.UserThing)),
-			"CLUSTER": jsii.String(env.ClusterName()), "NAMESPACE": jsii.String(props.App),
-		},
+		Environment:    &variables,
 	})
 	function.AddPermission(jsii.String("SecretsManager"), &awslambda.Permission{
 		Principal: awsiam.NewServicePrincipal(jsii.String("secretsmanager.amazonaws.com"), nil), SourceAccount: jsii.String(env.Account),

@@ -64,11 +64,15 @@ func (s *Service) database(props *ServiceProps) {
 	if d == nil {
 		return
 	}
-	engine := map[string]Engine{services.MySQL: MySQL, services.Postgres: Postgres}[d.Engine]
-	made := NewDatabase(s, "Database", &DatabaseProps{
-		Env: props.Env, Network: props.Network, Engine: engine, App: props.Service.Name, Name: services.DatabaseName(props.Service.Name), Size: d.Size(), Snapshot: d.Snapshot,
-	})
-	s.Rotations = append(s.Rotations, Rotation{Namespace: props.Service.Name, RoleARN: made.User.RoleARN})
+	var user *DatabaseUser
+	if d.IsShared() {
+		user = sharedUser(s, props, *d)
+	} else {
+		user = NewDatabase(s, "Database", &DatabaseProps{
+			Env: props.Env, Network: props.Network, Engine: engines[d.Engine], App: props.Service.Name, Name: services.DatabaseName(props.Service.Name), Size: d.Size(), Snapshot: d.Snapshot,
+		}).User
+	}
+	s.Rotations = append(s.Rotations, Rotation{Namespace: props.Service.Name, RoleARN: user.RoleARN})
 }
 
 // cache makes the service's cache.

@@ -83,6 +83,9 @@ func (f *serviceFlags) show(cmd *cobra.Command, root string, loaded services.Fle
 				return err
 			}
 			in.Stack = all[c.Environment][s.Name]
+			if d := s.Resolve(c).AWS.Database; d != nil && d.IsShared() {
+				in.Shared = append(in.Shared, all[c.Environment][services.SharedApp(d.Engine)])
+			}
 			diffs, err := cfndiff.NodeOf(root).Compare(ctx, []cfndiff.Pair{{Old: assembly.Template{}, New: in.Stack.Template}})
 			if err == nil {
 				in.IAM = diffs[0].IAM

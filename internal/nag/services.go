@@ -1,6 +1,7 @@
 package nag
 
 import (
+	"slices"
 	"strings"
 
 	"k8s-plus-aws-gitops/config"
@@ -26,8 +27,12 @@ func suppressionsOf(env config.Environment, service string, a services.AWS) []Su
 	add := func(path, rule, reason string, applies ...any) {
 		list = append(list, Suppression{Path: path, Rule: rule, Reason: reason, AppliesTo: applies})
 	}
-	if a.Database != nil {
-		list = append(list, Database(env, "Database", a.Database.Size())...)
+	switch d := a.Database; {
+	case d == nil:
+	case d.IsShared():
+		list = append(list, databaseUser("Database"))
+	default:
+		list = append(list, Database(env, "Database", d.Size())...)
 	}
 	if a.Cache != nil {
 		cache(*a.Cache, add)
@@ -75,9 +80,7 @@ func Database(env config.Environment, path string, size config.Database) []Suppr
 			Reason: "Another port hides nothing from the only ones who can reach it, the pods; clients and tools expect the engine's own."},
 	}
 	if size.RotationDays > 0 {
-		list = append(list, Suppression{Path: path + "/User/Role/Resource", Rule: "IAM4",
-			AppliesTo: []any{"Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"},
-			Reason:    "Lambda documents this policy as what a function in a VPC needs for its log and its network interface, and keeps it in step with itself."})
+		list = append(list, databaseUser(path))
 	}
 	if !size.MultiAZ {
 		list = append(list, Suppression{Path: instance, Rule: "RDS3",
@@ -86,6 +89,23 @@ func Database(env config.Environment, path string, size config.Database) []Suppr
 	if !env.DeletionProtection {
 		list = append(list, Suppression{Path: instance, Rule: "RDS10",
 			Reason: "The configuration says that this environment can be destroyed (deletionProtection)."})
+	}
+	return list
+}
+
+// databaseUser is the accepted finding of the function below a database.
+func databaseUser(path string) Suppression {
+	return Suppression{Path: path + "/User/Role/Resource", Rule: "IAM4",
+		AppliesTo: []any{"Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"},
+		Reason:    "Lambda documents this policy as what a function in a VPC needs for its log and its network interface, and keeps it in step with itself."}
+}
+
+// sharedSuppressions are the accepted findings of the instances that services share. Their rotation is that of the services' users.
+func sharedSuppressions(env config.Environment, all []services.Service) []Suppression {
+	var list []Suppression
+	for _, engine := range services.SharedEngines(services.ClusterOf(env), all) {
+		found := slices.DeleteFunc(Database(env, "Shared", env.Databases.Of(engine)), func(s Suppression) bool { return s.Path == databaseUser("Shared").Path })
+		list = append(list, Of(services.SharedApp(engine), found...)...)
 	}
 	return list
 }

@@ -23,6 +23,7 @@ type Suppression struct {
 func Suppressions(env config.Environment, all []services.Service, fleet services.Config) []Suppression {
 	list := append(managedPolicies(), wildcards(env)...)
 	list = append(list, serviceSuppressions(env, all)...)
+	list = append(list, sharedSuppressions(env, all)...)
 	list = append(list, deliverySuppressions(env, fleet.For(env.Name).ByMerge())...)
 	list = append(list,
 		Suppression{Stack: "cluster", Path: "Cluster/EKS/KubectlProvider/Handler/Resource", Rule: "L1",

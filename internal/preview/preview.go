@@ -21,6 +21,8 @@ type Input struct {
 	Service, Environment string
 	// Stack is the service's stack; without a name it has none.
 	Stack assembly.Stack
+	// Shared are stacks with what other services of the environment use, too.
+	Shared []assembly.Stack
 	// IAM are the statements of the stack's template.
 	IAM cfndiff.IAM
 	// Objects are those of the service's branch, Fleet those by which Flux follows it.
@@ -96,7 +98,8 @@ type Cost struct {
 	// Region and Date are those of the table.
 	Region string `json:"region"`
 	Date   string `json:"date"`
-	// Shared are load balancers that other Ingresses of the environment use, too: no part of the sum.
+	// Shared are load balancers that other Ingresses of the environment use, too, and instances of databases that other services
+	// do: no part of the sum.
 	Shared []cost.Line `json:"shared,omitempty"`
 }
 
@@ -111,6 +114,10 @@ func Of(in Input) (Preview, error) {
 	p.Resources = resources(in.Stack, bill)
 	p.Rights = rights(in.Stack.Template, in.IAM)
 	p.Cost = Cost{Monthly: bill.Total(), Currency: prices.Currency, Region: prices.Region, Date: prices.Date}
+	for _, stack := range in.Shared {
+		lines := prices.Bill(cost.Input{Stacks: map[string]assembly.Template{stack.Name: stack.Template}}).Lines
+		p.Cost.Shared = append(p.Cost.Shared, lines...)
+	}
 	for _, line := range prices.Bill(cost.Input{LoadBalancers: cost.LoadBalancers(manifests.Rendered{
 		Kustomizations: []manifests.Kustomization{{Objects: in.Objects}},
 	})}).Lines {
@@ -170,7 +177,7 @@ func name(resource map[string]any) string {
 	kind, _ := resource["Type"].(string)
 	properties, _ := resource["Properties"].(map[string]any)
 	last := kind[strings.LastIndex(kind, ":")+1:]
-	for _, property := range []string{last + "Name", last + "Identifier", "Name"} {
+	for _, property := range []string{last + "Name", last + "Identifier", "Name", "Database"} { // the last of a user's on a shared instance
 		if text, ok := properties[property].(string); ok {
 			return text
 		}

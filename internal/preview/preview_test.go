@@ -45,18 +45,24 @@ metadata: {name: orders, namespace: orders, annotations: {alb.ingress.kubernetes
 spec: {rules: [{host: orders.dev.example.com}]}
 `
 
-// input is a service of the golden templates.
-func input(t *testing.T, environment, service, manifest string) Input {
+// stack is one of the golden templates.
+func stack(t *testing.T, name string) assembly.Stack {
 	t.Helper()
-	root := fixture.Root(t)
-	in := Input{Service: service, Environment: environment, Stack: assembly.Stack{Name: environment + "-" + service}}
-	content, err := os.ReadFile(filepath.Join(root, "testdata/templates", in.Stack.Name+".json"))
+	made := assembly.Stack{Name: name}
+	content, err := os.ReadFile(filepath.Join(fixture.Root(t), "testdata/templates", name+".json"))
 	if err == nil {
-		err = json.Unmarshal(content, &in.Stack.Template)
+		err = json.Unmarshal(content, &made.Template)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	return made
+}
+
+// input is a service of the golden templates.
+func input(t *testing.T, environment, service, manifest string) Input {
+	t.Helper()
+	in, err := Input{Service: service, Environment: environment, Stack: stack(t, environment+"-"+service)}, error(nil)
 	if in.Objects, err = manifests.ParseObjects([]byte(manifest)); err != nil {
 		t.Fatal(err)
 	}
@@ -95,22 +101,28 @@ func TestPreview(t *testing.T) {
 		t.Fatal(err)
 	}
 	in.IAM = diffs[0].IAM
+	in.Shared = []assembly.Stack{stack(t, "dev-shared-postgres")}
 	p := preview(t, in)
 	narrow(t, p)
 	prices, err := cost.Table()
 	if err != nil {
 		t.Fatal(err)
 	}
-	database := prices.Databases["postgres"]["db.t4g.small"]*prices.HoursPerMonth + 20*prices.Storage["rds-gp3"]
-	if r := p.Resources[0]; r.Type != "AWS::RDS::DBInstance" || r.Name != "dev-orders" || len(r.Items) != 2 || r.monthly() != database {
-		t.Errorf("the dearest resource is %+v, want the database at %.2f", r, database)
-	}
 	node, known := prices.Month("caches.valkey.cache.t4g.micro")
-	if want := database + node + 5*prices.Monthly["secret"] + prices.Monthly["alarm"]; !known || p.Cost.Monthly-want > 0.001 || want-p.Cost.Monthly > 0.001 {
+	if r := p.Resources[0]; r.Type != "AWS::ElastiCache::ReplicationGroup" || len(r.Items) != 1 || r.monthly() != node {
+		t.Errorf("the dearest resource is %+v, want the cache at %.2f", r, node)
+	}
+	if want := node + 4*prices.Monthly["secret"] + prices.Monthly["alarm"]; !known || p.Cost.Monthly-want > 0.001 || want-p.Cost.Monthly > 0.001 {
 		t.Errorf("costs %.2f, want %.2f", p.Cost.Monthly, want)
 	}
-	if len(p.Cost.Shared) != 1 || p.Cost.Shared[0].Monthly == 0 {
-		t.Errorf("shared: %+v, want the load balancer, which is no part of the sum", p.Cost.Shared)
+	var others float64
+	for _, line := range p.Cost.Shared {
+		others += line.Monthly
+	}
+	balancer, _ := prices.Month("hourly.loadBalancer")
+	want := balancer + prices.Databases["postgres"]["db.t4g.small"]*prices.HoursPerMonth + 20*prices.Storage["rds-gp3"] + prices.Monthly["secret"]
+	if others-want > 0.001 || want-others > 0.001 {
+		t.Errorf("shared: %+v, want the load balancer and the instance, which are no part of the sum, at %.2f", p.Cost.Shared, want)
 	}
 	bucket := slices.ContainsFunc(p.Rights, func(r Right) bool {
 		return slices.Contains(r.Actions, "s3:PutObject") && slices.Equal(r.Resources, []string{"dev-orders-files-111111111111-eu-west-1/*"})
@@ -123,9 +135,9 @@ func TestPreview(t *testing.T) {
 	if !bucket {
 		t.Errorf("rights %v, must name the bucket by its name", p.Rights)
 	}
-	want := []Variable{{"*", "ConfigMap more"}, {"AWS_REGION", ""}, {"DATABASE_URL", "Secret orders-database"}, {"NODE", "the pod"}}
-	if !slices.Equal(p.Variables, want) {
-		t.Errorf("variables %v, want %v", p.Variables, want)
+	variables := []Variable{{"*", "ConfigMap more"}, {"AWS_REGION", ""}, {"DATABASE_URL", "Secret orders-database"}, {"NODE", "the pod"}}
+	if !slices.Equal(p.Variables, variables) {
+		t.Errorf("variables %v, want %v", p.Variables, variables)
 	}
 	if !slices.Equal(p.Hosts, []string{"orders.dev.example.com"}) {
 		t.Errorf("hosts %v", p.Hosts)

@@ -40,6 +40,15 @@ func (p Policy) Database() awscdk.RemovalPolicy {
 	return awscdk.RemovalPolicy_DESTROY
 }
 
+// SharedDatabase says what the function does with a service's database on a shared instance when it leaves the stack: "keep"
+// locks its users out and leaves the data, "drop" removes both. It is for the function what Database is for CloudFormation.
+func (p Policy) SharedDatabase() string {
+	if p.Protected {
+		return "keep"
+	}
+	return "drop"
+}
+
 // Logs is the policy of log groups: they have a retention period, and a group that outlives its stack blocks the next
 // deploy by its name. Protected environments keep them for the investigation that follows a deletion.
 func (p Policy) Logs() awscdk.RemovalPolicy { return p.Data() }

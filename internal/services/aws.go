@@ -11,7 +11,7 @@ import (
 // AWS is what a service needs from AWS. The CDK app makes its stack <environment>-<service> of it, with one role for its
 // pods; the pods find what is made by variables. Names follow from environment and service: config.Environment has them.
 type AWS struct {
-	// Database of its own, in Amazon RDS.
+	// Database in Amazon RDS, on an instance of its own or on one that services share.
 	Database *Database `yaml:"database" json:"database,omitempty"`
 	// Cache of its own in Amazon ElastiCache, which speaks the protocol of Redis.
 	Cache *Cache `yaml:"cache" json:"cache,omitempty"`
@@ -38,6 +38,9 @@ type AWS struct {
 type Database struct {
 	// Engine is mysql (8.4) or postgres (17). Required.
 	Engine string `yaml:"engine" json:"engine"`
+	// Shared makes it a database, with a user of its own, on the instance that services of the environment share. What is said of
+	// an instance is then the environment's, config.Databases. Default false.
+	Shared *bool `yaml:"shared" json:"shared,omitempty"`
 	// InstanceClass of RDS. Default db.t4g.small.
 	InstanceClass string `yaml:"instanceClass" json:"instanceClass,omitempty"`
 	// MultiAZ is a standby in another zone, with automatic failover; it doubles the price. Default false.

@@ -60,10 +60,10 @@ func (r *rules) action(at, action string, everything bool) {
 	}
 }
 
-// belongs returns the service whose resource an ARN covers, and the kind of the resource.
+// belongs returns the service whose resource an ARN covers, or the instance that services share, and the kind of the resource.
 func belongs(arn, self string, c Cluster, all map[string]Service) (service, what string) {
 	env := c.names()
-	for _, name := range slices.Sorted(maps.Keys(all)) {
+	for _, name := range append(slices.Sorted(maps.Keys(all)), sharedApps()...) {
 		if name == self {
 			continue
 		}

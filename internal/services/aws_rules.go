@@ -13,7 +13,7 @@ import (
 )
 
 // ReservedStacks are the names of the platform's own stacks and roles after the environment, beside those of Reserved.
-var ReservedStacks = []string{"network", "cluster", "delivery", "images"}
+var ReservedStacks = append([]string{"network", "cluster", "delivery", "images"}, sharedApps()...)
 
 // MaxAWS is how many services of an environment can have resources in AWS, where a database counts as one more. Each has an
 // association in the cluster's stack, and an access entry for the function of its database. The stack has 57 resources beside
@@ -61,7 +61,7 @@ func (r *rules) aws(c Cluster, spec Spec, all map[string]Service, has owners) {
 		return
 	}
 	r.awsNames(c, *a, has)
-	r.database(c, a.Database)
+	r.database(c, a.Database, all)
 	r.cache(c, a.Cache)
 	r.bucket(c, a.Bucket)
 	r.queue(c, a.Queue, all)
@@ -156,7 +156,7 @@ func (r *rules) unique(c Cluster, k kind, at string, has owners) {
 // https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html
 var snapshotName = regexp.MustCompile(`^(arn:aws[a-z-]*:rds:[a-z0-9-]+:[0-9]{12}:snapshot:)?(rds:)?[A-Za-z](-?[A-Za-z0-9])*$`)
 
-func (r *rules) database(c Cluster, d *Database) {
+func (r *rules) database(c Cluster, d *Database, all map[string]Service) {
 	if d == nil {
 		return
 	}
@@ -170,6 +170,9 @@ func (r *rules) database(c Cluster, d *Database) {
 	if !c.DatabaseCA {
 		r.once(r.own(c, "aws.database"), "set "+config.DatabaseCAFact+" in the environment's facts: docs/guides/your-application.md#certificates",
 			"must be in a region whose certificates of RDS are known, got %s of environment %s", c.Region, c.Environment)
+	}
+	if d.IsShared() {
+		r.shared(c, *d, all)
 	}
 	if d.Snapshot != "" && !snapshotName.MatchString(d.Snapshot) {
 		r.once(r.own(c, "aws.database.snapshot"), "give what aws rds describe-db-snapshots shows as DBSnapshotIdentifier or DBSnapshotArn",

@@ -28,6 +28,23 @@ var badAWS = []badFile{
 	{name: "database size as text", add: "aws:\n  database: {engine: mysql, storageGiB: 20Gi}\n", line: 11, says: "must be a whole number", schema: true},
 	{name: "snapshot with a blank", add: "aws:\n  database: {engine: mysql, snapshot: last one}\n", line: 11, says: `aws.database.snapshot: must be a snapshot of RDS, got "last one"; give what aws rds describe-db-snapshots shows`, schema: true},
 	{name: "snapshot of a cluster", add: "aws:\n  database: {engine: mysql, snapshot: \"arn:aws:rds:eu-west-1:111111111111:cluster-snapshot:a\"}\n", line: 11, says: "must be a snapshot of RDS", schema: true},
+	{name: "shared database of a size", add: "aws:\n  database:\n    engine: postgres\n    shared: true\n    instanceClass: db.m7g.large\n", line: 14, says: "aws.database.instanceClass: must not be there with shared: true in environment dev, where the instance is that of several services; move it to databases.postgres of the environment in cdk.json"},
+	{name: "shared database of a storage", add: "aws:\n  database: {engine: mysql, shared: true, storageGiB: 50}\n", line: 11, says: "aws.database.storageGiB: must not be there with shared: true"},
+	{name: "shared database with a standby", add: "aws:\n  database: {engine: mysql, shared: true, multiAz: false}\n", line: 11, says: "aws.database.multiAz: must not be there with shared: true"},
+	{name: "shared database with backups", add: "aws:\n  database: {engine: mysql, shared: true, backupDays: 14}\n", line: 11, says: "aws.database.backupDays: must not be there with shared: true"},
+	{name: "shared database with logs", add: "aws:\n  database: {engine: mysql, shared: true, logDays: 90}\n", line: 11, says: "aws.database.logDays: must not be there with shared: true"},
+	{
+		name: "shared database in an environment, with the size of all", add: "aws:\n  database: {engine: mysql, maxStorageGiB: 200}\nenvironments:\n  dev:\n    aws: {database: {shared: true}}\n", line: 11,
+		says: "aws.database.maxStorageGiB: must not be there with shared: true in environment dev",
+	},
+	{name: "shared database of a snapshot", add: "aws:\n  database: {engine: mysql, shared: true, snapshot: dev-npm-last}\n", line: 11, says: "aws.database.snapshot: must not be there with shared: true in environment dev, where the instance is that of several services; restore a dump instead"},
+	{name: "shared database as text", add: "aws:\n  database: {engine: mysql, shared: \"yes\"}\n", line: 11, says: "aws.database.shared: must be true or false", schema: true},
+	{
+		name: "shared databases of one name", file: "customer-orders-archive-cl8.yaml", content: "image: a:1\nport: 8080\naws:\n  database:\n    engine: mysql\n    shared: true\n", line: 6,
+		says:   "aws.database.shared: must have a database of another name than customer-orders-archive-cth's on the shared instance of environment dev, got customerordersarcc591c; rename one",
+		others: map[string]string{"customer-orders-archive-cth": "image: a:1\nport: 8080\naws: {database: {engine: mysql, shared: true}}\n"},
+	},
+	{name: "shared instance as a service", file: "shared-mysql.yaml", content: "image: a:1\nport: 8080\n", line: 1, says: `must not have a name of the platform, got "shared-mysql"`},
 	// caches
 	{name: "cache as a switch", add: "aws:\n  cache: true\n", line: 11, says: "aws.cache: must be keys and values, got true", schema: true},
 	{name: "cache unknown key", add: "aws:\n  cache: {engine: redis}\n", line: 11, says: "aws.cache.engine: is not a known key", schema: true},
@@ -116,5 +133,7 @@ var badAWS = []badFile{
 	{name: "policy on another's sender", add: "aws:\n  policy:\n    - {actions: [\"ses:SendEmail\"], resources: [\"arn:aws:ses:${AWS_REGION}:${AWS_ACCOUNT_ID}:identity/*\"]}\n", line: 12, says: "which covers the mail of github"},
 	{name: "policy on another's cache", add: "aws:\n  policy:\n    - {actions: [\"elasticache:Connect\"], resources: [\"arn:aws:elasticache:${AWS_REGION}:${AWS_ACCOUNT_ID}:replicationgroup:${ENVIRONMENT}-github\"]}\n", line: 12, says: "which covers the cache of github"},
 	{name: "policy on another's database", add: "aws:\n  policy:\n    - {actions: [\"rds:StopDBInstance\"], resources: [\"arn:aws:rds:${AWS_REGION}:${AWS_ACCOUNT_ID}:db:${ENVIRONMENT}-github\"]}\n", line: 12, says: "which covers the database of github"},
+	{name: "policy on the shared database", add: "aws:\n  policy:\n    - {actions: [\"rds:StopDBInstance\"], resources: [\"arn:aws:rds:${AWS_REGION}:${AWS_ACCOUNT_ID}:db:${ENVIRONMENT}-shared-mysql\"]}\n", line: 12, says: "which covers the database of shared-mysql"},
+	{name: "policy on the administrator of the shared database", add: "aws:\n  policy:\n    - {actions: [\"secretsmanager:GetSecretValue\"], resources: [\"arn:aws:secretsmanager:${AWS_REGION}:${AWS_ACCOUNT_ID}:secret:/${ENVIRONMENT}/shared-postgres/database-*\"]}\n", line: 12, says: "which covers the secrets of shared-postgres"},
 	{name: "policy with an unknown variable", add: "aws:\n  policy:\n    - {actions: [\"s3:GetObject\"], resources: [\"arn:aws:s3:::${ENV}-x\"]}\n", line: 12, says: "must use known variables, got ${ENV}"},
 }

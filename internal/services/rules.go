@@ -73,7 +73,7 @@ func (r *rules) name() {
 		r.add("", "rename the file", "must have a name of at most %d characters, got %d", longestName, len(name))
 	case slices.Contains([]string{"true", "false", "null", "yes", "no", "on", "off", "y", "n"}, name):
 		r.add("", "rename the file", "must not be named by a word that YAML reads as something else, got %q", name)
-	case slices.Contains(Reserved, name) || strings.HasPrefix(name, "kube-"):
+	case slices.Contains(Reserved, name) || IsSharedApp(name) || strings.HasPrefix(name, "kube-"):
 		r.add("", "rename the file", "must not have a name of the platform, got %q", name)
 	}
 }
