@@ -38,6 +38,9 @@ var inPlace = map[string][]string{
 
 // lifecycle finds replacements and deletions.
 func lifecycle(place Place, r cfndiff.Resource) []Finding {
+	if instance, _ := sharedDatabase(r.Old); instance != "" {
+		return sharedLifecycle(place, r)
+	}
 	f := Finding{Resource: place.resource(r.ID), Path: r.Path, Type: r.Type}
 	loss, isGuarded := guarded[typeBefore(r)]
 	f.Guarded = isGuarded
@@ -143,6 +146,9 @@ func protection(place Place, r cfndiff.Resource) []Finding {
 		if now, _ := change.New.(float64); now < old {
 			add("automatic backups are kept for fewer days")
 		}
+	}
+	if change, changed := r.Properties["OnDelete"]; changed && r.Type == databaseUser && change.Old == "keep" {
+		add("its database on the shared instance will be dropped, and not kept, when it leaves the stack")
 	}
 	return found
 }
