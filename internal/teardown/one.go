@@ -38,7 +38,7 @@ func (t *Teardown) PlanStack(ctx context.Context, application string) (Plan, err
 	return p, err
 }
 
-// application finds the stack of an application.
+// application finds the stack of an application, or of an instance that services share.
 func (t *Teardown) application(ctx context.Context, name string) (Stack, error) {
 	all, err := t.listed(ctx)
 	if err != nil {
@@ -47,11 +47,11 @@ func (t *Teardown) application(ctx context.Context, name string) (Stack, error) 
 	var names []string
 	for _, s := range all {
 		switch {
-		case s.Name == t.Env.StackName(name) && s.rank() != application:
+		case s.Name == t.Env.StackName(name) && !s.alone():
 			return s, fmt.Errorf("stack %s is no application's: it goes with its environment, by gitops teardown %s", s.Name, t.Env.Name)
 		case s.Name == t.Env.StackName(name):
 			return s, nil
-		case s.rank() == application:
+		case s.alone():
 			names = append(names, strings.TrimPrefix(s.Name, t.Env.Name+"-"))
 		}
 	}

@@ -19,6 +19,7 @@ type world struct {
 const ordersTemplate = `{"Outputs": {}, "Resources": {
 	"DB": {"Type": "AWS::RDS::DBInstance", "DeletionPolicy": "Snapshot", "Properties": {}},
 	"Files": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "Properties": {}},
+	"User": {"Type": "Custom::DatabaseUser", "DeletionPolicy": "Delete", "Properties": {"Instance": "local-shared-mysql", "Database": "orders1", "OnDelete": "keep"}},
 	"Secret": {"Type": "AWS::SecretsManager::Secret", "DeletionPolicy": "Delete", "Properties": {}}}}`
 
 func (w *world) stack(name, status string) string {
@@ -55,7 +56,7 @@ func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		answer("<TemplateBody>" + ordersTemplate + "</TemplateBody>")
 	case "ListStackResources":
 		text := ""
-		for id, kind := range map[string]string{"DB": "AWS::RDS::DBInstance", "Files": "AWS::S3::Bucket", "Secret": "AWS::SecretsManager::Secret"} {
+		for id, kind := range map[string]string{"DB": "AWS::RDS::DBInstance", "Files": "AWS::S3::Bucket", "Secret": "AWS::SecretsManager::Secret", "User": "Custom::DatabaseUser"} {
 			text += fmt.Sprintf("<member><LogicalResourceId>%s</LogicalResourceId><PhysicalResourceId>%s</PhysicalResourceId><ResourceType>%s</ResourceType><ResourceStatus>CREATE_COMPLETE</ResourceStatus></member>", id, strings.ToLower(id), kind)
 		}
 		answer("<StackResourceSummaries>" + text + "</StackResourceSummaries>")
@@ -93,7 +94,7 @@ func TestOneStack(t *testing.T) {
 		kept = append(kept, k.What)
 	}
 	slices.Sort(kept)
-	want := []string{"AWS::S3::Bucket files", "a last snapshot of AWS::RDS::DBInstance db", "secret /local/orders/by-hand"}
+	want := []string{"AWS::S3::Bucket files", "a last snapshot of AWS::RDS::DBInstance db", "database orders1 on local-shared-mysql", "secret /local/orders/by-hand"}
 	if !slices.Equal(kept, want) || len(plan.Stacks) != 1 || len(w.calls) != 0 {
 		t.Errorf("keeps %q of %d stacks, want %q of 1; calls %v", kept, len(plan.Stacks), want, w.calls)
 	}
@@ -101,7 +102,7 @@ func TestOneStack(t *testing.T) {
 	if err != nil || !slices.Equal(w.calls, []string{"DeleteStack id/local-orders"}) {
 		t.Errorf("%v, calls %v, must delete the one stack", err, w.calls)
 	}
-	if len(report.Items) != 4 || report.Items[0] != (Item{Result: Removed, What: "stack local-orders"}) {
+	if len(report.Items) != 5 || report.Items[0] != (Item{Result: Removed, What: "stack local-orders"}) {
 		t.Errorf("report %+v", report.Items)
 	}
 }
@@ -126,5 +127,20 @@ func TestOneStackRefused(t *testing.T) {
 			t.Errorf("%s: calls %v", name, c.world.calls)
 		}
 		api.Close()
+	}
+}
+
+// What services share goes after all of them, whichever was made first, and before the network; it can go alone.
+func TestOrder(t *testing.T) {
+	var last int
+	for i, name := range []string{"delivery", "cluster", "orders", "shared-postgres", "network"} {
+		s := Stack{Name: "local-" + name, environment: "local"}
+		if s.rank() <= last && i > 0 {
+			t.Errorf("%s has the rank %d, after %d", name, s.rank(), last)
+		}
+		last = s.rank()
+		if want := i == 2 || i == 3; s.alone() != want {
+			t.Errorf("%s goes alone: %t", name, s.alone())
+		}
 	}
 }

@@ -91,6 +91,8 @@ func (t *Teardown) kept(ctx context.Context, p Plan, prefix string) ([]Item, err
 			switch {
 			case r.Policy == "Snapshot":
 				add("a last snapshot of "+r.Type+" "+r.ID, "its DeletionPolicy is Snapshot")
+			case r.properties["OnDelete"] == "keep":
+				add(fmt.Sprintf("database %v on %v", r.properties["Database"], r.properties["Instance"]), "several services share the instance, and its OnDelete is keep; its users are locked out")
 			case r.keeps():
 				add(r.Type+" "+r.ID, "its DeletionPolicy is "+r.Policy)
 			case r.Type == "AWS::KMS::Key":

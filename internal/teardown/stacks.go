@@ -14,14 +14,17 @@ import (
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
 
+	"k8s-plus-aws-gitops/internal/services"
 	"k8s-plus-aws-gitops/internal/stacks"
 )
 
-// The order of removal: the pipelines first, so that nothing deploys again; the network, which all others import, last.
+// The order of removal: the pipelines first, so that nothing deploys again; the network, which all others import, last, and before
+// it the instances that services share, from which some of the services import.
 const (
 	delivery = iota
 	cluster
 	application
+	shared
 	network
 )
 
@@ -69,17 +72,22 @@ func (s Stack) of(kind string) []Resource {
 
 // rank is the stack's place in the order.
 func (s Stack) rank() int {
-	switch strings.TrimPrefix(s.Name, s.environment+"-") {
-	case "delivery":
+	switch name := strings.TrimPrefix(s.Name, s.environment+"-"); {
+	case name == "delivery":
 		return delivery
-	case "cluster":
+	case name == "cluster":
 		return cluster
-	case "network":
+	case name == "network":
 		return network
+	case services.IsSharedApp(name):
+		return shared
 	default:
 		return application
 	}
 }
+
+// alone reports whether the stack can go before its environment does.
+func (s Stack) alone() bool { return s.rank() == application || s.rank() == shared }
 
 // running reports whether CloudFormation works on the stack. A stack in review was never made.
 func (s Stack) running() bool {
