@@ -103,8 +103,13 @@ func (s *Services) provisionDatabase(ctx context.Context, p Properties) error {
 			statement{text: "CREATE DATABASE IF NOT EXISTS " + identifier(name) + " CHARACTER SET utf8mb4"},
 			statement{text: "GRANT ALL PRIVILEGES ON " + identifier(name) + ".* TO ?@'%' WITH GRANT OPTION", args: []any{user}})
 	}
-	// The administrator of an instance makes the other users. Here its instance is a database of the one server.
-	statements = append(statements, statement{text: "GRANT CREATE USER ON *.* TO ?@'%'", args: []any{user}})
+	// The administrator of an instance makes the other users. Here its instance is a database of the one server, and without one
+	// of its own, those that it makes.
+	right := "GRANT CREATE USER ON *.* TO ?@'%'"
+	if name == "" {
+		right = "GRANT ALL PRIVILEGES ON *.* TO ?@'%' WITH GRANT OPTION"
+	}
+	statements = append(statements, statement{text: right, args: []any{user}})
 	return server.execute(ctx, engine, statements)
 }
 

@@ -31,6 +31,7 @@ func postgresStatements(user, password, name string) []statement {
 		{text: "CREATE ROLE " + postgres.Plain, unless: "SELECT 1 FROM pg_roles WHERE rolname = " + pq.QuoteLiteral(postgres.Plain)},
 		{text: "CREATE ROLE " + role, unless: "SELECT 1 FROM pg_roles WHERE rolname = " + pq.QuoteLiteral(user)},
 		{text: "ALTER ROLE " + role + " LOGIN CREATEROLE CREATEDB PASSWORD " + pq.QuoteLiteral(password)},
+		{text: "GRANT pg_signal_backend TO " + role}, // which RDS' administrator has, too
 	}
 	if name != "" {
 		database := pq.QuoteIdentifier(name)

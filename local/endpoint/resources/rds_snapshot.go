@@ -58,6 +58,7 @@ func (s *Services) KeepSnapshot(ctx context.Context, instance, id string) error 
 	}
 	switch {
 	case of.DBName == "":
+		err = errors.New("an instance without a database of its own, such as one that services share, has no snapshot here")
 	case of.Engine == postgresEngine:
 		err = server.keepPostgres(ctx, of.DBName, copied(id))
 	case server.Dump == nil:

@@ -21,6 +21,7 @@ func TestSteps(t *testing.T) {
 	s.step("4 with delivery.rollback an image that does not exist heals alone", s.rollsBack)
 	s.step("5 a commit that nobody signed is refused where keys are listed", s.signed)
 	s.step("5 a service has a database, a bucket and a queue by one commit", s.needs)
+	s.step("5 two services share an instance, and nothing of their databases", s.shares)
 	s.step("5 a service in a repository of its own is published by a tag", s.ownRepository)
 	s.step("5 a service that asks for another's is refused before anything is made", s.reachesForAnothers)
 	s.step("5 twenty services with resources by one commit", s.twenty)
