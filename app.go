@@ -63,7 +63,7 @@ func addEnvironment(app awscdk.App, env config.Environment, files inputs) awscdk
 	}
 	if env.Delivers() {
 		pipelines := construct.Stack(stage, env, "delivery", "Pipelines of "+env.Name+": deploy on merge, review of pull requests")
-		delivery.NewDelivery(pipelines, "Delivery", &delivery.DeliveryProps{Env: env, Image: env.RepositoryName(appresources.Dockerbuild), Repositories: applications.repositories(env), ByMerge: files.fleet.For(env.Name).ByMerge(), Publishers: services.Publishers(files.services, env.Name), VPC: network.VPC})
+		delivery.NewDelivery(pipelines, "Delivery", &delivery.DeliveryProps{Env: env, Image: env.RepositoryName(appresources.Dockerbuild), Repositories: applications.repositories(env), ByMerge: files.fleet.For(env.Name).ByMerge(), Workflows: services.Publishers(files.services, env.Name, services.PublisherGitHub), Builds: services.Publishers(files.services, env.Name, services.PublisherCodeBuild), VPC: network.VPC})
 		pipelines.AddStackDependency(cluster, jsii.String("a pipeline runs when it is created, and deploys what must exist by then"))
 	}
 	for key, value := range env.Tags {

@@ -48,7 +48,8 @@ var commands = []command{
 		[]string{"secretsmanager:GetSecretValue"}},
 	{regexp.MustCompile(`\bbin/gitops report\b`), "it reads the token, and how an execution stands",
 		[]string{"secretsmanager:GetSecretValue", "codepipeline:ListActionExecutions", "codepipeline:ListPipelineExecutions"}},
-	{regexp.MustCompile(`\bbin/gitops service publish\b`), "it reads the token and keeps the services' static files", publishing},
+	{regexp.MustCompile(`\bbin/gitops service publish "`), "it reads the token; a service of a repository of its own has no static files", []string{"secretsmanager:GetSecretValue"}},
+	{regexp.MustCompile(`\bbin/gitops service publish --`), "it reads the token and keeps the services' static files", publishing},
 }
 
 // publishing reads the token for manifests and keeps the services' static files.
@@ -70,14 +71,21 @@ var (
 func needsOf(t *testing.T, buildspec string) []string {
 	t.Helper()
 	var text string
+	add := func(content string) {
+		text += " " + strings.Join(strings.Fields(strings.ReplaceAll(comment.ReplaceAllString(content, ""), "\\\n", " ")), " ")
+	}
 	read := func(name string) {
 		content, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		text += " " + strings.Join(strings.Fields(strings.ReplaceAll(comment.ReplaceAllString(string(content), ""), "\\\n", " ")), " ")
+		add(string(content))
 	}
-	read(buildspec)
+	if strings.Contains(buildspec, "\n") {
+		add(buildspec) // part of the project
+	} else {
+		read(buildspec)
+	}
 	for _, name := range script.FindAllString(text, -1) {
 		before := len(text)
 		read(name)

@@ -135,6 +135,9 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 	"delivery.NewPublisher": func(scope constructs.Construct, id string, p place) {
 		delivery.NewPublisher(scope, id, &delivery.PublisherProps{Env: p.of(), Service: p.name, Repository: "my-company/" + p.name})
 	},
+	"delivery.NewPublisherBuild": func(scope constructs.Construct, id string, p place) {
+		delivery.NewPublisherBuild(scope, id, &delivery.PublisherBuildProps{Env: p.of(), Store: p.store, Service: p.name, Repository: "my-company/" + p.name})
+	},
 	"delivery.NewServices": func(scope constructs.Construct, id string, p place) {
 		delivery.NewServices(scope, id, &delivery.ServicesProps{Env: p.of(), Store: p.store, Notifications: p.told})
 	},

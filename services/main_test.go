@@ -63,7 +63,7 @@ func TestGolden(t *testing.T) {
 	defer validator.Close()
 	f := load(t)
 	for _, c := range f.Clusters {
-		for _, s := range f.In(c.Environment) {
+		for _, s := range f.Here(c.Environment) {
 			rendered, err := service.Render(service.Props{Spec: s.Resolve(c), Cluster: c}, patched[s.Name])
 			if err != nil {
 				t.Fatal(err)
@@ -123,7 +123,7 @@ func answers(t *testing.T, c services.Cluster, all []services.Service) map[strin
 func TestOrderDoesNotMatter(t *testing.T) {
 	f := load(t)
 	c := f.Clusters[0]
-	all := f.In(c.Environment)
+	all := f.Here(c.Environment)
 	want := answers(t, c, all)
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 5 {

@@ -56,6 +56,7 @@ writes the rest.`,
 	cmd.Flags().BoolVar(&n.Mail, "mail", false, "let it send mail by SES, from noreply@NAME.<the environment's domain>")
 	cmd.Flags().BoolVar(&n.Assets, "assets", false, "let it read its static files in k8s/services/NAME/assets")
 	cmd.Flags().StringVar(&n.Repository, "repository", "", "register a service of this repository, instead of --image, --port and --health")
+	cmd.Flags().StringVar(&n.Publisher, "publisher", "", "what a tag of that repository starts: github, a workflow there, or codebuild, a project of the platform (default: github)")
 	cmd.Flags().StringVar(&n.Owner, "owner", "", "who answers for what is registered: @team, @user or a mail address")
 	cmd.Flags().StringVar(&n.Health, "health", "", "path that answers when the service is well")
 	return cmd
@@ -67,6 +68,8 @@ func addService(cmd *cobra.Command, root string, n services.New) error {
 		return cli.UsageError{Err: errors.New("--image: name the service's image, with a version")}
 	case n.Repository == "" && n.Owner != "":
 		return cli.UsageError{Err: errors.New("--owner: goes with --repository")}
+	case n.Repository == "" && n.Publisher != "":
+		return cli.UsageError{Err: errors.New("--publisher: goes with --repository")}
 	case n.Repository != "" && (n.Image != "" || n.Health != "" || cmd.Flags().Changed("port")):
 		return cli.UsageError{Err: errors.New("--image, --port, --health: leave them out; with --repository the service's own file says it")}
 	}

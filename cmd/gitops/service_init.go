@@ -21,8 +21,11 @@ import (
 // initFlags are those of init alone.
 type initFlags struct {
 	platform      string
+	ci            string
 	force, dryRun bool
 	service       services.New
+	// places that it is published to.
+	places []onboard.Place
 }
 
 func newServiceInit() *cobra.Command {
@@ -38,18 +41,23 @@ registration. It writes
   .github/workflows/publish.yml  publishes it to every environment on a tag v1.2.3;
                                  for a repository on GitHub
 
+With publisher: codebuild in the registration there is no workflow: a project of the
+platform's does it, by commands that this repository cannot change, and with a token
+that it never sees.
+
 The workflow builds the platform's tool at the commit that --platform names. Run it
 again for a newer one: it renews what nobody has edited. A service.yaml that asks
 for more than is registered is refused, and nothing is written then.`,
 		Example: `  gitops service init --platform https://github.com/my-company/platform.git@v1.4.0 \
     --image ghcr.io/my-company/shop:1.0.0
-  gitops service init --name shop --platform ../platform@main --dry-run`,
+  gitops service init --name shop --platform ../platform@main --ci codebuild --dry-run`,
 		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return i.run(cmd) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&i.service.Name, "name", "", "name that it is registered by (default: the repository's)")
 	flags.StringVar(&i.platform, "platform", "", "the platform's repository and version, as URL@TAG (required)")
+	flags.StringVar(&i.ci, "ci", "", "what a tag starts: github or codebuild; must be as registered (default: as registered)")
 	flags.StringVar(&i.service.Image, "image", "", "image with a version; required where there is no service.yaml")
 	flags.IntVar(&i.service.Port, "port", 8080, "port that the container listens on")
 	flags.StringVar(&i.service.Health, "health", "", "path that answers when the service is well")
@@ -88,17 +96,28 @@ func (i *initFlags) run(cmd *cobra.Command) error {
 	if err != nil || i.dryRun {
 		return err
 	}
-	if len(files) < 3 {
-		fmt.Fprintln(cmd.ErrOrStderr(), "Commit these files. There is no workflow: no environment has a role for this repository. docs/guides/own-repository.md of the platform has the commands for another CI.")
-		return nil
+	fmt.Fprint(cmd.ErrOrStderr(), i.next(dir, registered))
+	return nil
+}
+
+// next is what follows the files, by what publishes the service.
+func (i *initFlags) next(dir string, registered services.Service) string {
+	if len(i.places) == 0 {
+		return "Commit these files. There is no workflow: no environment has a role for this repository. docs/guides/own-repository.md of the platform has the commands for another CI.\n"
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), `Commit these files. Then:
+	next := `Commit these files. Then:
   git tag v1.0.0 && git push origin v1.0.0   # publishes to every environment
 Before the first tag, in each environment's account, by the platform's team:
-  its token: aws secretsmanager create-secret --name %s --secret-string file:///dev/stdin
-  docs/guides/own-repository.md of the platform has the rest.
-`, config.Environment{Name: "ENVIRONMENT"}.PublisherSecret(registered.Name))
-	return nil
+`
+	if registered.PublishedBy() == services.PublisherGitHub {
+		next += "  its token: aws secretsmanager create-secret --name " + config.Environment{Name: "ENVIRONMENT"}.PublisherSecret(registered.Name) + " --secret-string file:///dev/stdin\n"
+	} else {
+		next += "  the App of the environment's connection must be installed in this repository,\n  and then the registration deployed: project ENVIRONMENT-publish-" + registered.Name + "\n"
+		if _, err := os.Stat(filepath.Join(dir, onboard.WorkflowFile)); err == nil {
+			next += "Remove " + onboard.WorkflowFile + ": its role is gone with the registration.\n"
+		}
+	}
+	return next + "docs/guides/own-repository.md of the platform has the rest.\n"
 }
 
 // files are those that the repository is to have. An existing file of the service is checked first.
@@ -111,6 +130,9 @@ func (i *initFlags) files(dir string, platform *onboard.Platform) ([]onboard.Fil
 	if !known || !registered.Registered() {
 		return nil, registered, fmt.Errorf("%s at %s has no registration of %q: run `gitops service add %s --repository … --owner …` there, merge it, and name a version that has it",
 			platform.URL, platform.Ref, i.service.Name, i.service.Name)
+	}
+	if by := registered.PublishedBy(); i.ci != "" && i.ci != by {
+		return nil, registered, fmt.Errorf("--ci: must be as registered, %q, got %q; write publisher: %s in %s of the platform's repository, merge it, and name a version that has it", by, i.ci, i.ci, registered.File)
 	}
 	content, err := os.ReadFile(filepath.Join(dir, services.OwnFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -140,10 +162,10 @@ func (i *initFlags) files(dir string, platform *onboard.Platform) ([]onboard.Fil
 		return nil, registered, err
 	}
 	files := []onboard.File{{Name: services.OwnFile, Content: content, Once: true}, {Name: onboard.SchemaFile, Content: schema, Copied: true}}
-	places := onboard.Places(all, registered)
-	if registered.GitHub() == "" || len(places) == 0 {
+	i.places = onboard.Places(all, registered)
+	if len(i.places) == 0 || registered.PublishedBy() != services.PublisherGitHub {
 		return files, registered, nil
 	}
-	workflow, err := onboard.Workflow(registered.Name, *platform, places)
+	workflow, err := onboard.Workflow(registered.Name, *platform, i.places)
 	return append(files, onboard.File{Name: onboard.WorkflowFile, Content: workflow}), registered, err
 }

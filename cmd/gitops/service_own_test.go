@@ -76,6 +76,24 @@ func TestOwnRepository(t *testing.T) {
 	gitIn(t, service, "add", "-A")
 	gitIn(t, service, "commit", "-qm", "Begin")
 
+	// What a tag starts is the registration's to say.
+	says(`--ci: must be as registered, "github", got "codebuild"; write publisher: codebuild in k8s/services/shop.yaml`, at(service, 1, append(begin, "--ci", "codebuild")...))
+	file := filepath.Join(platform, "k8s/services/shop.yaml")
+	registration, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, platform, "k8s/services/shop.yaml", string(registration)+"publisher: codebuild\n")
+	gitIn(t, platform, "commit", "-qam", "Publish shop by a build")
+	gitIn(t, platform, "tag", "v1.1.0")
+	begun := at(service, 0, "init", "--platform", platform+"@v1.1.0", "--ci", "codebuild")
+	for _, want := range []string{"project ENVIRONMENT-publish-shop", "Remove " + onboard.WorkflowFile} {
+		says(want, begun)
+	}
+	if strings.Contains(begun, "publish.yml  ") || strings.Contains(begun, "create-secret") {
+		t.Errorf("a workflow or a token for a service that the platform publishes: %s", begun)
+	}
+
 	// A tag publishes it, and the branch says of what it was made, by which platform.
 	says("must have a tag", publish(1, "--release"))
 	gitIn(t, service, "tag", "v1.2.3")

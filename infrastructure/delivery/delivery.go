@@ -36,8 +36,10 @@ type DeliveryProps struct {
 	Repositories []string
 	// ByMerge lets the deployment publish the services' manifests; by default a pipeline of its own does, by tags.
 	ByMerge bool
-	// Publishers are the repositories on GitHub, as OWNER/NAME, of the services that have one of their own, by their names.
-	Publishers map[string]string
+	// Workflows are the repositories on GitHub, as OWNER/NAME, of the services that a workflow of their own publishes, by their names.
+	Workflows map[string]string
+	// Builds are those of the services that a project of this stack publishes.
+	Builds map[string]string
 	// VPC of the cluster, inside which its API is asked whether a release has arrived.
 	VPC awsec2.IVpc
 }
@@ -51,8 +53,8 @@ type Delivery struct {
 // NewDelivery makes the store and the notifications that the pipelines share, the bucket of the services' static files, and the
 // pipelines, each in a file of its own. The review is made where delivery.review asks for it, the image pipeline where images are
 // built, and the services' where they are published by tag: a tag is no merged commit, and must not reach an environment past its
-// gate. A service in a repository of its own has a role to publish by. It needs the network, and the cluster by its name, and
-// nothing of the others.
+// gate. A service in a repository of its own has a role to publish by, or a project that does it. It needs the network, and the
+// cluster by its name, and nothing of the others.
 func NewDelivery(scope constructs.Construct, id string, props *DeliveryProps) *Delivery {
 	d, env := &Delivery{}, props.Env
 	construct.Init(d, scope, id)
@@ -73,8 +75,11 @@ func NewDelivery(scope constructs.Construct, id string, props *DeliveryProps) *D
 	if !props.ByMerge {
 		NewServices(d, "Services", &ServicesProps{Env: env, Store: store, Notifications: told})
 	}
-	for _, service := range slices.Sorted(maps.Keys(props.Publishers)) {
-		NewPublisher(d, "Publisher-"+service, &PublisherProps{Env: env, Service: service, Repository: props.Publishers[service]})
+	for _, service := range slices.Sorted(maps.Keys(props.Workflows)) {
+		NewPublisher(d, "Publisher-"+service, &PublisherProps{Env: env, Service: service, Repository: props.Workflows[service]})
+	}
+	for _, service := range slices.Sorted(maps.Keys(props.Builds)) {
+		NewPublisherBuild(d, "PublisherBuild-"+service, &PublisherBuildProps{Env: env, Store: store, Service: service, Repository: props.Builds[service]})
 	}
 	NewReport(d, "Report", &ReportProps{Env: env, Store: store, Pipeline: deployPipeline})
 	if env.Delivery.Review {

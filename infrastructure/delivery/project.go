@@ -39,6 +39,7 @@ const (
 	imageBuildspec   = "dockerbuild/buildspec.yml"
 	publishBuildspec = "dockerbuild/publish.yml"
 	serviceBuildspec = "infrastructure/delivery/buildspecs/services.yml"
+	ownBuildspec     = "infrastructure/delivery/buildspecs/own.yml"
 )
 
 // Check reads the buildspecs below the root of the repository that the environments' pipelines run, and counts the patterns of
@@ -48,7 +49,7 @@ func Check(root string, environments []config.Environment, byMerge func(environm
 		return nil
 	}
 	var problems []error
-	for _, name := range []string{deployBuildspec, testBuildspec, planBuildspec, windowBuildspec, releaseBuildspec, imagesBuildspec, verifyBuildspec, reviewBuildspec, reportBuildspec, imageBuildspec, publishBuildspec, serviceBuildspec} {
+	for _, name := range []string{deployBuildspec, testBuildspec, planBuildspec, windowBuildspec, releaseBuildspec, imagesBuildspec, verifyBuildspec, reviewBuildspec, reportBuildspec, imageBuildspec, publishBuildspec, serviceBuildspec, ownBuildspec} {
 		if _, err := buildspec.Load(root, name); err != nil {
 			problems = append(problems, err)
 		}

@@ -17,6 +17,8 @@ type New struct {
 	Uses []string
 	// Repository of its own, and its Owner: the file is then a registration, without Image, Health and Port.
 	Repository, Owner string
+	// Publisher of a registration; the default if empty.
+	Publisher string
 	// Database is the engine of its database, and Table the partition key of its table; none if empty.
 	Database, Table string
 	// Cache, Bucket, Queue, Topic, Mail and Assets are to be there.
@@ -29,6 +31,9 @@ func (n New) File() []byte {
 	fmt.Fprintf(&b, "# yaml-language-server: $schema=%s\n", cmp.Or(n.Schema, "../../services/service.schema.json"))
 	if n.Repository != "" {
 		fmt.Fprintf(&b, "repository: %s\nowner: %s\n", quoted(n.Repository), quoted(n.Owner))
+		if n.Publisher != "" {
+			fmt.Fprintf(&b, "publisher: %s\n", quoted(n.Publisher))
+		}
 		b.WriteString("limits: {replicas: 3, cpu: 500m, memory: 512Mi}\n")
 	} else {
 		fmt.Fprintf(&b, "image: %s\nport: %d\n", quoted(n.Image), n.Port)

@@ -51,7 +51,7 @@ func (f Fleet) Own(name string, content []byte, environment string) (Service, er
 
 // ownKeys refuses what is the registration's to say.
 func (r *rules) ownKeys(registered Service, environments []string) {
-	for _, key := range []string{"repository", "owner", "limits", "enabled"} {
+	for _, key := range []string{"repository", "owner", "limits", "publisher", "enabled"} {
 		r.misplaced(key, "change it in "+registered.File+" of the platform's repository", "must not be here: the registration says it")
 	}
 	r.misplaced("aws", "ask for it in "+registered.File+" of the platform's repository, and write for example uses: [database] here", "must not be here: the registration says what the service has in AWS")

@@ -41,6 +41,9 @@ var badRegistrations = []badFile{
 	{name: "registration without an owner", content: "repository: https://github.com/a/b\n", line: 1, says: "owner: is missing", schema: true},
 	{name: "registration with an empty owner", content: strings.Replace(registered, `"@my-company/orders"`, `""`, 1), line: 2, says: `owner: must be a team, a user or a mail address, got ""`, schema: true},
 	{name: "owner by a plain name", content: strings.Replace(registered, `"@my-company/orders"`, "orders team", 1), line: 2, says: "owner: must be a team", schema: true},
+	{name: "publisher of nobody", content: registered + "publisher: jenkins\n", line: 10, says: `publisher: must be github or codebuild, got "jenkins"`, schema: true},
+	{name: "publisher empty", content: registered + "publisher: \"\"\n", line: 10, says: `publisher: must be github or codebuild, got ""`, schema: true},
+	{name: "publisher of a repository elsewhere", content: strings.Replace(registered, "github.com", "example.com", 1) + "publisher: codebuild\n", line: 10, says: `publisher: must be of a repository on github.com, got "https://example.com/my-company/orders.git"`},
 	{name: "repository empty", content: "repository: \"\"\nowner: a@example.com\n", line: 1, says: `repository: must be the address of a repository, got ""`, schema: true},
 	{name: "repository by its short name", content: "repository: my-company/orders\nowner: a@example.com\n", line: 1, says: "repository: must be the address of a repository", schema: true},
 	{name: "repository with a token", content: "repository: https://x:ghp_a@github.com/a/b\nowner: a@example.com\n", line: 1, says: "repository: must not hold credentials"},
@@ -55,6 +58,7 @@ var badRegistrations = []badFile{
 	{name: "registration with static files", content: strings.Replace(registered, "  queue: {}", "  assets: {}", 1), line: 7, says: "aws.assets: must not be there for a service in a repository of its own"},
 	{name: "limits of a service here", add: "limits: {replicas: 3}\n", line: 10, says: "limits: must be there together with repository only", schema: true},
 	{name: "owner of a service here", add: "owner: a@example.com\n", line: 10, says: "owner: must be there together with repository only", schema: true},
+	{name: "publisher of a service here", add: "publisher: github\n", line: 10, says: "publisher: must be there together with repository only", schema: true},
 	{name: "uses of a service here", add: "uses: [queue]\n", line: 10, says: "uses: must be in the file of a service in a repository of its own"},
 	{name: "registration with a taken host", content: strings.Replace(registered, "host: orders", "host: taken", 1), line: 4, says: "host: must not be the host of another service"},
 	{name: "registration with a wrong engine", content: strings.Replace(registered, "postgres", "oracle", 1), line: 6, says: "aws.database.engine: must be mysql or postgres", schema: true},
@@ -74,6 +78,7 @@ var badOwn = []badFile{
 	{name: "its own aws", add: "aws: {bucket: {}}\n", line: 10, says: "aws: must not be here: the registration says what the service has in AWS"},
 	{name: "its own limits", add: "limits: {replicas: 9}\n", line: 10, says: "limits: must not be here: the registration says it; change it in k8s/services/orders.yaml of the platform's repository", schema: true},
 	{name: "its own registration", add: "repository: https://github.com/a/b\n", line: 10, says: "repository: must not be here", schema: true},
+	{name: "who publishes it", add: "publisher: codebuild\n", line: 10, says: "publisher: must not be here: the registration says it", schema: true},
 	{name: "where it runs", add: "environments:\n  dev: {enabled: false}\n", line: 11, says: "environments.dev.enabled: must not be here"},
 	{name: "an environment of nobody", add: "environments:\n  devel: {replicas: 1}\n", line: 11, says: `environments.devel: must be an environment of the platform's cdk.json, got "devel"; did you mean "dev"?`},
 	{name: "calls a service of nobody", replace: map[string]string{"calls: [github]": "calls: [gitub]"}, line: 5, says: `calls[0]: must be the name of a service, got "gitub"`},
@@ -193,7 +198,7 @@ func TestOwnWithoutRegistration(t *testing.T) {
 	}
 }
 
-// Repositories on GitHub publish by a role.
+// Repositories on GitHub publish by a workflow, or by a build that the platform has.
 func TestPublishers(t *testing.T) {
 	off := false
 	of := func(name, repository string, environments map[string]Difference) Service {
@@ -202,9 +207,14 @@ func TestPublishers(t *testing.T) {
 	all := []Service{
 		of("a", "https://github.com/my-company/a.git", nil), of("b", "ssh://git@github.com/my-company/b", nil), of("c", "https://example.com/my-company/c.git", nil),
 		of("d", "https://github.com/my-company/d", map[string]Difference{"dev": {Enabled: &off}}), of("e", "https://github.com/my-company/*", nil), {Name: "npm"},
+		{Name: "f", Registration: Registration{Repository: "https://github.com/my-company/f", Publisher: PublisherCodeBuild}},
 	}
-	if diff := cmp.Diff(map[string]string{"a": "my-company/a", "b": "my-company/b"}, Publishers(all, "dev")); diff != "" {
-		t.Error(diff)
+	for publisher, want := range map[string]map[string]string{
+		PublisherGitHub: {"a": "my-company/a", "b": "my-company/b"}, PublisherCodeBuild: {"f": "my-company/f"},
+	} {
+		if diff := cmp.Diff(want, Publishers(all, "dev", publisher)); diff != "" {
+			t.Errorf("%s: %s", publisher, diff)
+		}
 	}
 }
 

@@ -21,7 +21,18 @@ type Registration struct {
 	Repository string `yaml:"repository"`
 	// Owner answers for it: a team or user of the forge, such as @my-company/orders, or a mail address. Required.
 	Owner string `yaml:"owner"`
+	// Publisher is what a tag there starts: PublisherGitHub or PublisherCodeBuild. Default for a repository on GitHub:
+	// PublisherGitHub. Elsewhere there is none, and its CI publishes with credentials of its own.
+	Publisher string `yaml:"publisher"`
 }
+
+// What publishes a service of a repository of its own.
+const (
+	// PublisherGitHub is a workflow there. It signs in to AWS by OpenID Connect, and reads the service's own token for manifests.
+	PublisherGitHub = "github"
+	// PublisherCodeBuild is a project of the platform, which alone has a token.
+	PublisherCodeBuild = "codebuild"
+)
 
 // Registered reports whether the service has a repository of its own.
 func (r Registration) Registered() bool { return r.Repository != "" }
@@ -37,11 +48,20 @@ func (r Registration) GitHub() string {
 	return ""
 }
 
-// Publishers are the repositories on GitHub, as OWNER/NAME, of the services that are registered in an environment, by name.
-func Publishers(all []Service, environment string) map[string]string {
+// PublishedBy is its Publisher, with the default; empty without one.
+func (r Registration) PublishedBy() string {
+	if r.GitHub() == "" {
+		return ""
+	}
+	return cmp.Or(r.Publisher, PublisherGitHub)
+}
+
+// Publishers are the repositories on GitHub, as OWNER/NAME, of the services that are registered in an environment and that
+// publisher publishes, by name.
+func Publishers(all []Service, environment, publisher string) map[string]string {
 	found := map[string]string{}
 	for _, s := range all {
-		if repository := s.GitHub(); repository != "" && s.Enabled(environment) {
+		if repository := s.GitHub(); repository != "" && s.PublishedBy() == publisher && s.Enabled(environment) {
 			found[s.Name] = repository
 		}
 	}
@@ -91,7 +111,7 @@ var registrable = []string{"repository", "owner", "limits", "host", "aws", "envi
 // registration checks that a file is a registration or a service's file, and not some of both.
 func (r *rules) registration() {
 	if !r.has("", "repository") {
-		for _, key := range []string{"owner", "limits"} {
+		for _, key := range []string{"owner", "limits", "publisher"} {
 			r.misplaced(key, "remove it, or write repository: https://…, where the service's own file is", "must be there together with repository only")
 		}
 		r.misplaced("uses", "remove it: with aws in the same file, the pods use all of it", "must be in the file of a service in a repository of its own")
@@ -107,6 +127,13 @@ func (r *rules) registration() {
 		r.add("owner", "write owner: @my-company/team, or a mail address", "is missing")
 	case !owner.MatchString(s.Owner):
 		r.add("owner", `write "@my-company/team", or a mail address`, "must be a team, a user or a mail address, got %q", s.Owner)
+	}
+	known := []string{PublisherGitHub, PublisherCodeBuild}
+	switch set := r.has("", "publisher"); {
+	case set && !slices.Contains(known, s.Publisher):
+		r.add("publisher", config.Suggest(s.Publisher, known), "must be github or codebuild, got %q", s.Publisher)
+	case set && s.GitHub() == "":
+		r.add("publisher", "remove it, and publish from the CI of that repository", "must be of a repository on github.com, got %q", s.Repository)
 	}
 	for _, key := range slices.Sorted(maps.Keys(fields(reflect.ValueOf(&Difference{}).Elem()))) {
 		if !slices.Contains(registrable, key) {

@@ -73,6 +73,9 @@ type Place struct{ Environment, Region, Role, Secret string }
 
 // Places are the environments in which a service is registered. One that is in no account of AWS has no role.
 func Places(all config.Config, s services.Service) []Place {
+	if s.PublishedBy() == "" {
+		return nil
+	}
 	var places []Place
 	for _, name := range all.Names() {
 		env := all.Environments[name]

@@ -108,7 +108,7 @@ func TestPlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	off := false
-	s := services.Service{Name: "shop", Environments: map[string]services.Difference{"production": {Enabled: &off}}}
+	s := services.Service{Name: "shop", Registration: services.Registration{Repository: "https://github.com/my-company/shop"}, Environments: map[string]services.Difference{"production": {Enabled: &off}}}
 	var names []string
 	for _, p := range Places(all, s) {
 		names = append(names, p.Environment)
@@ -118,6 +118,10 @@ func TestPlaces(t *testing.T) {
 	}
 	if len(names) == 0 || slices.Contains(names, "production") {
 		t.Errorf("%v", names)
+	}
+	s.Repository = "https://example.com/my-company/shop"
+	if got := Places(all, s); len(got) > 0 {
+		t.Errorf("elsewhere nothing publishes it, got %v", got)
 	}
 }
 

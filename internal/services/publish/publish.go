@@ -84,6 +84,9 @@ const (
 	proposals = "proposals/"
 )
 
+// Proposal is the branch with the change that is proposed for a branch.
+func Proposal(branch string) string { return proposals + branch }
+
 // Publish makes each branch hold its manifest. Up to 1000 branches change in one atomic push.
 func Publish(ctx context.Context, manifests []Manifest, o Options) ([]Result, error) {
 	if o.pause == 0 {

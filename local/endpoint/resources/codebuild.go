@@ -16,8 +16,8 @@ func init() {
 	Register(&Type{
 		Name: "AWS::CodeBuild::Project",
 		Properties: []string{"Artifacts", "Cache", "Description", "EncryptionKey", "Environment", "LogsConfig", "Name",
-			"QueuedTimeoutInMinutes", "ServiceRole", "Source", "SourceVersion", "Tags", "TimeoutInMinutes", "VpcConfig"},
-		Recorded: "the service keeps the definition and builds nothing; the type of the build machine, the cache, the VPC and the time limits have no effect",
+			"QueuedTimeoutInMinutes", "SecondarySourceVersions", "SecondarySources", "ServiceRole", "Source", "SourceVersion", "Tags", "TimeoutInMinutes", "Triggers", "VpcConfig"},
+		Recorded: "the service keeps the definition and builds nothing; no webhook is made for Triggers; the type of the build machine, the cache, the VPC and the time limits have no effect",
 		Create: func(ctx context.Context, r *Request, p Properties) (Result, error) {
 			return putProject(ctx, r, r.name(p, "Name", 150, false), p)
 		},
@@ -34,7 +34,7 @@ func init() {
 
 func putProject(ctx context.Context, r *Request, name string, p Properties) (Result, error) {
 	var in codebuild.CreateProjectInput
-	if err := decode(p.without("Name", "Tags"), &in); err != nil {
+	if err := decode(p.without("Name", "Tags", "Triggers"), &in); err != nil {
 		return Result{}, err
 	}
 	in.Name, in.Tags = &name, tagList(r.tags(p), buildTag)

@@ -112,6 +112,9 @@ func TestProject(t *testing.T) {
 		"Type": "GITHUB", "Location": "https://github.com/me/platform.git", "GitCloneDepth": 1.0, "BuildSpec": "report.yml",
 		"Auth": map[string]any{"Type": "CODECONNECTIONS", "Resource": "arn:aws:codeconnections:eu-west-1:000000000000:connection/1"},
 	}
+	own["Triggers"] = map[string]any{"Webhook": true, "FilterGroups": []any{[]any{map[string]any{"Type": "EVENT", "Pattern": "PUSH"}}}}
+	second := map[string]any{"Type": "GITHUB", "Location": "https://github.com/me/second.git", "SourceIdentifier": "second"}
+	own["SecondarySources"], own["SecondarySourceVersions"] = []any{second}, []any{map[string]any{"SourceIdentifier": "second", "SourceVersion": "main"}}
 	name = s.create("AWS::CodeBuild::Project", "Report", own)
 	out, err = s.services.builds().BatchGetProjects(t.Context(), &codebuild.BatchGetProjectsInput{Names: []string{name}})
 	if err != nil || len(out.Projects) != 1 || aws.ToString(out.Projects[0].SourceVersion) != "released/test" || out.Projects[0].Source.Type != "GITHUB" {
