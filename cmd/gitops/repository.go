@@ -13,6 +13,7 @@ import (
 	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/forge"
 	"k8s-plus-aws-gitops/internal/forge/setup"
+	"k8s-plus-aws-gitops/internal/services"
 )
 
 func newRepository() *cobra.Command {
@@ -47,12 +48,18 @@ func newRepositorySetup() *cobra.Command {
 - only the release actor makes and moves released/*
 - a webhook tells Flux in each environment of pushes
 
+and in the repositories of fleet.yaml to which services are published:
+
+- only the platform's token moves the services' branches, and for a service of a
+  repository of its own the token that it has, too
+- where fleet.yaml says propose, they change by pull requests, with an approval
+
 It shows what it would do, asks, and changes only what differs. Its rulesets begin
 with 'gitops: '; it changes and deletes no others, and takes away nothing stricter
 that a person set. docs/guides/repository.md tells how to undo it.
 
-The token is taken from GITHUB_TOKEN; it needs 'Administration: write' and
-'Webhooks: write' on the repository. What signs the webhooks, and as whom Flux
+The token is taken from GITHUB_TOKEN; it needs 'Administration: write' on each, and
+'Webhooks: write' on the first. What signs the webhooks, and as whom Flux
 pushes, is read from Secrets Manager with the caller's credentials: of environments
 in other accounts it is not known, and is left alone until a run that knows.
 
@@ -71,7 +78,7 @@ Exit codes: 0 all is done, 1 an error, 2 a wrong command line.`,
 }
 
 func (f *setupFlags) run(cmd *cobra.Command) error {
-	ctx, out, errs := cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+	ctx := cmd.Context()
 	root, err := checkout.Root()
 	if err != nil {
 		return err
@@ -85,12 +92,13 @@ func (f *setupFlags) run(cmd *cobra.Command) error {
 		return errors.New("there is no token; set GITHUB_TOKEN to one with 'Administration: write' and 'Webhooks: write', for example GITHUB_TOKEN=$(gh auth token)")
 	}
 	account := &setup.Account{}
-	desired, err := setup.Desire(ctx, setup.Options{
+	options := setup.Options{
 		Config: c, Forge: client, ReleaseActor: f.releaseActor, Secret: account.Secret,
 		Hook: func(ctx context.Context, environment string) (setup.Hook, error) {
 			return setup.FindHook(ctx, root, environment)
 		},
-	})
+	}
+	desired, err := setup.Desire(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -98,6 +106,37 @@ func (f *setupFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if err := f.apply(cmd, plan, next(desired, plan)); err != nil {
+		return err
+	}
+	return f.manifests(cmd, root, options)
+}
+
+// manifests sets up the repositories to which services are published.
+func (f *setupFlags) manifests(cmd *cobra.Command, root string, o setup.Options) error {
+	fleet, err := services.Load(root)
+	if err != nil {
+		return err
+	}
+	all, err := setup.DesireManifests(cmd.Context(), o, fleet)
+	if err != nil {
+		return err
+	}
+	for _, m := range all {
+		plan, err := setup.NewManifestsPlan(cmd.Context(), o.Forge, m)
+		if err != nil {
+			return err
+		}
+		if err := f.apply(cmd, plan, "publish a service, for example gitops service publish NAME --env "+m.Places[0].Environment); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply shows a plan, asks, and does it.
+func (f *setupFlags) apply(cmd *cobra.Command, plan setup.Plan, next string) error {
+	ctx, out, errs := cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 	plan.Print(out)
 	changes := plan.Changes()
 	switch {
@@ -112,11 +151,11 @@ func (f *setupFlags) run(cmd *cobra.Command) error {
 			return err
 		}
 	}
-	err = plan.Apply(ctx, func(item setup.Item) { fmt.Fprintf(errs, "%s %s: done\n", item.Action, item.Object) })
+	err := plan.Apply(ctx, func(item setup.Item) { fmt.Fprintf(errs, "%s %s: done\n", item.Action, item.Object) })
 	if err != nil {
 		return fmt.Errorf("%w; what was done stays, run it again to go on", err)
 	}
-	fmt.Fprintf(errs, "Next: %s\n", next(desired, plan))
+	fmt.Fprintf(errs, "Next: %s\n", next)
 	return nil
 }
 

@@ -65,15 +65,20 @@ func (d Desired) rulesets() []ruleset {
 	return append(all, release)
 }
 
-// review is how a change reaches the branch: by a pull request that was reviewed.
-func (b Branch) review() ruleset {
-	rules := []any{map[string]any{"type": "pull_request", "parameters": map[string]any{
+// pullRequest lets a change in by a pull request with an approval alone, and with the code owners' where they have to.
+func pullRequest(owners bool) any {
+	return map[string]any{"type": "pull_request", "parameters": map[string]any{
 		"dismiss_stale_reviews_on_push":     true,
-		"require_code_owner_review":         true,
+		"require_code_owner_review":         owners,
 		"require_last_push_approval":        false,
 		"required_approving_review_count":   1.0,
 		"required_review_thread_resolution": false,
-	}}}
+	}}
+}
+
+// review is how a change reaches the branch: by a pull request that was reviewed.
+func (b Branch) review() ruleset {
+	rules := []any{pullRequest(true)}
 	does := "pull requests only, with an approval and the code owners'"
 	if b.Reviewed {
 		does += ", and the check " + forge.ReviewContext
