@@ -6,8 +6,8 @@ import "k8s-plus-aws-gitops/config"
 type build struct{ name, path string }
 
 // deliverySuppressions are the accepted findings on an environment's pipelines, of which the deployment publishes services where
-// they are published by merge.
-func deliverySuppressions(env config.Environment, byMerge bool) []Suppression {
+// they are published by merge. Projects of their own publish the services that are published by name.
+func deliverySuppressions(env config.Environment, byMerge bool, published []string) []Suppression {
 	if !env.Delivers() {
 		return nil
 	}
@@ -60,9 +60,15 @@ func deliverySuppressions(env config.Environment, byMerge bool) []Suppression {
 			"The streams of the build's own log group, and the sources in the pipelines' bucket: CodeBuild and CodePipeline choose the names of both.",
 			"Resource::"+env.ARN("logs", "log-group:/"+env.Name+"/delivery/"+b.name+":*"), artifacts))
 	}
-	list = append(list, accept("Report/Build/Role", "IAM5",
-		"The streams of the build's own log group: CodeBuild chooses their names.",
-		"Resource::"+env.ARN("logs", "log-group:/"+env.Name+"/delivery/report:*")))
+	cloning := []build{{"report", "Report/Build"}}
+	for _, service := range published {
+		cloning = append(cloning, build{"publish-" + service, "PublisherBuild-" + service + "/Build"})
+	}
+	for _, b := range cloning {
+		list = append(list, accept(b.path+"/Role", "IAM5",
+			"The streams of the build's own log group: CodeBuild chooses their names.",
+			"Resource::"+env.ARN("logs", "log-group:/"+env.Name+"/delivery/"+b.name+":*")))
+	}
 	for _, path := range logsIn {
 		list = append(list, accept(path+"/Role", "IAM5",
 			"ecr:GetAuthorizationToken has no resource level; what the login may do is held to the images' repositories by the next statements.", "Resource::*"))

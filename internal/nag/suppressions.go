@@ -1,6 +1,7 @@
 package nag
 
 import (
+	"maps"
 	"slices"
 
 	"k8s-plus-aws-gitops/config"
@@ -24,7 +25,7 @@ func Suppressions(env config.Environment, all []services.Service, fleet services
 	list := append(managedPolicies(), wildcards(env)...)
 	list = append(list, serviceSuppressions(env, all)...)
 	list = append(list, sharedSuppressions(env, all)...)
-	list = append(list, deliverySuppressions(env, fleet.For(env.Name).ByMerge())...)
+	list = append(list, deliverySuppressions(env, fleet.For(env.Name).ByMerge(), slices.Sorted(maps.Keys(services.Publishers(all, env.Name, services.PublisherCodeBuild))))...)
 	list = append(list,
 		Suppression{Stack: "cluster", Path: "Cluster/EKS/KubectlProvider/Handler/Resource", Rule: "L1",
 			Reason: "CDK chooses the Python that its kubectl handler was tested with."},
