@@ -58,8 +58,8 @@ It shows what it would do, asks, and changes only what differs. Its rulesets beg
 with 'gitops: '; it changes and deletes no others, and takes away nothing stricter
 that a person set. docs/guides/repository.md tells how to undo it.
 
-The token is taken from GITHUB_TOKEN; it needs 'Administration: write' on each, and
-'Webhooks: write' on the first. What signs the webhooks, and as whom Flux
+The token is taken from GITHUB_TOKEN; it needs 'Administration: write' on each,
+and 'Webhooks: write' on the first. What signs the webhooks, and as whom Flux
 pushes, is read from Secrets Manager with the caller's credentials: of environments
 in other accounts it is not known, and is left alone until a run that knows.
 

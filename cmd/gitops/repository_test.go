@@ -46,6 +46,10 @@ func TestRepositorySetup(t *testing.T) {
 	if !strings.Contains(says, "skip    webhook of dev") || !strings.Contains(says, "AWS_PROFILE") || !strings.Contains(says, "--release-actor") {
 		t.Error(says)
 	}
+	// The repository of manifests is another, which this token may not see.
+	if !strings.Contains(says, "my-company/manifests: nothing to do.") || !strings.Contains(strings.Join(strings.Fields(says), " "), "may push to every branch") {
+		t.Error(says)
+	}
 	says = setup(0, "--yes", "--release-actor", "user:platform-bot")
 	if len(s.Rulesets) != 4 || !strings.Contains(says, "create ruleset gitops: release: done") || !strings.Contains(says, "Next: ") {
 		t.Errorf("%s%v", says, s.Rulesets)

@@ -41,16 +41,16 @@ registration. It writes
   .github/workflows/publish.yml  publishes it to every environment on a tag v1.2.3;
                                  for a repository on GitHub
 
-With publisher: codebuild in the registration there is no workflow: a project of the
-platform's does it, by commands that this repository cannot change, and with a token
-that it never sees.
+With publisher: codebuild in the registration there is no workflow: a project of
+the platform does it, by commands that this repository cannot change, and with a
+token that it never sees.
 
 The workflow builds the platform's tool at the commit that --platform names. Run it
 again for a newer one: it renews what nobody has edited. A service.yaml that asks
 for more than is registered is refused, and nothing is written then.`,
 		Example: `  gitops service init --platform https://github.com/my-company/platform.git@v1.4.0 \
     --image ghcr.io/my-company/shop:1.0.0
-  gitops service init --name shop --platform ../platform@main --ci codebuild --dry-run`,
+  gitops service init --platform ../platform@main --ci codebuild --dry-run`,
 		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return i.run(cmd) },
 	}
@@ -112,7 +112,7 @@ Before the first tag, in each environment's account, by the platform's team:
 	if registered.PublishedBy() == services.PublisherGitHub {
 		next += "  its token: aws secretsmanager create-secret --name " + config.Environment{Name: "ENVIRONMENT"}.PublisherSecret(registered.Name) + " --secret-string file:///dev/stdin\n"
 	} else {
-		next += "  the App of the environment's connection must be installed in this repository,\n  and then the registration deployed: project ENVIRONMENT-publish-" + registered.Name + "\n"
+		next += "  the App of its connection is installed in this repository, and then\n  the registration is deployed: project ENVIRONMENT-publish-" + registered.Name + "\n"
 		if _, err := os.Stat(filepath.Join(dir, onboard.WorkflowFile)); err == nil {
 			next += "Remove " + onboard.WorkflowFile + ": its role is gone with the registration.\n"
 		}
