@@ -71,9 +71,17 @@ func rights(env config.Environment, byMerge bool) map[string][]string {
 			"logs:CreateLogStream arn:aws:logs:$:log-group:/" + env.Name + "/delivery/report:*", "logs:PutLogEvents arn:aws:logs:$:log-group:/" + env.Name + "/delivery/report:*",
 			"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/review-token-??????",
 		}, executions("ListActionExecutions", "ListPipelineExecutions"), token),
+		// The fixture's services in repositories of their own: one by a build, one by a workflow there, which is not in production.
+		"publish-catalog": slices.Concat([]string{
+			"logs:CreateLogStream arn:aws:logs:$:log-group:/" + env.Name + "/delivery/publish-catalog:*", "logs:PutLogEvents arn:aws:logs:$:log-group:/" + env.Name + "/delivery/publish-catalog:*",
+		}, publish[:1], token),
+		"publish":         {"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/publish-tracking-??????"},
 		"start-report":    {"codebuild:StartBuild arn:aws:codebuild:$:project/" + env.Name + "-report"},
 		"review":          build("review", append([]string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/review-token-??????"}, connection...)...),
 		"pipeline-review": pipeline(start("review")...),
+	}
+	if env.Name == "production" {
+		delete(all, "publish")
 	}
 	if !byMerge {
 		all["services"], all["pipeline-services"] = build("services", slices.Concat(publish, connection)...), pipeline(start("services")...)
@@ -153,6 +161,13 @@ func TestDeliveryRoles(t *testing.T) {
 				trust := get(r.Properties, "AssumeRolePolicyDocument", "Statement", 0)
 				service := "codebuild.amazonaws.com"
 				switch {
+				case name == "publish":
+					if conditions := get(trust, "Condition"); get(trust, "Principal", "Federated") != env.ARN("iam", "oidc-provider/token.actions.githubusercontent.com") ||
+						get(conditions, "StringEquals", "token.actions.githubusercontent.com:aud") != "sts.amazonaws.com" ||
+						get(conditions, "StringLike", "token.actions.githubusercontent.com:sub") != "repo:my-company/tracking:ref:refs/tags/v*" {
+						t.Errorf("%s %s trusts %s", env.Name, id, text(trust))
+					}
+					continue
 				case strings.HasPrefix(name, "pipeline-"):
 					service = "codepipeline.amazonaws.com"
 				case strings.HasPrefix(name, "start-"):
