@@ -36,6 +36,10 @@ func (e Environment) AssetsARN(service string) string {
 	return e.ARN("s3", e.AssetsBucket()+"/"+AssetsPrefix+service+"/")
 }
 
+// ControlPlaneLogs is the log group that EKS writes a control plane's logs to:
+// https://docs.aws.amazon.com/eks/latest/userguide/control-plane-logs.html
+func ControlPlaneLogs(cluster string) string { return "/aws/eks/" + cluster + "/cluster" }
+
 // NotificationsTopic is the agreed name of the topic that tells people of what failed.
 func (e Environment) NotificationsTopic() string { return e.StackName("delivery") }
 

@@ -67,7 +67,7 @@ func NewCluster(scope constructs.Construct, id string, props *ClusterProps) *Clu
 func (c *Cluster) controlPlane(props *ClusterProps) {
 	env, keep := props.Env, retention.Of(props.Env)
 	key := keep.Key(c, "Key", c.Name+"/cluster", "Kubernetes Secrets of cluster "+c.Name)
-	logs := keep.LogGroup(c, "Logs", "/aws/eks/"+c.Name+"/cluster", env.Cluster.LogDays, props.Key)
+	logs := keep.LogGroup(c, "Logs", config.ControlPlaneLogs(c.Name), env.Cluster.LogDays, props.Key)
 	c.EKS = awseksv2.NewCluster(c, jsii.String("EKS"), &awseksv2.ClusterProps{
 		ClusterName:                             jsii.String(c.Name),
 		Version:                                 awseksv2.KubernetesVersion_Of(jsii.String(env.Cluster.Version)),

@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/restmapper"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/audit"
 	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/flux"
 	"k8s-plus-aws-gitops/internal/forge"
@@ -165,7 +166,7 @@ func (f *whyFlags) source(ctx context.Context, c aws.Config, root string, env co
 	if path, served := plugin.Find(env.Name); served {
 		from.Outside = filepath.Base(path)
 	} else {
-		from.AWS.Audit = why.Logs{API: cloudwatchlogs.NewFromConfig(c), Group: "/aws/eks/" + env.ClusterName() + "/cluster"}
+		from.AWS.Audit = audit.Logs{API: cloudwatchlogs.NewFromConfig(c), Group: config.ControlPlaneLogs(env.ClusterName())}
 	}
 	token, none := platformToken(ctx, f.secret, []string{env.Name})
 	if from.NoForge = none; token != "" {

@@ -1,5 +1,5 @@
 // Package drift looks for what is otherwise than the repository says, in both halves of an environment: stacks that somebody
-// changed by hand, objects that somebody else than Flux wrote, what Flux does not apply, and what ends soon. It changes nothing.
+// changed by hand, objects that somebody else than Flux wrote, what Flux does not apply, and what ends soon. It changes nothing, but for Repairer, which puts back.
 package drift
 
 import (
@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"k8s-plus-aws-gitops/internal/audit"
 	"k8s-plus-aws-gitops/internal/cause"
 )
 
@@ -60,10 +61,19 @@ type Finding struct {
 	// Manager is who wrote fields of an object of Kubernetes, and At when.
 	Manager string     `json:"manager,omitempty"`
 	At      *time.Time `json:"at,omitempty"`
+	// By is who sent the request, as the audit log has it.
+	By []audit.Request `json:"by,omitempty"`
 	// Fields are those that the manager owns.
 	Fields []string `json:"fields,omitempty"`
 	// Do is what to do.
 	Do string `json:"do"`
+	// Type of a stack's resource.
+	Type string `json:"type,omitempty"`
+	// PutBack is what puts it back when it is asked to: "Kustomization flux-system/apps", "HelmRelease …", "stack dev-network". Empty:
+	// nothing does.
+	PutBack string `json:"putBack,omitempty"`
+	// Check is what found it.
+	Check string `json:"check"`
 }
 
 // Difference is a property of a resource.
@@ -79,6 +89,8 @@ type Difference struct {
 type Unseen struct {
 	What string `json:"what"`
 	Why  string `json:"why"`
+	// Check is what would have looked.
+	Check string `json:"check"`
 }
 
 // Report is everything that was found.
@@ -89,12 +101,16 @@ type Report struct {
 	Unseen []Unseen `json:"unseen,omitempty"`
 	// Notes say what nobody can look at, such as types of resources that CloudFormation does not compare.
 	Notes []string `json:"notes,omitempty"`
+	// Repairs are what was done about it, where that was asked for.
+	Repairs []Repair `json:"repairs,omitempty"`
+	// Checks are what was looked at, or was tried to.
+	Checks []string `json:"checks"`
 }
 
-// Code is the exit code: 0 without a finding, 1 with one, 2 without one where not everything could be looked at.
+// Code is the exit code: 0 without a finding that was left, 1 with one, 2 without one where not everything could be looked at.
 func (r *Report) Code() int {
 	switch {
-	case len(r.Findings) > 0:
+	case r.Left() > 0:
 		return 1
 	case len(r.Unseen) > 0:
 		return 2
@@ -109,22 +125,26 @@ type Check struct {
 	Run  func(ctx context.Context, found *Found) error
 }
 
-// Found collects what checks find; several may add at the same time.
+// Found collects what a check finds; several may add at the same time.
 type Found struct {
-	mu     sync.Mutex
+	mu     *sync.Mutex
 	report *Report
+	check  string
 }
 
 func (f *Found) add(findings ...Finding) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.report.Findings = append(f.report.Findings, findings...)
+	for _, found := range findings {
+		found.Check = f.check
+		f.report.Findings = append(f.report.Findings, found)
+	}
 }
 
 func (f *Found) unseen(what string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.report.Unseen = append(f.report.Unseen, Unseen{what, reason(err)})
+	f.report.Unseen = append(f.report.Unseen, Unseen{what, reason(err), f.check})
 }
 
 func (f *Found) note(format string, args ...any) {
@@ -145,9 +165,11 @@ func Outside(plugin, environment string) Check {
 // is done. The context's end ends them, and what they have not seen by then is unseen.
 func Look(ctx context.Context, environment string, checks []Check, told func(what string)) *Report {
 	report := &Report{Environment: environment, Findings: []Finding{}}
-	found := &Found{report: report}
+	var mu sync.Mutex
 	var group errgroup.Group
 	for _, c := range checks {
+		report.Checks = append(report.Checks, c.What)
+		found := &Found{&mu, report, c.What}
 		group.Go(func() error {
 			if err := c.Run(ctx, found); err != nil {
 				found.unseen(c.What, err)
@@ -164,6 +186,7 @@ func Look(ctx context.Context, environment string, checks []Check, told func(wha
 		return cmp.Or(cmp.Compare(a.What, b.What), cmp.Compare(a.Why, b.Why))
 	})
 	slices.Sort(report.Notes)
+	slices.Sort(report.Checks)
 	return report
 }
 

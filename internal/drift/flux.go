@@ -86,8 +86,9 @@ func Releases(cluster *flux.Cluster) Check {
 			}
 			mode, _, _ := unstructured.NestedString(o.Object, "spec", "driftDetection", "mode")
 			f := Finding{State: Changed, Half: Kubernetes, Object: "HelmRelease " + itemName(*i), Detail: oneLine(message)}
-			if f.Do = "none: helm-controller puts it back"; mode != "enabled" {
-				f.Do = "set spec.driftDetection.mode to enabled, or write the change into the release's values"
+			f.Do = "set spec.driftDetection.mode to enabled, or write the change into the release's values"
+			if mode == "enabled" {
+				f.Do, f.PutBack = "none: helm-controller puts it back", "HelmRelease "+i.Namespace+"/"+i.Name
 			}
 			found.add(f)
 		})

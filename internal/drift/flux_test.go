@@ -18,6 +18,7 @@ import (
 	metadatafake "k8s.io/client-go/metadata/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"k8s-plus-aws-gitops/internal/audit"
 	"k8s-plus-aws-gitops/internal/flux"
 	"k8s-plus-aws-gitops/internal/status"
 )
@@ -229,6 +230,33 @@ func TestByHand(t *testing.T) {
 				t.Errorf("%+v; want %q, %q", r.Findings[0], c.want, c.do)
 			}
 		})
+	}
+}
+
+// auditLog knows who wrote a Deployment, and does not answer for anything else.
+type auditLog struct{}
+
+func (auditLog) Writes(_ context.Context, resource, namespace, name string, at time.Time) ([]audit.Request, error) {
+	if resource != "deployments" || namespace+"/"+name != "ghost/ghost" || !at.Equal(today().Add(-time.Minute)) {
+		return nil, errors.New("no such log")
+	}
+	by := audit.Request{User: "arn:aws:sts::111111111111:assumed-role/Admin/jane", Verb: "patch", From: []string{"192.0.2.7"}}
+	return []audit.Request{by, by}, nil
+}
+
+// What was written by hand has who asked for it; a log that cannot be read takes nothing from the report.
+func TestByHandAudited(t *testing.T) {
+	edit := written("kubectl-edit", "", time.Minute, `{"f:spec":{"f:replicas":{}}}`)
+	from := objects(cluster(t, object("Kustomization", "apps", commit, "True", `"interval": "10m"`,
+		`, "inventory": {"entries": [{"id": "ghost_ghost_apps_Deployment", "v": "v1"}, {"id": "ghost_ghost__ServiceAccount", "v": "v1"}]}`)), nil,
+		meta("apps/v1", "Deployment", "ghost/ghost", nil, edit), meta("v1", "ServiceAccount", "ghost/ghost", nil, edit))
+	from.Audit = auditLog{}
+	r := look(t, ByHand(from))
+	if len(r.Findings) != 2 || len(r.Findings[0].By) != 2 || !strings.HasSuffix(r.Findings[0].Detail, "11:59Z, asked for by arn:aws:sts::111111111111:assumed-role/Admin/jane from 192.0.2.7") {
+		t.Errorf("%+v", r.Findings)
+	}
+	if len(r.Notes) != 1 || r.Notes[0] != "who wrote ServiceAccount ghost/ghost is not known: the audit log: no such log" || len(r.Unseen) > 0 {
+		t.Errorf("notes %q, unseen %+v", r.Notes, r.Unseen)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"k8s-plus-aws-gitops/functions/database/announce"
+	"k8s-plus-aws-gitops/internal/audit"
 	"k8s-plus-aws-gitops/internal/flux"
 )
 
@@ -27,7 +29,9 @@ type Objects struct {
 	Metadata metadata.Interface
 	// Resources lists the resources of a group and version, as the API server serves them.
 	Resources func(groupVersion string) (*metav1.APIResourceList, error)
-	Now       func() time.Time
+	// Audit knows who sent a request; nil where nothing keeps an audit log.
+	Audit audit.Reader
+	Now   func() time.Time
 }
 
 // applied is one object of a Kustomization's inventory.
@@ -94,7 +98,7 @@ func (from Objects) kind(ctx context.Context, found *Found, kind schema.GroupVer
 			is := applied{o.Namespace, o.Name}
 			if of, ours := objects[is]; ours {
 				there[is] = true
-				from.object(found, kind.Kind, o, of)
+				from.object(ctx, found, kind.Kind, resource.Resource, o, of)
 			}
 		}
 		if options.Continue = list.Continue; options.Continue == "" {
@@ -103,10 +107,9 @@ func (from Objects) kind(ctx context.Context, found *Found, kind schema.GroupVer
 	}
 	for is, of := range objects {
 		if !there[is] {
-			found.add(Finding{
-				State: Deleted, Half: Kubernetes, Object: kind.Kind + " " + is.String(), Detail: "Kustomization " + itemName(of.Item) + " has applied it, and it is not there",
-				Do: of.putsBack(from.Now(), time.Time{}),
-			})
+			f := Finding{State: Deleted, Half: Kubernetes, Object: kind.Kind + " " + is.String(), Detail: "Kustomization " + itemName(of.Item) + " has applied it, and it is not there"}
+			f.Do, f.PutBack = of.putsBack(from.Now(), time.Time{})
+			found.add(f)
 		}
 	}
 	return nil
@@ -132,7 +135,7 @@ func (from Objects) resource(kind schema.GroupVersionKind) (schema.GroupVersionR
 }
 
 // object reports each manager but Flux that owns fields of an object.
-func (from Objects) object(found *Found, kind string, o *metav1.PartialObjectMetadata, of owner) {
+func (from Objects) object(ctx context.Context, found *Found, kind, resource string, o *metav1.PartialObjectMetadata, of owner) {
 	for _, entry := range o.ManagedFields {
 		fields, err := foreign(entry)
 		name := applied{o.Namespace, o.Name}
@@ -151,12 +154,35 @@ func (from Objects) object(found *Found, kind string, o *metav1.PartialObjectMet
 		if entry.Time != nil {
 			at = entry.Time.UTC()
 			f.At, f.Detail = &at, f.Detail+" at "+at.Format("2006-01-02 15:04Z")
+			from.asked(ctx, found, resource, o, &f)
 		}
-		f.Do = of.putsBack(from.Now(), at)
+		f.Do, f.PutBack = of.putsBack(from.Now(), at)
 		if annotation := keptAway(o.Annotations); annotation != "" {
-			f.Do = "the annotation " + annotation + " keeps Flux away: take it away, or write the change into the repository"
+			f.PutBack, f.Do = "", "the annotation "+annotation+" keeps Flux away: take it away, or write the change into the repository"
 		}
 		found.add(f)
+	}
+}
+
+// asked adds who sent the request that wrote fields of an object. An event reaches the audit log minutes after the request.
+func (from Objects) asked(ctx context.Context, found *Found, resource string, o *metav1.PartialObjectMetadata, f *Finding) {
+	if from.Audit == nil {
+		return
+	}
+	by, err := from.Audit.Writes(ctx, resource, o.Namespace, o.Name, *f.At)
+	if err != nil {
+		found.note("who wrote %s is not known: the audit log: %s", f.Object, reason(err))
+		return
+	}
+	f.By = by
+	var people []string
+	for _, r := range by {
+		if who := strings.TrimSuffix(r.User+" from "+strings.Join(r.From, ", "), " from "); !slices.Contains(people, who) {
+			people = append(people, who)
+		}
+	}
+	if len(people) > 0 {
+		f.Detail += ", asked for by " + strings.Join(people, ", ")
 	}
 }
 
@@ -201,17 +227,17 @@ func some(fields []string) string {
 	return strings.Join(fields, ", ")
 }
 
-// putsBack says what happens with a change that was made at a time. Flux applies after each interval; what it has left since is
-// of no field that the repository sets.
-func (o owner) putsBack(now, at time.Time) string {
-	name := strings.TrimPrefix(o.Namespace+"/"+o.Name, flux.Root+"/")
+// putsBack says what happens with a change that was made at a time, and what puts it back when it is asked to. Flux applies after each
+// interval; what it has left since is of no field that the repository sets.
+func (o owner) putsBack(now, at time.Time) (do, by string) {
+	name := itemName(o.Item)
 	switch {
 	case o.Suspended:
-		return fmt.Sprintf("Kustomization %s is suspended: nothing puts it back before it is resumed", name)
+		return fmt.Sprintf("Kustomization %s is suspended: nothing puts it back before it is resumed", name), ""
 	case o.Ready != "True":
-		return fmt.Sprintf("Kustomization %s is not ready: correct that, then it puts this back", name)
+		return fmt.Sprintf("Kustomization %s is not ready: correct that, then it puts this back", name), ""
 	case at.IsZero() || now.Sub(at) <= o.interval:
-		return fmt.Sprintf("none: Kustomization %s puts it back within %s", name, o.interval)
+		return fmt.Sprintf("none: Kustomization %s puts it back within %s", name, o.interval), "Kustomization " + o.Namespace + "/" + o.Name
 	}
-	return "the repository does not set this, so Flux leaves it: write it there, or take it away by hand"
+	return "the repository does not set this, so Flux leaves it: write it there, or take it away by hand", ""
 }

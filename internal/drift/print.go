@@ -26,6 +26,23 @@ func (r *Report) Print(w io.Writer) {
 	if len(r.Findings)+len(r.Unseen) > 0 {
 		fmt.Fprintf(w, "\n%-*s%s\n", indent, "STATE", "OBJECT, AND WHAT TO DO")
 	}
+	r.rows(w)
+	if len(r.Repairs) > 0 {
+		fmt.Fprintf(w, "\n%-*s%s\n", indent, "REPAIR", "OBJECT, AND WHAT WAS DONE")
+		r.repairs(w)
+	}
+	if len(r.Notes) > 0 {
+		fmt.Fprintln(w)
+	}
+	for _, n := range r.Notes {
+		for _, line := range cli.Lines(n, width) {
+			fmt.Fprintln(w, line)
+		}
+	}
+}
+
+// rows writes the findings, and what could not be looked at.
+func (r *Report) rows(w io.Writer) {
 	for _, f := range r.Findings {
 		row(w, string(f.State), f.Object)
 		row(w, "", f.Detail)
@@ -38,13 +55,17 @@ func (r *Report) Print(w io.Writer) {
 		row(w, "unseen", u.What)
 		row(w, "", u.Why)
 	}
-	if len(r.Notes) > 0 {
-		fmt.Fprintln(w)
-	}
-	for _, n := range r.Notes {
-		for _, line := range cli.Lines(n, width) {
-			fmt.Fprintln(w, line)
+}
+
+// repairs writes what was done about the findings.
+func (r *Report) repairs(w io.Writer) {
+	for _, done := range r.Repairs {
+		word := "put back"
+		if done.Done == "" {
+			word = "left"
 		}
+		row(w, word, done.Object)
+		row(w, "", cmp.Or(done.Done, done.Left))
 	}
 }
 

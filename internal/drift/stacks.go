@@ -174,7 +174,7 @@ func (d *detection) compared(ctx context.Context, name string) error {
 // resource adds a resource that differs.
 func (d *detection) resource(stack string, r types.StackResourceDrift) {
 	object, kind := stack+"/"+aws.ToString(r.LogicalResourceId), aws.ToString(r.ResourceType)
-	f := Finding{Half: AWS, Object: object, Detail: kind + " " + aws.ToString(r.PhysicalResourceId)}
+	f := Finding{Half: AWS, Object: object, Type: kind, PutBack: "stack " + stack, Detail: kind + " " + aws.ToString(r.PhysicalResourceId)}
 	switch r.StackResourceDriftStatus {
 	case types.StackResourceDriftStatusDeleted:
 		f.State = Deleted

@@ -208,7 +208,7 @@ func TestStacksUnseen(t *testing.T) {
 func TestStacksTime(t *testing.T) {
 	a := &account{stacks: map[string]string{"dev-a": "CREATE_COMPLETE"}, answers: map[string][]string{"DescribeStackDriftDetectionStatus dev-a": {detected("DETECTION_IN_PROGRESS", "")}}}
 	r := look(t, Stacks(a.client(t), "dev", func(context.Context, time.Duration) error { return context.DeadlineExceeded }))
-	if r.Code() != 2 || r.Unseen[0] != (Unseen{"stack dev-a", "the time was over; give more with --timeout"}) {
+	if r.Code() != 2 || r.Unseen[0] != (Unseen{"stack dev-a", "the time was over; give more with --timeout", "stacks"}) {
 		t.Errorf("%+v", r)
 	}
 }

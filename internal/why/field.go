@@ -2,7 +2,6 @@ package why
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
+	"k8s-plus-aws-gitops/internal/audit"
 	"k8s-plus-aws-gitops/internal/flux"
 )
 
@@ -25,23 +25,7 @@ type Field struct {
 	// Hand is true where neither Flux nor a controller wrote it.
 	Hand bool `json:"hand,omitempty"`
 	// By is who sent the request, as the audit log has it.
-	By []Request `json:"by,omitempty"`
-}
-
-// Request is one that the audit log has.
-type Request struct {
-	User string    `json:"user"`
-	Verb string    `json:"verb"`
-	Time time.Time `json:"time"`
-	// Agent is the program, as it calls itself.
-	Agent string `json:"agent,omitempty"`
-	// From are the addresses that it came from.
-	From []string `json:"from,omitempty"`
-}
-
-// Audit finds who wrote an object, at about a time.
-type Audit interface {
-	Writes(ctx context.Context, resource, namespace, name string, at time.Time) ([]Request, error)
+	By []audit.Request `json:"by,omitempty"`
 }
 
 // field finds who wrote a field: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
@@ -73,7 +57,7 @@ func (s *Source) field(ctx context.Context, a *Answer, o *unstructured.Unstructu
 
 // audited asks the audit log who it was, once for each manager that is no part of the platform.
 func (s *Source) audited(ctx context.Context, a *Answer, o *unstructured.Unstructured) {
-	asked := map[string][]Request{}
+	asked := map[string][]audit.Request{}
 	for i := range a.Fields {
 		f := &a.Fields[i]
 		if !f.Hand {
@@ -130,33 +114,4 @@ func below(set *fieldpath.Set, asked string) []string {
 // plain is a path without what people leave out: its first dot, and quotes.
 func plain(path string) string {
 	return strings.NewReplacer(`"`, "", `'`, "").Replace(strings.TrimPrefix(path, "."))
-}
-
-// auditEvent is what is read of an audit event: https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/
-type auditEvent struct {
-	Verb string `json:"verb"`
-	User struct {
-		Username string              `json:"username"`
-		Extra    map[string][]string `json:"extra"`
-	} `json:"user"`
-	UserAgent string    `json:"userAgent"`
-	SourceIPs []string  `json:"sourceIPs"`
-	Received  time.Time `json:"requestReceivedTimestamp"`
-	Status    struct {
-		Code int `json:"code"`
-	} `json:"responseStatus"`
-}
-
-// parseAudit reads an event; false for a request that was refused.
-func parseAudit(text string) (Request, bool) {
-	var e auditEvent
-	if json.Unmarshal([]byte(text), &e) != nil || e.Status.Code >= 300 {
-		return Request{}, false
-	}
-	r := Request{User: e.User.Username, Verb: e.Verb, Time: e.Received.UTC(), Agent: e.UserAgent, From: e.SourceIPs}
-	// EKS notes the role's session, which names the person: https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html
-	if arn := e.User.Extra["arn"]; len(arn) > 0 {
-		r.User = arn[0]
-	}
-	return r, true
 }

@@ -16,6 +16,7 @@ import (
 
 	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/actions"
+	"k8s-plus-aws-gitops/internal/audit"
 	"k8s-plus-aws-gitops/internal/stacks"
 )
 
@@ -24,7 +25,7 @@ type AWS struct {
 	Stacks    Stacks
 	Pipelines Pipelines
 	Registry  Registry
-	Audit     Audit
+	Audit     audit.Reader
 }
 
 // Stacks is what is used of CloudFormation.

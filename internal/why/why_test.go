@@ -12,6 +12,7 @@ import (
 	logs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 
+	"k8s-plus-aws-gitops/internal/audit"
 	"k8s-plus-aws-gitops/internal/forge"
 	"k8s-plus-aws-gitops/internal/forge/forgetest"
 	"k8s-plus-aws-gitops/internal/services/publish"
@@ -81,7 +82,7 @@ func TestObject(t *testing.T) {
 			actions: []types.ActionExecutionDetail{action("c", "Release", "Verify", 31), action("c", "Approve", "Approve", 30)},
 		}},
 	}
-	s.AWS.Audit = why.Logs{API: audit{}, Group: "/aws/eks/dev/cluster"}
+	s.AWS.Audit = audit.Logs{API: auditLog{}, Group: "/aws/eks/dev/cluster"}
 	a, err := s.Object(t.Context(), why.Question{Kind: "pod", Name: "ghost-1-a", Namespace: "ghost"})
 	if err != nil {
 		t.Fatal(err)
@@ -113,10 +114,10 @@ func TestObject(t *testing.T) {
 	t.Run("field", func(t *testing.T) { fields(t, s) })
 }
 
-// audit is an audit log that takes the request for a page of its own, after an empty one.
-type audit struct{}
+// auditLog is one that takes the request for a page of its own, after an empty one.
+type auditLog struct{}
 
-func (audit) FilterLogEvents(_ context.Context, in *cloudwatchlogs.FilterLogEventsInput, _ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.FilterLogEventsOutput, error) {
+func (auditLog) FilterLogEvents(_ context.Context, in *cloudwatchlogs.FilterLogEventsInput, _ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.FilterLogEventsOutput, error) {
 	at := time.Date(2026, 11, 30, 12, 30, 0, 0, time.UTC)
 	if *in.StartTime > at.UnixMilli() || *in.EndTime < at.UnixMilli() || !strings.Contains(*in.FilterPattern, `$.objectRef.resource = "deployments" && $.objectRef.name = "ghost"`) {
 		return &cloudwatchlogs.FilterLogEventsOutput{}, nil

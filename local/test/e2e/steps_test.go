@@ -29,6 +29,7 @@ func TestSteps(t *testing.T) {
 	s.step("5 the database's password changes, no request fails", s.rotates)
 	s.step("5 a freeze holds both halves until somebody lets them through", s.freeze)
 	s.step("5 gitops why leads from both halves to their commit", s.why)
+	s.step("5 a kubectl edit is reported, and put back", s.edited)
 	s.step("5 a schema goes forward, back over expand, and not over contract", s.migrates)
 	s.step("5 a second system begins with a snapshot of the first", s.snapshots)
 	s.step("5 without the gate Flux follows the branch itself", s.ungated)
