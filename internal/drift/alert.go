@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 )
 
-// Alert tells people of what is new. docs/design/20261130.drift-on-a-schedule.md
+// Alert tells people of what is new.
 type Alert struct {
 	// Objects has the memory, in Bucket under Key.
 	Objects interface {
