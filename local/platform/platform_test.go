@@ -19,7 +19,7 @@ import (
 
 const root = "../.."
 
-var here = Place{Executable: "/bin/gitops-local", Endpoint: "http://127.0.0.1:1", Region: "eu-west-1", Registry: "registry.localhost/local"}
+var here = Place{Executable: "/bin/gitops-local", Endpoint: "http://127.0.0.1:1", Region: "eu-west-1", Registry: "registry.localhost/*"}
 
 // installed is a machine on which everything is at a place that tests know.
 type installed struct{}

@@ -29,7 +29,7 @@ type Place struct {
 	Executable string
 	// Endpoint is the AWS endpoint, which is also the registry; Region the environment's.
 	Endpoint, Region string
-	// Registry is the prefix of the environment's own repositories, as pods name them.
+	// Registry is the prefix of the environments' own repositories, as pods name them: "registry.localhost/*".
 	Registry string
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,7 +26,8 @@ type Table struct {
 // on), ${DIR} (the pod's directory), ${KUBECONFIG} (a kubeconfig with the pod's own ServiceAccount) and ${mount:/path} (the
 // place on the host of a path below one of the container's mounts).
 type Image struct {
-	// Repository is compared with the reference without tag and digest. A leading "*/" matches any registry host.
+	// Repository is compared with the reference without tag and digest. A leading "*/" matches any registry host, another *
+	// one part of the path.
 	Repository string `json:"repository"`
 	// Tags are the tags that exist; any other gives ErrImagePull. Default: every tag exists. A reference by digest alone is
 	// not checked.
@@ -71,6 +73,9 @@ func (t Table) Validate() error {
 		at := fmt.Sprintf("images[%d] (%s)", i, im.Repository)
 		if repository, _ := splitReference(im.Repository); im.Repository == "" || repository != im.Repository {
 			errs = append(errs, fmt.Errorf("%s: repository: write a repository without tag and digest", at))
+		}
+		if _, err := path.Match(im.Repository, ""); err != nil {
+			errs = append(errs, fmt.Errorf("%s: repository: %w", at, err))
 		}
 		if len(im.Command) > 0 && !filepath.IsAbs(im.Command[0]) {
 			errs = append(errs, fmt.Errorf("%s: command: %q is no absolute path", at, im.Command[0]))
@@ -161,7 +166,8 @@ func matchRepository(pattern, repository string) bool {
 		_, path, _ := strings.Cut(repository, "/")
 		return path == rest || strings.TrimPrefix(path, "library/") == rest
 	}
-	return canonical(pattern) == repository
+	matches, _ := path.Match(canonical(pattern), repository)
+	return matches
 }
 
 // canonical adds what a container runtime adds to a short name: "ghost" is docker.io/library/ghost.

@@ -16,6 +16,7 @@ func TestLookup(t *testing.T) {
 		{Repository: "*/external-secrets/external-secrets"},
 		{Repository: "ghost", Tags: []string{"6.65.0"}},
 		{Repository: "*/nginx"},
+		{Repository: "registry.localhost/*/ghost"},
 	}}
 	for _, tt := range []struct {
 		reference, want string
@@ -37,6 +38,9 @@ func TestLookup(t *testing.T) {
 		{"docker.io/library/ghost:5", "ghost", true},
 		{"nginx:1", "*/nginx", false},
 		{"busybox:1", "", false},
+		{"registry.localhost/production/ghost:1@sha256:0123", "registry.localhost/*/ghost", false},
+		{"registry.localhost/production/more/ghost:1", "", false},
+		{"registry.localhost/ghost:1", "", false},
 	} {
 		t.Run(tt.reference, func(t *testing.T) {
 			im, err := table.Lookup(tt.reference)
@@ -57,6 +61,7 @@ func TestReadTableRefuses(t *testing.T) {
 		"unknown key":      {"images: [{repository: a/b, comand: [/x]}]", "comand"},
 		"no repository":    {"images: [{command: [/x]}]", "repository: write a repository"},
 		"tag":              {"images: [{repository: 'a/b:1'}]", "without tag"},
+		"pattern":          {"images: [{repository: 'a/[b'}]", "syntax error in pattern"},
 		"relative command": {"images: [{repository: a/b, command: [x]}]", "no absolute path"},
 		"args":             {"images: [{repository: a/b, args: keep}]", "neither pass nor drop"},
 		"registry":         {"images: [{repository: a/b, registry: 'registry.localhost'}]", "is no URL"},

@@ -48,7 +48,7 @@ func (u *up) writeImages(ctx context.Context) error {
 		Executable: u.Executable,
 		Endpoint:   u.ports.URL(layout.AWS),
 		Region:     deploy.Region,
-		Registry:   front.RegistryHost + "/" + deploy.Environment,
+		Registry:   front.RegistryHost + "/*",
 	})
 	if err != nil {
 		return err

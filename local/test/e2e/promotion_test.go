@@ -27,19 +27,25 @@ const (
 )
 
 // promotion proves that a promotion to production waits for its approval, with
-// production's own configuration: its branch, its approval, its stages. It runs
-// integration's images: nothing builds one, and the stage Images finds that none
-// was promoted.
+// production's own configuration: its branch, its approval, its stages; and that
+// production then runs the image that local has built, by its digest, from its own
+// registry, in a scope of Flux that follows its own release and cannot touch the
+// first environment.
 //
 // The branch production differs from main by one commit, which fits production
-// into this machine: its account is the one that the local API answers for, and
-// its pipeline leaves out the cluster and Ghost, because there is one control
-// plane and one database server here, and they are the local environment's.
-func (s *system) promotion(ctx context.Context) (string, error) {
+// into this machine: its account is the one that the local API answers for, its
+// images are local's, and its pipeline leaves out the cluster, Ghost's stack, the
+// copy of layers, which are not made here, and Verify, because there is one control
+// plane here, and its Flux is the local environment's.
+func (s *system) promotion(ctx context.Context) (said string, err error) {
 	production, err := s.production(ctx)
 	if err != nil {
 		return "", err
 	}
+	if err := s.openScope(ctx, production); err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, s.closeScope(context.WithoutCancel(ctx))) }()
 	if err := s.edit("infrastructure/network.go", `"`+integrated+`"`, `"`+promoted+`"`); err != nil {
 		return "", err
 	}
@@ -65,7 +71,21 @@ func (s *system) promotion(ctx context.Context) (string, error) {
 	if _, err := s.git(ctx, production.repo, "merge", "--quiet", "--no-edit", "origin/main"); err != nil {
 		return "", err
 	}
-	return s.approved(ctx, production.repo)
+	image, err := production.takeImage(ctx)
+	if err != nil {
+		return "", err
+	}
+	if _, err := s.git(ctx, production.repo, "commit", "--quiet", "--all", "-m", "Run what was tested"); err != nil {
+		return "", err
+	}
+	if said, err = s.approved(ctx, production.repo); err != nil {
+		return "", err
+	}
+	arrived, err := s.arrives(ctx, image)
+	if err != nil {
+		return "", err
+	}
+	return said + "; " + arrived, s.secondConfined(ctx)
 }
 
 // production makes the branch, and the stacks of its one bootstrap deployment.
@@ -85,13 +105,20 @@ func (s *system) production(ctx context.Context) (*system, error) {
 		account, _ := e["account"].(string)
 		delivery["connectionArn"] = strings.Replace(arn, account, deploy.Account, 1)
 		delivery["test"] = "check-fast" // as the local environment's
-		delivery["gate"] = false        // there is no cluster in which a release could be verified
-		e["account"] = deploy.Account
+		delivery["imagesFrom"] = "local"
+		e["account"], e["repositoryUrl"], e["credentials"] = deploy.Account, "http://git.localhost/platform.git", "basic"
 	}); err != nil {
 		return nil, err
 	}
-	if err := p.edit("infrastructure/delivery/deployment.go", `{"Applications", config.RestStacks}, {"Cluster", "cluster"}, `, ""); err != nil {
-		return nil, err
+	for _, e := range [][3]string{
+		{"infrastructure/delivery/deployment.go", `{"Applications", config.RestStacks}, {"Cluster", "cluster"}, `, ""},
+		{"infrastructure/delivery/deployment.go", "if images != nil { //", "if false { //"},
+		{"infrastructure/delivery/release.go", "if !env.Gated() {\n\t\treturn b", "if b != nil {\n\t\treturn b"},
+		{"config/config.go", "Registry() string {\n", "Registry() string {\n\tif e.Account == \"" + deploy.Account + "\" {\n\t\treturn \"registry.localhost\"\n\t}\n"},
+	} {
+		if err := p.edit(e[0], e[1], e[2]); err != nil {
+			return nil, err
+		}
 	}
 	for _, args := range [][]string{
 		{"checkout", "--quiet", "-b", "production"},
@@ -105,7 +132,7 @@ func (s *system) production(ctx context.Context) (*system, error) {
 			return nil, err
 		}
 	}
-	if _, err := p.cdk(ctx, "deploy", "production/network", "production/delivery", "--exclusively", "--require-approval", "never", "--context", "env=production"); err != nil {
+	if _, err := p.cdk(ctx, "deploy", "production/network", "production/ghost", "production/delivery", "--exclusively", "--require-approval", "never", "--context", "env=production"); err != nil {
 		return nil, err
 	}
 	return &p, s.createdInProduction(ctx)
