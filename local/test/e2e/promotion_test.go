@@ -107,6 +107,7 @@ func (s *system) production(ctx context.Context) (*system, error) {
 		delivery["test"] = "check-fast" // as the local environment's
 		delivery["imagesFrom"] = "local"
 		e["account"], e["repositoryUrl"], e["credentials"] = deploy.Account, "http://git.localhost/platform.git", "basic"
+		delete(e, "hostedZone") // the network's stack makes one, as local's does
 	}); err != nil {
 		return nil, err
 	}
