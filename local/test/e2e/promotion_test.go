@@ -115,6 +115,7 @@ func (s *system) production(ctx context.Context) (*system, error) {
 		{"infrastructure/delivery/deployment.go", `{"Applications", config.RestStacks}, {"Cluster", "cluster"}, `, ""},
 		{"infrastructure/delivery/deployment.go", "if images != nil { //", "if false { //"},
 		{"infrastructure/delivery/release.go", "if !env.Gated() {\n\t\treturn b", "if b != nil {\n\t\treturn b"},
+		{"app-resources/ghost.go", "Engine: MySQL, App: ghost, ", "Engine: MySQL, App: ghost, Name: \"second\", "}, // one server of databases serves both
 		{"config/config.go", "Registry() string {\n", "Registry() string {\n\tif e.Account == \"" + deploy.Account + "\" {\n\t\treturn \"registry.localhost\"\n\t}\n"},
 	} {
 		if err := p.edit(e[0], e[1], e[2]); err != nil {

@@ -82,7 +82,7 @@ func (s *system) openScope(ctx context.Context, production *system) error {
 	if err != nil {
 		return err
 	}
-	value, err := secretsmanager.NewFromConfig(settings).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String("/production/ghost/database")})
+	value, err := secretsmanager.NewFromConfig(settings).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String("/production/ghost/database-user")})
 	if err != nil {
 		return err
 	}
