@@ -3,9 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -80,6 +82,12 @@ func (f *statusFlags) run(cmd *cobra.Command, name string) error {
 		return err
 	}
 	from, err := f.source(cmd.Context(), root, env)
+	var lost *lostBranchError
+	if errors.As(err, &lost) && !f.wait {
+		if perr := f.print(cmd, from.Survey(cmd.Context())); perr != nil {
+			return perr
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -133,7 +141,8 @@ func (f *statusFlags) source(ctx context.Context, root string, env config.Enviro
 	}
 	from, err := f.released(ctx, root, env)
 	from.Published = published
-	if err != nil {
+	var lost *lostBranchError
+	if err != nil && !errors.As(err, &lost) {
 		return from, err
 	}
 	c, err := awsOf(ctx, env.Region)
@@ -143,8 +152,46 @@ func (f *statusFlags) source(ctx context.Context, root string, env config.Enviro
 	if f.only == "" {
 		inAWS(&from, c, env)
 	}
-	from.Cluster, err = clusterOf(ctx, c, env, f.kubeconfig)
-	return from, err
+	if from.Cluster, err = clusterOf(ctx, c, env, f.kubeconfig); err != nil || lost == nil {
+		return from, errors.Join(asError(lost), err)
+	}
+	return from, f.withoutBranch(ctx, root, &from, lost)
+}
+
+// lostBranchError is that the repository does not answer: the rest of the status can be told.
+type lostBranchError struct{ error }
+
+func (e *lostBranchError) Unwrap() error { return e.error }
+
+// asError is nil where there is no lost branch.
+func asError(lost *lostBranchError) error {
+	if lost == nil {
+		return nil
+	}
+	return lost.error
+}
+
+// withoutBranch takes the commit that was asked for, or else the one that Flux has fetched last. It returns why the branch is lost.
+func (f *statusFlags) withoutBranch(ctx context.Context, root string, from *status.Source, lost *lostBranchError) error {
+	from.Tip = func(context.Context) (string, error) { return "", lost.error }
+	if f.commit != "" {
+		var err error
+		if from.Commit, err = git.Commit(ctx, root, f.commit); err != nil {
+			return errors.Join(lost.error, err)
+		}
+		return lost
+	}
+	look, err := from.Cluster.Look(ctx)
+	if err != nil {
+		return errors.Join(lost.error, err)
+	}
+	for _, g := range look.GitRepositories {
+		if _, commit, ok := strings.Cut(g.Revision, "@sha1:"); ok && g.Name == flux.Root {
+			from.Commit = commit
+			return lost
+		}
+	}
+	return lost.error
 }
 
 // released is a source that knows the commit and the branch, and no half yet.
@@ -214,7 +261,7 @@ func (f *statusFlags) branch(ctx context.Context, root string, env config.Enviro
 	tip, err := from.Tip(ctx)
 	switch {
 	case err != nil:
-		return err
+		return &lostBranchError{err}
 	case f.commit == "" && tip == "":
 		return fmt.Errorf("branch %s does not exist; make it with: gitops release %s", from.Branch, env.Name)
 	case f.commit == "":

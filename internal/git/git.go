@@ -67,6 +67,9 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.err }
 
+// silence is after how many seconds a host that says nothing is given up.
+const silence = "30"
+
 // Environ is the environment of a git process: without the variables by which a hook points git elsewhere.
 func Environ() []string {
 	var kept []string
@@ -80,6 +83,11 @@ func Environ() []string {
 	}
 	// Messages are compared, so they must be English; nobody answers a prompt in a pipeline.
 	kept = append(kept, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+	// A host that takes the connection and says nothing must not hold a command, or a build, for ever. While it works on a push
+	// it says so every 5 s: https://git-scm.com/docs/git-config, receive.keepAlive, http.lowSpeedLimit.
+	if os.Getenv("GIT_HTTP_LOW_SPEED_LIMIT") == "" && os.Getenv("GIT_HTTP_LOW_SPEED_TIME") == "" {
+		kept = append(kept, "GIT_HTTP_LOW_SPEED_LIMIT=1", "GIT_HTTP_LOW_SPEED_TIME="+silence)
+	}
 	// A proxy in the environment is not for repositories on this machine.
 	return append(kept, "NO_PROXY="+noProxy("NO_PROXY"), "no_proxy="+noProxy("no_proxy"))
 }

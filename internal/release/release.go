@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s-plus-aws-gitops/internal/git"
@@ -176,7 +177,13 @@ func pushed(o Options, err error) error {
 // prefix is what the branch's name begins with, with its slash.
 func prefix(branch string) string { return branch[:strings.LastIndexByte(branch, '/')+1] }
 
+// silences are what git says of a host that does not answer.
+var silences = []string{"Operation too slow", "Failed to connect", "Couldn't connect", "Could not connect", "Could not resolve", "timed out", "Connection refused", "returned error: 5"}
+
 // reach adds the remedy to a repository that does not answer.
 func reach(url string, err error) error {
+	if slices.ContainsFunc(silences, func(s string) bool { return strings.Contains(err.Error(), s) }) {
+		return fmt.Errorf("repository %s: %w; the host does not answer: what runs goes on as it is; try again when it does", git.WithoutCredentials(url), err)
+	}
 	return fmt.Errorf("repository %s: %w; check repository in cdk.json and the credentials", git.WithoutCredentials(url), err)
 }

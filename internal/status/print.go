@@ -34,6 +34,9 @@ func (s *Status) Print(w io.Writer) {
 	if s.Cause != "" {
 		fmt.Fprintf(w, "\n%s\n", s.Cause)
 	}
+	if s.Again != "" {
+		fmt.Fprintf(w, "\nTo run the pipeline again, once the cause is mended:\n  %s\n", s.Again)
+	}
 }
 
 // Word is the object's state in a word.

@@ -45,6 +45,8 @@ type Status struct {
 	Cause string `json:"cause,omitempty"`
 	// Pipeline is where the commit is in the environment's; nil when it was not asked for.
 	Pipeline *Pipeline `json:"pipeline,omitempty"`
+	// Again is the command that runs the pipeline again, where it has failed or was stopped before it released the commit.
+	Again string `json:"again,omitempty"`
 	// Stacks of the AWS half; empty when it was not asked for.
 	Stacks []Stack `json:"stacks,omitempty"`
 	// Objects of Flux in the cluster.
@@ -175,6 +177,9 @@ func (s Source) judge(ctx context.Context, now *Status, look *flux.Look, target 
 	released := now.Tip != "" && target.In(now.Tip) || now.Unread[PartBranch] != ""
 	kept, keeper := now.Pipeline.keeps(released)
 	now.worse(kept, keeper)
+	if kept == Failed && !released {
+		now.Again = "aws codepipeline start-pipeline-execution --name " + now.Pipeline.Name
+	}
 	for _, k := range now.Stacks {
 		if !k.Whole {
 			now.worse(stackState(k), fmt.Sprintf("stack %s is %s", k.Name, k.Status))

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"k8s-plus-aws-gitops/local/endpoint/engine"
+	"k8s-plus-aws-gitops/local/endpoint/fault"
 	"k8s-plus-aws-gitops/local/endpoint/front"
 	"k8s-plus-aws-gitops/local/endpoint/function"
 	_ "k8s-plus-aws-gitops/local/endpoint/kube" // registers the cluster's custom resources
@@ -30,7 +31,7 @@ import (
 )
 
 // Config says where the endpoint listens and what stands behind it. Every
-// field is required but Log, FluxOperator, Functions and Pipelines.
+// field is required but Log, FluxOperator, Functions, Pipelines and Faults.
 type Config struct {
 	Listen          string // 127.0.0.1:PORT
 	Moto            string // http://127.0.0.1:PORT
@@ -46,6 +47,7 @@ type Config struct {
 	FluxOperator    string             // directory with the flux-operator install manifests, see package kube
 	Functions       Functions          // what runs the functions of Lambda; none without a program
 	Pipelines       string             // folder of the executions that the runner records, see package pipelines
+	Faults          string             // file that says which requests fail, see package fault
 	Log             *slog.Logger
 }
 
@@ -129,7 +131,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	return serve(ctx, listener, f)
+	return serve(ctx, listener, &fault.Switch{File: c.Faults, Service: front.Service, Next: f, Log: c.Log})
 }
 
 // runner runs functions with the credentials of their roles. The stacks, which say which there are, come later.
@@ -163,7 +165,7 @@ func serve(ctx context.Context, listener net.Listener, h http.Handler) error {
 // uses everywhere; nothing checks them.
 func awsConfig(endpoint, region string) aws.Config {
 	return aws.Config{
-		Region: region, BaseEndpoint: aws.String(endpoint),
+		Region: region, BaseEndpoint: aws.String(endpoint), AppID: fault.Exempt,
 		Credentials:      credentials.NewStaticCredentialsProvider("test", "test", ""),
 		HTTPClient:       &http.Client{Transport: httpbody.Transport{Base: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 16, IdleConnTimeout: 10 * time.Second}}},
 		RetryMaxAttempts: 8, // with back-off about 20 s: moto restarts in less

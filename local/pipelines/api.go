@@ -12,8 +12,7 @@ import (
 )
 
 // API answers the part of CodePipeline's API that is about executions, from what the runner has recorded. Of definitions
-// another service knows. Of what changes executions it knows their stop: for the rest there are `gitops local approve` and
-// `gitops local release`.
+// another service knows. Of what changes executions it knows their start and their stop: for the rest there is `gitops local approve`.
 // https://docs.aws.amazon.com/codepipeline/latest/APIReference/
 type API struct {
 	// Root is where the executions are; see Folder.
@@ -45,7 +44,7 @@ type answer func(q question, p *Pipeline, all []*Execution) (object, error)
 
 var answers = map[string]answer{
 	"GetPipelineExecution": getExecution, "ListPipelineExecutions": listExecutions,
-	"ListActionExecutions": listActions, "GetPipelineState": getState, "ListRuleExecutions": listRules, "StopPipelineExecution": stopExecution,
+	"ListActionExecutions": listActions, "GetPipelineState": getState, "ListRuleExecutions": listRules, "StopPipelineExecution": stopExecution, "StartPipelineExecution": startExecution,
 }
 
 // target is what the header X-Amz-Target begins with.

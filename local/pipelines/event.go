@@ -32,15 +32,22 @@ func eventFolder(root string) string { return filepath.Join(root, "events") }
 
 // Record leaves an event for the runner. Their names keep the order.
 func Record(root string, e Event) error {
+	_, err := record(root, e)
+	return err
+}
+
+// record returns the event's file, of which the ids of its executions are made.
+func record(root string, e Event) (string, error) {
 	if err := os.MkdirAll(eventFolder(root), 0o700); err != nil {
-		return err
+		return "", err
 	}
 	raw, err := json.Marshal(e)
 	if err != nil {
-		return err
+		return "", err
 	}
 	name := fmt.Sprintf("%020d-%.12s.json", time.Now().UnixNano(), strings.NewReplacer("/", "-", ".", "-").Replace(e.After+e.Start))
-	return atomicfile.Write(filepath.Join(eventFolder(root), name), append(raw, '\n'), 0o600)
+	file := filepath.Join(eventFolder(root), name)
+	return file, atomicfile.Write(file, append(raw, '\n'), 0o600)
 }
 
 // events lists what was left, the oldest first.

@@ -80,3 +80,12 @@ func stopExecution(q question, p *Pipeline, all []*Execution) (object, error) {
 	}
 	return object{"pipelineExecutionId": e.ID}, nil
 }
+
+// startExecution answers StartPipelineExecution: the pipeline runs for the end of its branch.
+func startExecution(q question, p *Pipeline, _ []*Execution) (object, error) {
+	file, err := record(q.root, Event{Start: p.Name})
+	if err != nil {
+		return nil, err
+	}
+	return object{"pipelineExecutionId": executionID(file, p.Name)}, nil
+}

@@ -59,6 +59,7 @@ func runEndpoint(ctx context.Context, s *System, p layout.Ports, log *slog.Logge
 		FluxOperator:    found.FluxOperator,
 		Functions:       endpoint.Functions{Program: []string{program, "function"}, Env: []string{"DATABASE_CA=" + s.Dir.Path("ca", "ca.crt")}},
 		Pipelines:       pipelines.Folder(s.Dir),
+		Faults:          s.Dir.Faults(),
 		Log:             log,
 	})
 }

@@ -111,9 +111,9 @@ func New(opt Options) (*Front, error) {
 
 var credentialScope = regexp.MustCompile(`[^/]+/\d{8}/[^/]+/([a-z0-9-]+)/aws4_request`)
 
-// service names the service that a request is signed for, "" for an unsigned
+// Service names the service that a request is signed for, "" for an unsigned
 // one. Presigned requests carry the scope in the query.
-func service(r *http.Request) string {
+func Service(r *http.Request) string {
 	scope := r.Header.Get("Authorization")
 	if scope == "" {
 		scope = r.URL.Query().Get("X-Amz-Credential")
@@ -127,7 +127,7 @@ func service(r *http.Request) string {
 
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	name := service(r)
+	name := Service(r)
 	var denial *permissions.Denial
 	if err := f.calls.See(r); errors.As(err, &denial) {
 		f.opt.Log.Info("denied", "role", denial.Role, "action", denial.Action, "resource", denial.Resource)

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"k8s-plus-aws-gitops/internal/forge"
+	"k8s-plus-aws-gitops/local/endpoint/fault"
 	"k8s-plus-aws-gitops/local/internal/httpbody"
 	"k8s-plus-aws-gitops/local/system/layout"
 )
@@ -88,11 +89,12 @@ func List(variables map[string]string) []string {
 	return out
 }
 
-// Config is the SDK configuration for the local endpoint.
+// Config is the SDK configuration for the local endpoint, of those whom no fault of AWS hits.
 func Config(endpoint string) aws.Config {
 	return aws.Config{
 		Region:       Region,
 		BaseEndpoint: aws.String(endpoint),
+		AppID:        fault.Exempt,
 		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
 		HTTPClient:   httpbody.Client(),
 	}

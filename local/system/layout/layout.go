@@ -157,6 +157,9 @@ func (d *Dir) GateSocket() string { return d.Path("run", "gate.sock") }
 // Mail is where the mail is that the local SES took.
 func (d *Dir) Mail() string { return d.Path("mail") }
 
+// Faults is where somebody says which requests to AWS fail.
+func (d *Dir) Faults() string { return d.Path("faults.json") }
+
 // Images is the image table of the process node.
 func (d *Dir) Images() string { return d.Path("images.yaml") }
 
