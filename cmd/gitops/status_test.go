@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -154,5 +155,28 @@ func TestStatusOfStacks(t *testing.T) {
 	}
 	if said = gitops(t, 1, "status", "own", "--kubeconfig", cluster, "--commit", one); !strings.Contains(said, "own has no pipelines") {
 		t.Errorf("without pipelines: %s", said)
+	}
+}
+
+// Without the repository the rest is told, of the commit that Flux has; exit code and remedy are of the repository.
+func TestStatusWithoutGit(t *testing.T) {
+	dir, _ := gatedCheckout(t)
+	bucketOf(t, "any")
+	t.Setenv("KUBECONFIG", "")
+	one := gitIn(t, dir, "rev-parse", "HEAD")
+	put(t, filepath.Dir(os.Getenv("GIT_CONFIG_GLOBAL")), "gitconfig", "[url \"http://127.0.0.1:1/platform.git\"]\n\tinsteadOf = https://github.com/me/platform.git\n")
+	cluster := clusterWith(t, map[string][]any{
+		"gitrepositories": {fluxObject("GitRepository", "flux-system", one, "False", "GitOperationFailed")},
+		"kustomizations":  {fluxObject("Kustomization", "flux-system", one, "True", "")},
+	})
+	for name, args := range map[string][]string{"the commit of Flux": nil, "a commit": {"--commit", "HEAD"}} {
+		t.Run(name, func(t *testing.T) {
+			said := gitops(t, 1, append([]string{"status", "dev", "--only", "kubernetes", "--kubeconfig", cluster}, args...)...)
+			for _, want := range []string{"dev: commit " + one[:12] + " is ", "GitRepository  flux-system                 failed", "the host does not answer: what runs goes on as it is; try again when it does"} {
+				if !strings.Contains(said, want) {
+					t.Errorf("says %q, want %q", said, want)
+				}
+			}
+		})
 	}
 }

@@ -92,6 +92,24 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// A pipeline that failed is run again where it has not released the commit; what Flux has is Flux's to apply.
+func TestAgain(t *testing.T) {
+	for tip, want := range map[string]string{"old": "aws codepipeline start-pipeline-execution --name dev-deploy", "newest": ""} {
+		s := source(tip, cluster(layers("old", "True", "Ok")...))
+		s.Pipeline = func(context.Context, string, func(string) bool) *status.Pipeline {
+			return &status.Pipeline{Name: "dev-deploy", Stages: []status.Stage{{Name: "Plan", State: status.Broken, Cause: "Rate exceeded"}, {Name: "Verify", State: status.Pending}}}
+		}
+		got, err := s.Read(t.Context())
+		if err != nil || got.Again != want || !strings.Contains(got.Cause, "stage Plan of dev-deploy has failed: Rate exceeded") {
+			t.Errorf("%s: got %+v, %v", tip, got, err)
+		}
+		var out strings.Builder
+		if got.Print(&out); strings.Contains(out.String(), "once the cause is mended:\n  "+want) != (want != "") {
+			t.Errorf("%s: %s", tip, out.String())
+		}
+	}
+}
+
 // Each object says whether it has the commit, and the table names what a reader looks for.
 func TestPrint(t *testing.T) {
 	objects := []runtime.Object{

@@ -68,3 +68,21 @@ func TestStop(t *testing.T) {
 		t.Errorf("stopped twice: %v", err)
 	}
 }
+
+// What StartPipelineExecution returns is the execution that then runs, for the end of the branch.
+func TestStart(t *testing.T) {
+	w := newWorld(t)
+	w.define("p", "QUEUED", "", stage("Deploy", w.project("deploy", spec(`echo deployed >> "$OUT/order"`))))
+	w.start()
+	commit := w.push(map[string]string{"p/1": ""})
+	first := w.wait("p", commit, Succeeded)
+	out, err := w.api().StartPipelineExecution(t.Context(), &codepipeline.StartPipelineExecutionInput{Name: aws.String("p")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.until("order", "deployed\ndeployed")
+	all, err := List(w.config.Root)
+	if err != nil || len(all) != 2 || all[0].ID != aws.ToString(out.PipelineExecutionId) || all[0].ID == first.ID || all[0].Commit != commit {
+		t.Errorf("started %s, %v: %+v", aws.ToString(out.PipelineExecutionId), err, all)
+	}
+}

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,6 +32,7 @@ type system struct {
 	repo   string          // its clone
 	dir    *layout.Dir
 	only   *regexp.Regexp // names of the steps that run; nil for all
+	result string         // name of the files in out/ that say how the steps went; e2e when empty
 	failed bool
 	steps  []step
 	cookie string // of the signed-in author
@@ -173,7 +175,7 @@ func (s *system) write() {
 		err = os.MkdirAll(out, 0o755)
 	}
 	if err == nil {
-		err = os.WriteFile(filepath.Join(out, "e2e.json"), append(raw, '\n'), 0o644)
+		err = os.WriteFile(filepath.Join(out, cmp.Or(s.result, "e2e")+".json"), append(raw, '\n'), 0o644)
 	}
 	if err != nil {
 		s.t.Error(err)
@@ -198,7 +200,7 @@ func (s *system) write() {
 	if left > 0 {
 		fmt.Fprintf(&b, "%16s  %d more steps were skipped\n", "", left)
 	}
-	if err := os.WriteFile(filepath.Join(out, "e2e.txt"), []byte(b.String()), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(out, cmp.Or(s.result, "e2e")+".txt"), []byte(b.String()), 0o644); err != nil {
 		s.t.Error(err)
 	}
 	if n := len(s.steps); n > 0 && (s.failed || s.steps[n-1].Name[0] == '6') {
