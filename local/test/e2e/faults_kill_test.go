@@ -33,7 +33,7 @@ func (s *system) killedApply(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	pid, err := s.runs(ctx, "controlplane")
+	pid, err := s.alive(ctx, "controlplane")
 	if err != nil {
 		return "", err
 	}
@@ -157,7 +157,7 @@ func (s *system) killedPipelines(stages ...string) func(context.Context) (string
 			return "", err
 		}
 		for _, stage := range stages {
-			pid, err := s.runs(ctx, "pipelines")
+			pid, err := s.alive(ctx, "pipelines")
 			if err == nil {
 				err = s.atStage(ctx, commit, stage)
 			}
@@ -184,8 +184,8 @@ func (s *system) killedPipelines(stages ...string) func(context.Context) (string
 	}
 }
 
-// runs waits until a process runs, and returns its id: it may be about to start after a kill.
-func (s *system) runs(ctx context.Context, name string) (pid int, err error) {
+// alive waits until a process runs, and returns its id: it may be about to start after a kill.
+func (s *system) alive(ctx context.Context, name string) (pid int, err error) {
 	err = until(ctx, 5*time.Minute, name+" to run", func() error {
 		if pid, err = s.pid(ctx, name); err == nil && pid == 0 {
 			err = errors.New("it does not")
