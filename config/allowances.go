@@ -7,6 +7,17 @@ import (
 	"time"
 )
 
+// Allowance lets one change pass that `gitops review` otherwise forbids: the replacement or removal of a resource that holds data.
+type Allowance struct {
+	// The resource as the review names it: `<environment>/<stack>/<logical id>`, its construct path `<environment>/<stack>/<construct>/…`, or
+	// a Kubernetes object `<environment>/<Kind>/<namespace>/<name>`, without the namespace if it has none. Required.
+	Resource string `json:"resource" required:"copy the resource from the review, for example \"dev/ghost/GhostMySQLDatabaseE30388B3\"" example:"\"dev/ghost/GhostMySQLDatabaseE30388B3\""`
+	// Last day on which it counts, as `YYYY-MM-DD` in UTC. The review names an entry that has expired; nothing else fails. Required.
+	Until string `json:"until" required:"give the last day on which it counts, for example \"2026-12-31\"" example:"\"2026-12-31\""`
+	// Why the data may go, for whoever reads the change. Required.
+	Reason string `json:"reason" required:"say why the data may go, for example \"restored from the snapshot of 1 December\"" example:"\"restored from the snapshot of 1 December\""`
+}
+
 // leastReason is the least length of a reason: shorter ones explain nothing.
 const leastReason = 10
 

@@ -145,6 +145,7 @@ var badConfigurations = []struct {
 	{name: "shared database too small", edits: dev("databases/postgres/storageGiB", 10)},
 	{name: "shared database of an unknown engine", edits: dev("databases/oracle", map[string]any{})},
 	{name: "shared database with few backups and protection", edits: map[string]any{"gitops/environments/production/databases": map[string]any{"mysql": map[string]any{"backupDays": 1}}}},
+	{name: "snapshot with a blank", edits: dev("ghost/snapshot", "last one")},
 	{name: "mail as text", edits: dev("ghost/mail", "ses")},
 	{name: "mail by an unknown way", edits: dev("ghost/mail/transport", "sendgrid")},
 	{name: "mail through port 25", edits: dev("ghost/mail", map[string]any{"transport": "smtp", "port": 25})},
@@ -203,6 +204,18 @@ var badConfigurations = []struct {
 	{name: "frozen on a day that is none", edits: dev("delivery", window("", nil, "frozen", []string{"2026-02-30", "24.12.2026"})), problems: 2},
 	{name: "frozen range reversed", edits: dev("delivery", window("", nil, "frozen", []string{"2027-01-03/2026-12-20"}))},
 	{name: "frozen twice", edits: dev("delivery", window("", nil, "frozen", []string{"2026-12-24", "2026-12-24"}))},
+	{name: "backups of what may be destroyed", edits: dev("backup", map[string]any{"enabled": true})},
+	{name: "backups for a day", edits: production("backup", map[string]any{"days": 1})},
+	{name: "copies of no backups", edits: dev("backup", map[string]any{"copyTo": "eu-central-1"})},
+	{name: "copies in the same region", edits: production("backup", map[string]any{"copyTo": "eu-west-1"})},
+	{name: "copies in a region that is none", edits: production("backup", map[string]any{"copyTo": "eu-centrl-1"})},
+	{name: "copies in another partition", edits: production("backup", map[string]any{"copyTo": "us-gov-west-1"})},
+	{name: "drill without a build", edits: production("backup", map[string]any{"drill": map[string]any{"services": []string{"ghost"}}})},
+	{name: "drill of nothing", edits: drill("services", []string{})},
+	{name: "drill without services", edits: drill("services", absent{})},
+	{name: "drill of a service twice, and of one by its file", edits: drill("services", []string{"ghost", "ghost", "orders.yaml"}), problems: 2},
+	{name: "drill by a cron expression of Unix", edits: drill("schedule", "0 4 * * 0")},
+	{name: "tag of the backups", edits: dev("tags", map[string]any{"backup": "no"})},
 	{name: "two reviews of one branch", edits: map[string]any{
 		"gitops/environments/dev/delivery":        map[string]any{"connectionArn": connection("111111111111")},
 		"gitops/environments/production/delivery": map[string]any{"connectionArn": connection("222222222222")},
@@ -243,6 +256,20 @@ func set(path string, value any) map[string]any { return map[string]any{path: va
 
 // dev is one edit of environment dev.
 func dev(path string, value any) map[string]any { return set("gitops/environments/dev/"+path, value) }
+
+// production is one edit of environment production.
+func production(path string, value any) map[string]any {
+	return set("gitops/environments/production/"+path, value)
+}
+
+// drill is a drill of production, whose pipelines are there, with one edit.
+func drill(key string, value any) map[string]any {
+	return map[string]any{
+		"gitops/environments/production/delivery":            map[string]any{"connectionArn": connection("222222222222")},
+		"gitops/environments/production/backup":              map[string]any{"drill": map[string]any{"services": []string{"ghost"}}},
+		"gitops/environments/production/backup/drill/" + key: value,
+	}
+}
 
 // imagesFrom lets production run the images of an environment, after which come more edits.
 func imagesFrom(source string, more map[string]any) map[string]any {

@@ -98,6 +98,8 @@ type Environment struct {
 	Ghost Ghost `json:"ghost"`
 	// The instances that services share, each made when the first service asks for it with `shared: true` ([database](resources/database.md#shared)).
 	Databases Databases `json:"databases"`
+	// What AWS Backup keeps of its data.
+	Backup Backup `json:"backup"`
 	// The pipelines that deploy the environment.
 	Delivery Delivery `json:"delivery"`
 	// More variables for the manifests, beside those of the bootstrap: capital letters, digits and underscores. Flux puts
@@ -204,17 +206,6 @@ func (e Environment) Zones() []string {
 	return zones
 }
 
-// Allowance lets one change pass that `gitops review` otherwise forbids: the replacement or removal of a resource that holds data.
-type Allowance struct {
-	// The resource as the review names it: `<environment>/<stack>/<logical id>`, its construct path `<environment>/<stack>/<construct>/…`, or
-	// a Kubernetes object `<environment>/<Kind>/<namespace>/<name>`, without the namespace if it has none. Required.
-	Resource string `json:"resource" required:"copy the resource from the review, for example \"dev/ghost/GhostMySQLDatabaseE30388B3\"" example:"\"dev/ghost/GhostMySQLDatabaseE30388B3\""`
-	// Last day on which it counts, as `YYYY-MM-DD` in UTC. The review names an entry that has expired; nothing else fails. Required.
-	Until string `json:"until" required:"give the last day on which it counts, for example \"2026-12-31\"" example:"\"2026-12-31\""`
-	// Why the data may go, for whoever reads the change. Required.
-	Reason string `json:"reason" required:"say why the data may go, for example \"restored from the snapshot of 1 December\"" example:"\"restored from the snapshot of 1 December\""`
-}
-
 // HostedZone is an existing Route 53 public zone.
 type HostedZone struct {
 	// Id of the zone, without `/hostedzone/`. Required.
@@ -309,6 +300,9 @@ const (
 type Ghost struct {
 	// The MySQL database.
 	Database Database `json:"database"`
+	// Snapshot of RDS, by its identifier or ARN, of which the database is made, with a new password. It counts when the database is made, and
+	// stays here as long as that is there. Default: an empty database.
+	Snapshot string `json:"snapshot" example:"\"production-ghost-of-20261130-040000\""`
 	// Number of images that its ECR repository keeps.
 	KeepImages int `json:"keepImages" default:"20"`
 	// How it sends mail: the code for staff who sign in from a new device, invitations, new passwords, links for members.

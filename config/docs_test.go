@@ -17,7 +17,7 @@ import (
 // docsHead is what docs/configuration.md says before its tables.
 const docsHead = `# Configuration
 
-<!-- Written by "go test ./config -update" from the comments in config/config.go and config/window.go. Change those. -->
+<!-- Written by "go test ./config -update" from the comments in config/*.go. Change those. -->
 
 Everything is in one file, ` + "`cdk.json`, under `context.gitops`" + `. Only the keys marked *required* have no default. Unknown keys,
 wrong types and impossible combinations are reported all at once, one line each with the JSON path and the remedy, before
@@ -184,7 +184,7 @@ func code(text string) string {
 func fieldComments(t *testing.T) map[string]string {
 	t.Helper()
 	comments := map[string]string{}
-	for _, name := range []string{"config.go", "window.go"} {
+	for _, name := range []string{"allowances.go", "backup.go", "config.go", "window.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

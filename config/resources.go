@@ -64,3 +64,22 @@ func (d Database) Check(protected bool) Problems {
 	checkDatabase(r.at(""), d, protected)
 	return r.problems
 }
+
+// RestoredIdentifier is the agreed identifier of the instance of RDS that `gitops restore` makes of an app's backup, for as long
+// as it looks into it. RestoredTag marks it, with the environment as its value.
+func (e Environment) RestoredIdentifier(app string) string {
+	return e.DatabaseIdentifier(app) + RestoredSuffix
+}
+
+// RestoredTag and RestoredSuffix are described at RestoredIdentifier.
+const (
+	RestoredTag    = "gitops-restored-into"
+	RestoredSuffix = "-restored"
+)
+
+// BeforeInfix is between a database's identifier and the commit in the name of a snapshot that is made before the commit migrates
+// the schema, and BeforeTag marks it, with the identifier as its value.
+const (
+	BeforeInfix = "-before-"
+	BeforeTag   = "gitops-before-migration"
+)

@@ -118,12 +118,16 @@ func checkEnvironment(f field, e Environment) {
 	checkCluster(f.key("cluster"), e)
 	checkNodes(f.key("nodes"), e.Nodes)
 	checkVersions(f, e)
+	if s := e.Ghost.Snapshot; s != "" && !SnapshotName.MatchString(s) {
+		f.key("ghost").key("snapshot").add("give what aws rds describe-db-snapshots shows as DBSnapshotIdentifier or DBSnapshotArn", "must be a snapshot of RDS, got %q", s)
+	}
 	f.key("ghost").key("keepImages").between(e.Ghost.KeepImages, 1, 1000)
 	checkDatabase(f.key("ghost").key("database"), e.Ghost.Database, e.DeletionProtection)
 	checkDatabase(f.key("databases").key("mysql"), e.Databases.MySQL, e.DeletionProtection)
 	checkDatabase(f.key("databases").key("postgres"), e.Databases.Postgres, e.DeletionProtection)
 	checkMail(f, e)
 	checkDelivery(f, e)
+	checkBackup(f, e)
 	for name, value := range e.Facts {
 		checkFact(f.key("facts").key(name), name, value)
 	}
@@ -209,6 +213,8 @@ func checkTag(f field, key, value string) {
 		f.add("choose another prefix", "must not start with \"aws:\": such tags belong to AWS")
 	case key == "environment":
 		f.add("leave it out", "must not be set here: every resource has this tag")
+	case key == BackupTag:
+		f.add("leave it out", "must not be set here: it chooses what AWS Backup keeps")
 	case len(value) > 256 || !tagText.MatchString(value):
 		f.add("use letters, digits, spaces and _ . : / = + - @", "must be at most 256 characters that AWS allows, got %q", value)
 	}

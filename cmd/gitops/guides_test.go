@@ -78,6 +78,7 @@ var system = map[string]string{
 	"gitops drift":                    "needs an account and a cluster",
 	"gitops why":                      "needs an account and a cluster",
 	"gitops rollback":                 "compares two revisions; internal/rollback and the end-to-end test run it",
+	"gitops restore":                  "needs an account; internal/restore and the end-to-end test run it",
 	"gitops rotate":                   "needs an account and a cluster",
 	"gitops release":                  "needs a repository on GitHub",
 	"gitops status":                   "needs a cluster",

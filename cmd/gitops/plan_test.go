@@ -23,16 +23,16 @@ func TestPlanReport(t *testing.T) {
 	}{
 		"goes on": {
 			plan.Plan{Deploy: map[string][]string{"Network": nil, "Cluster": {"cluster"}}, Order: plan.AWSFirst, Review: reviewOf("1f3a9c2", 0)}, 0,
-			"Network        is skipped: no difference", "CLUSTER=deploy\nCLUSTER_STACKS='cluster'\nFIRST=aws\nNETWORK=skip\nNETWORK_STACKS=''\nRELEASE=yes\nSERVICES=''\n",
+			"Network        is skipped: no difference", "CLUSTER=deploy\nCLUSTER_STACKS='cluster'\nFIRST=aws\nNETWORK=skip\nNETWORK_STACKS=''\nRELEASE=yes\nSERVICES=''\nSNAPSHOTS=''\n",
 		},
-		"Kubernetes first": {plan.Plan{Order: plan.KubernetesFirst}, 0, "Kubernetes goes first", "FIRST=kubernetes\nRELEASE=yes\nSERVICES=''\n"},
+		"Kubernetes first": {plan.Plan{Order: plan.KubernetesFirst}, 0, "Kubernetes goes first", "FIRST=kubernetes\nRELEASE=yes\nSERVICES=''\nSNAPSHOTS=''\n"},
 		"publishes": {
 			plan.Plan{Order: plan.AWSFirst, Services: []string{"npm", "orders"}}, 0,
-			"Services       publishes npm, orders", "FIRST=aws\nRELEASE=yes\nSERVICES='npm orders'\n",
+			"Services       publishes npm, orders", "FIRST=aws\nRELEASE=yes\nSERVICES='npm orders'\nSNAPSHOTS=''\n",
 		},
 		"refused": {
 			plan.Plan{Order: plan.AWSFirst, Refusals: []string{"dev/ghost/Database: is replaced"}}, plan.ExitRefused,
-			"Refused: dev/ghost/Database: is replaced", "FIRST=aws\nRELEASE=yes\nSERVICES=''\n",
+			"Refused: dev/ghost/Database: is replaced", "FIRST=aws\nRELEASE=yes\nSERVICES=''\nSNAPSHOTS=''\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -67,8 +67,8 @@ func TestPlanOfAnEarlierCommit(t *testing.T) {
 		at, says, variables string
 		code                int
 	}{
-		"earlier": {"HEAD^", "Nothing is done", "FIRST=aws\nNETWORK=skip\nNETWORK_STACKS=''\nRELEASE=no\nSERVICES=''\n", 0},
-		"rewound": {"", "a release only goes forward", "FIRST=aws\nRELEASE=yes\nSERVICES=''\n", plan.ExitRefused},
+		"earlier": {"HEAD^", "Nothing is done", "FIRST=aws\nNETWORK=skip\nNETWORK_STACKS=''\nRELEASE=no\nSERVICES=''\nSNAPSHOTS=''\n", 0},
+		"rewound": {"", "a release only goes forward", "FIRST=aws\nRELEASE=yes\nSERVICES=''\nSNAPSHOTS=''\n", plan.ExitRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			gitIn(t, dir, "checkout", "--quiet", "--detach", "main")

@@ -59,15 +59,20 @@ func authorities(ctx context.Context, kube dynamic.Interface, service string, t 
 		}
 		namespace, name, key, field = flux.Root, config.LocalFactsName, config.DatabaseCAFact, "data"
 	}
+	return certificates(ctx, kube, namespace, name, key, field)
+}
+
+// certificates are those that a ConfigMap holds in base64.
+func certificates(ctx context.Context, kube dynamic.Interface, namespace, name, key, field string) ([]byte, error) {
 	held, err := values(ctx, kube, "configmaps", namespace, name, field)
 	if err != nil {
 		return nil, err
 	}
-	certificates, err := base64.StdEncoding.DecodeString(held[key])
-	if err != nil || len(certificates) == 0 {
+	text, err := base64.StdEncoding.DecodeString(held[key])
+	if err != nil || len(text) == 0 {
 		return nil, fmt.Errorf("ConfigMap %s of namespace %s: %s must be certificates in base64", name, namespace, key)
 	}
-	return certificates, nil
+	return text, nil
 }
 
 // values are those of an object's field.

@@ -23,7 +23,37 @@ func (p *Plan) schema(ctx context.Context, o Options, base string) error {
 	}
 	why, err := Schema(ctx, o.Root, base, o.Env.Name)
 	p.Refusals = append(p.Refusals, why...)
+	if err == nil && o.Env.DeletionProtection {
+		p.Snapshots, err = migrated(ctx, o.Root, base, o.Env.Name)
+	}
 	return err
+}
+
+// migrated are the services with a database in an environment whose schema goes forward from a commit to the checkout's.
+func migrated(ctx context.Context, root, base, environment string) ([]string, error) {
+	fleet, err := services.Load(root)
+	if err != nil {
+		return nil, err
+	}
+	c, known := fleet.Cluster(environment)
+	if !known {
+		return nil, nil
+	}
+	var names []string
+	for _, s := range fleet.In(environment) {
+		spec := s.Resolve(c)
+		if spec.AWS == nil || spec.AWS.Database == nil || s.Settings.Migrate == nil {
+			continue
+		}
+		released, there, err := at(ctx, root, base, s.File)
+		if err != nil {
+			return nil, err
+		}
+		if there && released.Enabled(environment) && version(s.Settings.Migrate) > version(released.Settings.Migrate) {
+			names = append(names, s.Name)
+		}
+	}
+	return names, nil
 }
 
 // Schema says in a line each why the services of a checkout cannot follow those of a commit in an environment, as far as their

@@ -118,3 +118,31 @@ func TestSchema(t *testing.T) {
 		})
 	}
 }
+
+// A database is kept before its schema goes forward, and only then.
+func TestMigrated(t *testing.T) {
+	with := func(migrate string) string { return migrate + "\naws: {database: {engine: mysql}}" }
+	for name, c := range map[string]struct {
+		history  []string
+		released int
+		want     string
+	}{
+		"forward":            {history: []string{with(expand(1)), with(expand(2))}, want: "npm"},
+		"the first":          {history: []string{"-", with(expand(1))}, want: "npm"},
+		"the same":           {history: []string{with(expand(1)), with(expand(1))}},
+		"back":               {history: []string{with(expand(1)), with(expand(2)), with(expand(1))}, released: 1},
+		"without a database": {history: []string{expand(1), expand(2)}},
+		"a new service":      {history: []string{"gone", with(expand(1))}},
+		"it goes":            {history: []string{with(expand(1)), "gone"}},
+	} {
+		root, commit := fleetOf(t)
+		var commits []string
+		for _, line := range c.history {
+			commits = append(commits, commit(line))
+		}
+		got, err := migrated(t.Context(), root, commits[c.released], "production")
+		if err != nil || strings.Join(got, " ") != c.want {
+			t.Errorf("%s: got %q, %v, want %q", name, got, err, c.want)
+		}
+	}
+}

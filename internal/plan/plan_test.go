@@ -141,11 +141,11 @@ func TestVariables(t *testing.T) {
 		plan Plan
 		want string
 	}{
-		"deploys":   {Plan{Deploy: map[string][]string{"Applications": {"ghost", "shop"}, "Cluster": nil}, Order: AWSFirst}, "APPLICATIONS=deploy\nAPPLICATIONS_STACKS='ghost shop'\nCLUSTER=skip\nCLUSTER_STACKS=''\nFIRST=aws\nRELEASE=yes\nSERVICES=''\n"},
-		"publishes": {Plan{Order: AWSFirst, Services: []string{"npm", "orders"}}, "FIRST=aws\nRELEASE=yes\nSERVICES='npm orders'\n"},
+		"deploys":   {Plan{Deploy: map[string][]string{"Applications": {"ghost", "shop"}, "Cluster": nil}, Order: AWSFirst}, "APPLICATIONS=deploy\nAPPLICATIONS_STACKS='ghost shop'\nCLUSTER=skip\nCLUSTER_STACKS=''\nFIRST=aws\nRELEASE=yes\nSERVICES=''\nSNAPSHOTS=''\n"},
+		"publishes": {Plan{Order: AWSFirst, Services: []string{"npm", "orders"}}, "FIRST=aws\nRELEASE=yes\nSERVICES='npm orders'\nSNAPSHOTS=''\n"},
 		"passed": {
 			Plan{Deploy: map[string][]string{"Network": {"network"}}, Order: AWSFirst, Release: release.Result{Outcome: release.Passed}},
-			"FIRST=aws\nNETWORK=skip\nNETWORK_STACKS='network'\nRELEASE=no\nSERVICES=''\n",
+			"FIRST=aws\nNETWORK=skip\nNETWORK_STACKS='network'\nRELEASE=no\nSERVICES=''\nSNAPSHOTS=''\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -152,10 +152,6 @@ func (r *rules) unique(c Cluster, k kind, at string, has owners) {
 	}
 }
 
-// snapshotName is that of a snapshot that somebody made, of an automated one, or an ARN of either:
-// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html
-var snapshotName = regexp.MustCompile(`^(arn:aws[a-z-]*:rds:[a-z0-9-]+:[0-9]{12}:snapshot:)?(rds:)?[A-Za-z](-?[A-Za-z0-9])*$`)
-
 func (r *rules) database(c Cluster, d *Database, all map[string]Service) {
 	if d == nil {
 		return
@@ -174,7 +170,7 @@ func (r *rules) database(c Cluster, d *Database, all map[string]Service) {
 	if d.IsShared() {
 		r.shared(c, *d, all)
 	}
-	if d.Snapshot != "" && !snapshotName.MatchString(d.Snapshot) {
+	if d.Snapshot != "" && !config.SnapshotName.MatchString(d.Snapshot) {
 		r.once(r.own(c, "aws.database.snapshot"), "give what aws rds describe-db-snapshots shows as DBSnapshotIdentifier or DBSnapshotArn",
 			"must be a snapshot of RDS, got %q", d.Snapshot)
 	}

@@ -41,6 +41,9 @@ func TestTheTemplatesRules(t *testing.T) {
 		started := 0
 		for _, r := range d.Rules {
 			for _, target := range r.Targets {
+				if r.ScheduleExpression != "" { // the drill's
+					continue
+				}
 				started++
 				for _, state := range []string{"STARTED", "SUCCEEDED", "FAILED", "CANCELED", "SUPERSEDED"} {
 					if ok, err := r.hears(pipelineEvent(env+"-deploy", state)); err != nil || !ok {
@@ -80,7 +83,7 @@ func TestHears(t *testing.T) {
 		"switched off":    {`{"State": "DISABLED", "EventPattern": {}}`, "no"},
 		"a filter":        {`{"Name": "R", "EventPattern": {"detail": {"state": [{"anything-but": ["FAILED"]}]}}}`, `rule R: the pattern has {"anything-but":["FAILED"]} for state, which the local pipelines do not know`},
 		"no list":         {`{"Name": "R", "EventPattern": {"source": "aws.codepipeline"}}`, "rule R: the pattern must have a list for source"},
-		"a schedule":      {`{"Name": "R", "ScheduleExpression": "rate(1 day)"}`, "rule R has a schedule, which the local pipelines do not know"},
+		"a schedule":      {`{"Name": "R", "ScheduleExpression": "rate(1 day)"}`, "no"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var r EventRule

@@ -25,6 +25,25 @@ func (s *snapshots) KeepSnapshot(_ context.Context, instance, id string) error {
 	return nil
 }
 
+func (s *snapshots) RestoreInstance(_ context.Context, instance, id string) error {
+	s.asked = append(s.asked, "restore "+instance+" "+id)
+	return nil
+}
+
+func (s *snapshots) SetPassword(_ context.Context, instance, password string) error {
+	s.asked = append(s.asked, "password "+instance+" "+password)
+	return nil
+}
+
+func (s *snapshots) RemoveInstance(_ context.Context, instance string) error {
+	s.asked = append(s.asked, "remove "+instance)
+	return nil
+}
+
+func (s *snapshots) Instance(instance, engine string) (host string, port int, name string, restored bool, err error) {
+	return "127.0.0.1", map[string]int{"mysql": 3306, "postgres": 5432}[engine], "r1", instance == "restored", nil
+}
+
 func (s *snapshots) ForgetSnapshot(_ context.Context, id string) error {
 	s.asked = append(s.asked, "forget "+id)
 	return nil
@@ -80,16 +99,37 @@ func TestRightsAndSnapshots(t *testing.T) {
 		{"ME", "rds", "POST", "/", "", "Action=CreateDBSnapshot&DBInstanceIdentifier=unknown&DBSnapshotIdentifier=last", 404, "moto"},
 		{"ME", "rds", "POST", "/", "", "Action=CreateDBSnapshot&DBInstanceIdentifier=a&DBSnapshotIdentifier=full", 500, "no space left"},
 		{"ME", "rds", "POST", "/", "", "Action=DeleteDBSnapshot&DBSnapshotIdentifier=last", 200, "moto"},
+		{"ME", "rds", "POST", "/", "", "Action=RestoreDBInstanceFromDBSnapshot&DBInstanceIdentifier=restored&DBSnapshotIdentifier=last", 200, "moto"},
+		{"ME", "rds", "POST", "/", "", "Action=RestoreDBInstanceToPointInTime&TargetDBInstanceIdentifier=restored", 400, "only snapshots can be restored"},
+		{"ME", "rds", "POST", "/", "", "Action=ModifyDBInstance&DBInstanceIdentifier=restored&MasterUserPassword=new", 200, "moto"},
+		{"ME", "rds", "POST", "/", "", "Action=DeleteDBInstance&DBInstanceIdentifier=unknown", 404, "moto"},
+		{"ME", "rds", "POST", "/", "", "Action=DeleteDBInstance&DBInstanceIdentifier=restored", 200, "moto"},
 		{"ME", "rds", "POST", "/", "", "Action=DescribeDBInstances", 200, "moto"},
 	} {
 		if code, text := call(c.key, c.service, c.method, c.path, c.target, c.body); code != c.code || !strings.Contains(text, c.says) {
 			t.Errorf("%s %s %s %s: %d %s", c.key, c.service, c.method, c.body, code, text)
 		}
 	}
-	if reached != 7 {
+	if reached != 11 {
 		t.Errorf("moto was reached %d times", reached)
 	}
-	if want := []string{"keep a last", "keep a full", "forget last"}; !slices.Equal(kept.asked, want) {
+	if want := []string{"keep a last", "keep a full", "forget last", "restore restored last", "password restored new", "remove restored"}; !slices.Equal(kept.asked, want) {
 		t.Errorf("asked %q, want %q", kept.asked, want)
+	}
+}
+
+// An instance is where the server of its engine is, and one that was restored has names of its own; which moments can be restored is
+// not for moto to say.
+func TestLocated(t *testing.T) {
+	f := &Front{opt: Options{Snapshots: &snapshots{}}}
+	instance := func(id, engine, name, address string) string {
+		return "<DBInstance><DBInstanceIdentifier>" + id + "</DBInstanceIdentifier><Engine>" + engine + "</Engine><MasterUsername>" + name + "</MasterUsername><DBName>" + name +
+			"</DBName><Endpoint><Address>" + address + "</Endpoint></DBInstance>"
+	}
+	moto := strings.ReplaceAll(instance("a", "mysql", "shop", "a.rds</Address>"), "<Endpoint>", "<LatestRestorableTime>now</LatestRestorableTime><Endpoint>") +
+		instance("restored", "postgres", "shop", "b.rds</Address><Port>1</Port>")
+	want := instance("a", "mysql", "shop", "127.0.0.1</Address><Port>3306</Port>") + instance("restored", "postgres", "r1", "127.0.0.1</Address><Port>5432</Port>")
+	if got, err := f.located([]byte(moto)); err != nil || string(got) != want {
+		t.Errorf("got %s, %v, want %s", got, err, want)
 	}
 }

@@ -52,6 +52,12 @@ func (s *Services) KeepSnapshot(ctx context.Context, instance, id string) error 
 		return err
 	}
 	of := snapshot{aws.ToString(db.Engine), aws.ToString(db.MasterUsername), aws.ToString(db.DBName)}
+	database := of.DBName
+	if r, restored, err := s.restoredAs(instance); err != nil {
+		return err
+	} else if restored {
+		of, database = r.Of, r.Name
+	}
 	server, err := s.server(ctx, of.Engine)
 	if err != nil {
 		return err
@@ -60,11 +66,11 @@ func (s *Services) KeepSnapshot(ctx context.Context, instance, id string) error 
 	case of.DBName == "":
 		err = errors.New("an instance without a database of its own, such as one that services share, has no snapshot here")
 	case of.Engine == postgresEngine:
-		err = server.keepPostgres(ctx, of.DBName, copied(id))
+		err = server.keepPostgres(ctx, database, copied(id))
 	case server.Dump == nil:
 		err = errors.New("the local database server takes no snapshots")
 	default:
-		err = server.Dump(ctx, of.DBName, copied(id))
+		err = server.Dump(ctx, database, copied(id))
 	}
 	if err != nil {
 		return fmt.Errorf("snapshot %s: %w", id, err)

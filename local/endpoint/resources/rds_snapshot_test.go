@@ -87,6 +87,10 @@ func TestBringBack(t *testing.T) {
 				t.Fatal(err)
 			}
 			run(t, open, "first", "INSERT INTO orders VALUES ('later')") // it is used as before, and the snapshot is of its time
+			s.lookInto(t, engine, last)
+			if got := run(t, open, "first", "SELECT COUNT(*) FROM orders"); got != "2" {
+				t.Errorf("after a restore beside it there are %s rows", got)
+			}
 			if err := typ.Delete(t.Context(), s.request(kind, "Database"), made.ID, p); err != nil {
 				t.Fatal(err)
 			}
@@ -124,6 +128,49 @@ func TestBringBack(t *testing.T) {
 				t.Errorf("left: %v", left)
 			}
 		})
+	}
+}
+
+// lookInto restores a snapshot of one order beside the database that it is of, reads it as the administrator of the new instance,
+// and removes it.
+func (s *stack) lookInto(t *testing.T, engine, id string) {
+	t.Helper()
+	const instance = "local-restored"
+	if err := s.services.RestoreInstance(t.Context(), instance, id); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.services.SetPassword(t.Context(), instance, "its own"); err != nil {
+		t.Fatal(err)
+	}
+	host, port, name, restored, err := s.services.Instance(instance, engine)
+	if err != nil || !restored || host != "127.0.0.1" || port == 0 {
+		t.Fatal(host, port, name, restored, err)
+	}
+	open := func(password string) (*sql.DB, error) {
+		if engine == "mysql" {
+			return login(s.services.Database, name, password, name, "skip-verify")
+		}
+		return enter(t, port, name, password, name, "sslmode=require")
+	}
+	if got := run(t, open, "its own", "SELECT COUNT(*) FROM orders"); got != "1" {
+		t.Errorf("restored: %s rows", got)
+	}
+	if err := s.services.RemoveInstance(t.Context(), instance); err != nil {
+		t.Fatal(err)
+	}
+	if db, err := open("its own"); err == nil {
+		_ = db.Close()
+		t.Error("the restored database lets its administrator in after its removal")
+	}
+	if _, _, _, restored, err := s.services.Instance(instance, engine); restored || err != nil {
+		t.Error(restored, err)
+	}
+	// Those that were not restored are CloudFormation's.
+	if err := s.services.SetPassword(t.Context(), "local-"+engine, "another"); err != nil {
+		t.Error(err)
+	}
+	if err := s.services.RemoveInstance(t.Context(), "local-"+engine); err != nil {
+		t.Error(err)
 	}
 }
 

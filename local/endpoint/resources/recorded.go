@@ -36,6 +36,11 @@ type record struct {
 
 // records are the recorded types by name.
 var records = map[string]record{
+	"AWS::Backup::BackupPlan": {reason: "nothing runs by a schedule of AWS Backup; snapshots of databases are made by RDS' own calls",
+		id: "${Unique}", arn: "backup:backup-plan:${Unique}"},
+	"AWS::Backup::BackupSelection": {reason: "a plan that does not run selects nothing", id: "${Unique}"},
+	"AWS::Backup::BackupVault": {reason: "no backup is made, so it stays empty",
+		name: "BackupVaultName", id: "${BackupVaultName}", arn: "backup:backup-vault:${BackupVaultName}"},
 	"AWS::CloudWatch::Alarm": {reason: "no metric is measured, so it never changes its state",
 		name: "AlarmName", id: "${AlarmName}", arn: "cloudwatch:alarm:${AlarmName}"},
 	"AWS::EC2::FlowLog": {reason: "no packets flow through the VPC", id: "fl-${Unique}"},

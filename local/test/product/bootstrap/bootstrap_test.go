@@ -23,6 +23,7 @@ import (
 
 const (
 	region = "eu-central-1"
+	copies = "eu-west-1"
 	caller = "000000000000" // moto's account, as serve.py says
 )
 
@@ -74,6 +75,7 @@ func configure(t *testing.T, file string) {
 		env.(map[string]any)["region"] = region
 		if name == "dev" {
 			env.(map[string]any)["account"] = caller
+			env.(map[string]any)["backup"] = map[string]any{"copyTo": copies}
 		}
 	}
 	if content, err = json.Marshal(doc); err != nil {
@@ -134,6 +136,9 @@ func TestBootstrap(t *testing.T) {
 		if err != nil || version != "v7\n" {
 			t.Errorf("%s: the version in use is %q, want v7: %v", policy, version, err)
 		}
+	}
+	if out, err := run("aws", "backup", "describe-backup-vault", "--region", copies, "--backup-vault-name", "dev", "--query", "BackupVaultName", "--output", "text"); err != nil || out != "dev\n" {
+		t.Errorf("the vault of the copies: %s, %v", out, err)
 	}
 	sameAsHere(t, dir)
 	for environment, want := range map[string]string{
