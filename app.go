@@ -63,7 +63,7 @@ func addEnvironment(app awscdk.App, env config.Environment, files inputs) awscdk
 	}
 	if env.Delivers() {
 		pipelines := construct.Stack(stage, env, "delivery", "Pipelines of "+env.Name+": deploy on merge, review of pull requests")
-		delivery.NewDelivery(pipelines, "Delivery", &delivery.DeliveryProps{Env: env, Image: env.RepositoryName(appresources.Dockerbuild), Repositories: applications.repositories(env), ByMerge: files.fleet.For(env.Name).ByMerge(), Workflows: services.Publishers(files.services, env.Name, services.PublisherGitHub), Builds: services.Publishers(files.services, env.Name, services.PublisherCodeBuild), VPC: network.VPC})
+		delivery.NewDelivery(pipelines, "Delivery", &delivery.DeliveryProps{Env: env, Image: env.RepositoryName(appresources.Dockerbuild), Repositories: applications.repositories(env), ByMerge: files.fleet.For(env.Name).ByMerge(), Workflows: services.Publishers(files.services, env.Name, services.PublisherGitHub), Builds: services.Publishers(files.services, env.Name, services.PublisherCodeBuild), VPC: network.VPC, Workloads: network.Workloads, Key: network.Key})
 		pipelines.AddStackDependency(cluster, jsii.String("a pipeline runs when it is created, and deploys what must exist by then"))
 	}
 	for key, value := range env.Tags {
@@ -77,6 +77,7 @@ func addEnvironment(app awscdk.App, env config.Environment, files inputs) awscdk
 func addNetwork(stage awscdk.Stage, env config.Environment) *infrastructure.Network {
 	stack := construct.Stack(stage, env, "network", "Network of "+env.Name+": VPC, data key, DNS zone")
 	network := infrastructure.NewNetwork(stack, "Network", &infrastructure.NetworkProps{Env: env})
+	infrastructure.NewBackup(stack, "Backup", &infrastructure.BackupProps{Env: env, Key: network.Key})
 	if network.NameServers != nil {
 		awscdk.NewCfnOutput(stack, jsii.String("NameServers"), &awscdk.CfnOutputProps{
 			Description: jsii.String("Enter these as NS records of " + env.Domain + " in its parent zone"),

@@ -41,6 +41,9 @@ var commands = []command{
 	{regexp.MustCompile(`\bbin/gitops images copy\b`), "it pulls from one registry and pushes to another: the rights of docker pull and push", []string{"ecr:GetAuthorizationToken",
 		"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability", "ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"}},
 	{regexp.MustCompile(`\bbin/gitops status\b.*--only kubernetes`), "it finds the cluster; what it may ask there is an access entry", []string{"eks:DescribeCluster"}},
+	{regexp.MustCompile(`\bbin/gitops" snapshot\b`), "it makes none where nothing is protected; elsewhere see snapshotting", nil},
+	{regexp.MustCompile(`\bbin/gitops restore\b.*--snapshots --direct --alone`), "it restores a snapshot under the key of the databases, and signs in by a password that it has given",
+		[]string{"kms:CreateGrant", "kms:DescribeKey", "rds:AddTagsToResource", "rds:DeleteDBInstance", "rds:DescribeDBInstances", "rds:DescribeDBSnapshots", "rds:ModifyDBInstance", "rds:RestoreDBInstanceFromDBSnapshot"}},
 	{regexp.MustCompile(`\bdocker login\b`), "the password comes from a command of the AWS CLI", nil},
 	{regexp.MustCompile(`\bdocker buildx build\b.*--push`), "https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html",
 		[]string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"}},
@@ -54,6 +57,9 @@ var commands = []command{
 
 // publishing reads the token for manifests and keeps the services' static files.
 var publishing = []string{"secretsmanager:GetSecretValue", "s3:DeleteObject", "s3:ListBucket", "s3:PutObject"}
+
+// snapshotting keeps databases before their schemas change, where data is protected.
+var snapshotting = []string{"rds:AddTagsToResource", "rds:CreateDBSnapshot", "rds:DeleteDBSnapshot", "rds:DescribeDBSnapshots"}
 
 var (
 	comment  = regexp.MustCompile(`(?m)^\s*#.*$`)
@@ -239,6 +245,9 @@ func TestBuildRights(t *testing.T) {
 			}
 			if strings.HasSuffix(buildspec, "/release.yml") && fleetOf(t).For(env.Name).ByMerge() {
 				needs = append(needs, publishing...)
+				if env.DeletionProtection {
+					needs = append(needs, snapshotting...)
+				}
 			}
 			if project.Properties["VpcConfig"] != nil {
 				needs = append(needs, inTheVPC...)

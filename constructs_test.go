@@ -64,6 +64,9 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 	"infrastructure.NewVPC": func(scope constructs.Construct, id string, p place) {
 		infrastructure.NewVPC(scope, id, &infrastructure.VPCProps{Env: p.env, Name: p.name, Key: p.network.Key})
 	},
+	"infrastructure.NewBackup": func(scope constructs.Construct, id string, p place) {
+		infrastructure.NewBackup(scope, id, &infrastructure.BackupProps{Env: p.of(), Key: p.network.Key})
+	},
 	"infrastructure.NewCluster": func(scope constructs.Construct, id string, p place) {
 		infrastructure.NewCluster(scope, id, &infrastructure.ClusterProps{Env: p.env, Name: p.name, VPC: p.network.VPC, Key: p.network.Key, KubectlLayer: p.layer})
 	},
@@ -99,7 +102,7 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 		podidentity.NewAssociation(scope, id, &podidentity.AssociationProps{Cluster: p.cluster.EKS, Identity: podidentity.Identity{Namespace: p.name, ServiceAccount: p.name, RoleARN: "arn:aws:iam::111111111111:role/x"}})
 	},
 	"delivery.NewDelivery": func(scope constructs.Construct, id string, p place) {
-		delivery.NewDelivery(scope, id, &delivery.DeliveryProps{Env: p.of(), Image: "dev/ghost", VPC: p.network.VPC})
+		delivery.NewDelivery(scope, id, &delivery.DeliveryProps{Env: p.of(), Image: "dev/ghost", VPC: p.network.VPC, Workloads: p.network.Workloads, Key: p.network.Key})
 	},
 	"delivery.NewStore": func(scope constructs.Construct, id string, p place) {
 		delivery.NewStore(scope, id, &delivery.StoreProps{Env: p.of()})
@@ -109,6 +112,14 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 	},
 	"delivery.NewAlarm": func(scope constructs.Construct, id string, p place) {
 		delivery.NewAlarm(scope, id, &delivery.AlarmProps{Env: p.env, Notifications: p.told, Pipeline: p.name})
+	},
+	"delivery.NewBackupAlarm": func(scope constructs.Construct, id string, p place) {
+		delivery.NewBackupAlarm(scope, id, &delivery.BackupAlarmProps{Env: p.of(), Notifications: p.told})
+	},
+	"delivery.NewDrill": func(scope constructs.Construct, id string, p place) {
+		env := p.of()
+		env.Backup.Drill = &config.Drill{Schedule: "cron(0 4 ? * SUN *)", Services: []string{"ghost"}}
+		delivery.NewDrill(scope, id, &delivery.DrillProps{Env: env, Store: p.store, Notifications: p.told, VPC: p.network.VPC, Workloads: p.network.Workloads, Key: p.network.Key})
 	},
 	"delivery.NewRole": func(scope constructs.Construct, id string, p place) {
 		delivery.NewRole(scope, id, &delivery.RoleProps{Env: p.env, Service: "codebuild.amazonaws.com", PolicyName: "build", Policy: policy.Of(policy.Allow("", policy.List{"*"}, "ecr:GetAuthorizationToken"))})

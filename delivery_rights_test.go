@@ -100,12 +100,21 @@ func rights(env config.Environment, byMerge bool) map[string][]string {
 		all["release"] = build("release", append([]string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/release-token-??????"}, connection...)...)
 		if byMerge {
 			all["release"] = append(all["release"], publish...)
+			if env.DeletionProtection {
+				all["release"] = append(all["release"], snapshots(env)...)
+			}
 		}
 		if env.RollsBack() {
 			all["release"] = append(all["release"], executions("GetPipelineExecution")...)
 		}
 		all["verify"] = build("verify", append(inVPC(env), "eks:DescribeCluster arn:aws:eks:$:cluster/"+env.ClusterName())...)
 		deployments = append(deployments, start("release", "verify")...)
+	}
+	if env.Drills() {
+		all["drill"] = slices.Concat([]string{
+			"logs:CreateLogStream arn:aws:logs:$:log-group:/" + env.Name + "/delivery/drill:*", "logs:PutLogEvents arn:aws:logs:$:log-group:/" + env.Name + "/delivery/drill:*",
+		}, token, inVPC(env), drill(env))
+		all["start-drill"] = []string{"codebuild:StartBuild arn:aws:codebuild:$:project/" + env.Name + "-drill"}
 	}
 	if env.Delivery.Window != nil {
 		all["window"] = build("window")
@@ -124,6 +133,32 @@ func rights(env config.Environment, byMerge bool) map[string][]string {
 	return all
 }
 
+// snapshots are the rights to keep databases before their schemas change, and to forget what has the mark.
+func snapshots(env config.Environment) []string {
+	database, made := "arn:aws:rds:$:db:"+env.Name+"-*", "arn:aws:rds:$:snapshot:"+env.Name+"-*-before-*"
+	return []string{
+		"rds:AddTagsToResource " + made, "rds:CreateDBSnapshot " + database, "rds:CreateDBSnapshot " + made, "rds:DeleteDBSnapshot " + made + " if marked",
+		"rds:DescribeDBSnapshots " + database, "rds:DescribeDBSnapshots arn:aws:rds:$:snapshot:*",
+	}
+}
+
+// drill are the rights to restore snapshots of named databases into instances of one name each, which have a mark.
+func drill(env config.Environment) []string {
+	all := []string{
+		"kms:CreateGrant DATAKEY if via rds." + env.Region + ".amazonaws.com", "kms:DescribeKey DATAKEY if via rds." + env.Region + ".amazonaws.com",
+		"rds:DescribeDBSnapshots arn:aws:rds:$:snapshot:*",
+		"rds:RestoreDBInstanceFromDBSnapshot arn:aws:rds:$:og:default:*", "rds:RestoreDBInstanceFromDBSnapshot arn:aws:rds:$:pg:" + env.Name + "-*",
+		"rds:RestoreDBInstanceFromDBSnapshot arn:aws:rds:$:subgrp:" + env.Name + "-*", "rds:RestoreDBInstanceFromDBSnapshot arn:aws:rds:$:snapshot:awsbackup:*",
+	}
+	for _, service := range env.Backup.Drill.Services {
+		source, made := "arn:aws:rds:$:db:"+env.Name+"-"+service, "arn:aws:rds:$:db:"+env.Name+"-"+service+"-restored"
+		all = append(all, "rds:DescribeDBInstances "+source, "rds:DescribeDBInstances "+made, "rds:DescribeDBSnapshots "+source,
+			"rds:RestoreDBInstanceFromDBSnapshot arn:aws:rds:$:snapshot:rds:"+env.Name+"-"+service+"-*",
+			"rds:RestoreDBInstanceFromDBSnapshot "+made, "rds:AddTagsToResource "+made, "rds:ModifyDBInstance "+made+" if marked", "rds:DeleteDBInstance "+made+" if marked")
+	}
+	return all
+}
+
 // ownResources are the stack's own resources in the statements of its roles, by logical id without hash, and a word for each.
 var ownResources = map[string]string{"DeliveryStoreArtifacts.Arn": "BUCKET", "DeliveryStoreKey.Arn": "KEY"}
 
@@ -135,7 +170,7 @@ func resourceName(resource any) string {
 	if ref, ok := get(resource, "Ref").(string); ok && idHash.ReplaceAllString(ref, "") == "DeliveryNotificationsTopic" {
 		return "TOPIC"
 	}
-	name := privateSubnet.ReplaceAllString(plain(resource), "PRIVATE")
+	name := anywhere(privateSubnet.ReplaceAllString(plain(resource), "PRIVATE"))
 	own, rest, _ := strings.Cut(name, "/")
 	if word, ok := ownResources[own]; ok {
 		return strings.TrimSuffix(word+"/"+rest, "/")
@@ -203,6 +238,10 @@ func rightsOf(t *testing.T, statements any) []string {
 				}
 			}
 			condition = fmt.Sprintf(" if of %v in %d subnets", get(equal, "ec2:AuthorizedService"), len(subnets))
+		} else if via := get(equal, "kms:ViaService"); via != nil {
+			condition = fmt.Sprint(" if via ", via)
+		} else if get(equal, "aws:ResourceTag/"+config.RestoredTag) != nil || get(s, "Condition", "StringLike", "aws:ResourceTag/"+config.BeforeTag) != nil {
+			condition = " if marked"
 		} else if get(s, "Condition") != nil {
 			t.Errorf("an unusual condition: %s", text(s))
 		}

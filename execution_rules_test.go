@@ -9,7 +9,7 @@ var executionFiles = []struct {
 	services []string
 }{
 	{"workloads", []string{"eks", "rds", "ecr", "lambda", "secretsmanager", "ssm", "kms"}},
-	{"services", []string{"sqs", "sns", "dynamodb", "elasticache"}},
+	{"services", []string{"sqs", "sns", "dynamodb", "elasticache", "backup", "backup-storage"}},
 	{"network", []string{"ec2", "acm", "route53", "ses"}},
 	{"delivery", []string{"codebuild", "codepipeline", "codeconnections", "codestar-connections", "logs", "cloudwatch", "events", "s3"}},
 	{"identity", []string{"iam"}},
@@ -44,10 +44,10 @@ var narrowed = []struct {
 		actions: []string{"ec2:*"}, resources: []string{"*"}, condition: inRegion},
 	{sid: passRoles, reason: "the condition is generated: the services that the templates' roles trust",
 		actions: []string{"iam:PassRole"}, resources: []string{"arn:aws:iam::ACCOUNT:role/*"}},
-	{sid: "ServicesOwnRoles", reason: "spot is for node groups with nodes.spot; the others are made with the first cluster, database and cache of an account",
+	{sid: "ServicesOwnRoles", reason: "spot is for node groups with nodes.spot; the others are made with the first backup, cluster, database and cache of an account",
 		actions: []string{"iam:CreateServiceLinkedRole"}, resources: []string{"arn:aws:iam::ACCOUNT:role/aws-service-role/*"},
 		condition: map[string]map[string][]string{"StringEquals": {"iam:AWSServiceName": {
-			"eks-nodegroup.amazonaws.com", "eks.amazonaws.com", "elasticache.amazonaws.com", "rds.amazonaws.com", "spot.amazonaws.com"}}}},
+			"backup.amazonaws.com", "eks-nodegroup.amazonaws.com", "eks.amazonaws.com", "elasticache.amazonaws.com", "rds.amazonaws.com", "spot.amazonaws.com"}}}},
 	{sid: "Connections", reason: "one action and one connection under their present and their former prefix: https://docs.aws.amazon.com/dtconsole/latest/userguide/rename.html",
 		actions: []string{"codeconnections:PassConnection", "codestar-connections:PassConnection"}, resources: []string{
 			"arn:aws:codeconnections:REGION:ACCOUNT:connection/*", "arn:aws:codestar-connections:REGION:ACCOUNT:connection/*"}},

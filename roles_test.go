@@ -40,6 +40,9 @@ func otherRights(env config.Environment) map[string][]string {
 			"s3:AbortMultipartUpload GhostContent.Arn/*", "s3:DeleteObject GhostContent.Arn/*", "s3:GetObject GhostContent.Arn/*",
 			"s3:ListBucket GhostContent.Arn", "s3:ListMultipartUploadParts GhostContent.Arn/*", "s3:PutObject GhostContent.Arn/*"},
 	}
+	if env.BacksUp() {
+		all["BackupRole"] = backupRights(env)
+	}
 	if env.UsesSessionManager() {
 		// The way into a cluster with a private endpoint: https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager.html
 		all["NodesRole"] = append(all["NodesRole"], "ssm:UpdateInstanceInformation arn:aws:ec2:"+env.Region+":"+env.Account+":instance/*",
@@ -56,6 +59,43 @@ func otherRights(env config.Environment) map[string][]string {
 	}
 	for _, rights := range all {
 		slices.Sort(rights)
+	}
+	return all
+}
+
+// backupRights are those of AWS Backup: to read and copy what has the environment's name, to keep what it made, and nothing that
+// changes or removes data.
+func backupRights(env config.Environment) []string {
+	var all []string
+	allow := func(resource string, actions ...string) {
+		for _, action := range actions {
+			all = append(all, action+" "+resource)
+		}
+	}
+	allow(env.ARN("rds", "db:*"), "rds:DescribeDBInstances", "rds:DescribeDBSnapshots", "rds:ListTagsForResource")
+	allow(env.ARN("rds", "snapshot:*"), "rds:DescribeDBSnapshots", "rds:ListTagsForResource")
+	allow(env.ARN("rds", "db:"+env.Name+"-*"), "rds:CreateDBSnapshot")
+	allow(env.ARN("dynamodb", "table/"+env.Name+"-*"), "dynamodb:CreateBackup", "dynamodb:DescribeTable", "dynamodb:ListTagsOfResource", "dynamodb:StartAwsBackupJob")
+	allow(env.ARN("dynamodb", "table/"+env.Name+"-*/backup/*"), "dynamodb:DeleteBackup", "dynamodb:DescribeBackup")
+	allow(env.ARN("s3", env.Name+"-*"), "s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketNotification", "s3:GetBucketTagging", "s3:GetBucketVersioning",
+		"s3:GetInventoryConfiguration", "s3:ListBucket", "s3:ListBucketVersions", "s3:PutBucketNotification", "s3:PutInventoryConfiguration")
+	allow(env.ARN("s3", env.Name+"-*/*"), "s3:GetObject", "s3:GetObjectAcl", "s3:GetObjectTagging", "s3:GetObjectVersion", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging")
+	allow(env.ARN("events", "rule/AwsBackupManagedRule*"), "events:DeleteRule", "events:DescribeRule", "events:DisableRule", "events:EnableRule",
+		"events:ListTargetsByRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets")
+	allow("*", "cloudwatch:GetMetricData", "events:ListRules", "s3:ListAllMyBuckets", "tag:GetResources")
+	allow(env.ARN("backup", "recovery-point:*"), "backup:TagResource")
+	kms := []string{"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"} // for services that hold backups, see the conditions
+	allow("NetworkDataKey.Arn", kms...)
+	places := []config.Environment{env}
+	if env.Backup.CopyTo != "" {
+		there := env
+		there.Region = env.Backup.CopyTo
+		places = append(places, there)
+		allow(there.ARN("kms", "key/*"), kms...)
+	}
+	for _, place := range places {
+		allow(place.ARN("rds", "snapshot:awsbackup:*"), "rds:AddTagsToResource", "rds:CopyDBSnapshot", "rds:CreateDBSnapshot", "rds:DeleteDBSnapshot")
+		allow(place.ARN("backup", "backup-vault:"+env.Name), "backup:CopyIntoBackupVault", "backup:DescribeBackupVault")
 	}
 	return all
 }

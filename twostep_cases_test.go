@@ -34,6 +34,7 @@ var twoStepLists = map[string]list{
 	"cluster.admins":               {elements: []any{principal("Admin"), principal("Second")}, fresh: principal("Third")},
 	"cluster.viewers":              {elements: []any{principal("Developer"), principal("Auditor")}, fresh: principal("Guest")},
 	"nodes.instanceTypes":          {elements: []any{"m7g.large", "m6g.large"}, fresh: "r7g.large"},
+	"backup.drill.services":        {elements: []any{"ghost", "orders"}, fresh: "billing"},
 	"delivery.window.days":         {elements: []any{"MON", "TUE"}, fresh: "WED"},
 	"delivery.window.frozen":       {elements: []any{"2026-12-24", "2026-12-20/2027-01-03"}, fresh: "2027-04-02"},
 	"delivery.notify":              {elements: []any{"a@example.com", "b@example.com"}, fresh: "c@example.com"},

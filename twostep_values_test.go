@@ -39,7 +39,7 @@ var twoStepValues = map[string]second{
 	"credentials":                  {value: "basic"},
 	"facts":                        {value: map[string]any{"CHARTS_URL_EXTERNAL_SECRETS": "https://charts.example.com/"}},
 	"cluster.sessionManager":       {value: true},
-	"deletionProtection":           {value: false},
+	"deletionProtection":           {value: false, with: map[string]any{"backup.copyTo": nil}}, // which needs backups
 	"hostedZone.id":                {value: "Z0ANOTHER", reasons: map[string]string{"production-cluster/Certificate": certificateReason, "production-ghost/GhostMailDKIM": recordReason, "production-billing/ServiceMailDKIM": recordReason}},
 	"hostedZone.name":              {value: "www.example.com", with: map[string]any{"domain": "www.example.com"}, reasons: map[string]string{"production-cluster/Certificate": certificateReason, "production-ghost/GhostMailIdentity": mailReason, "production-billing/ServiceMailIdentity": mailReason}},
 	"network.cidr":                 {value: "10.99.0.0/16", alone: true, reasons: map[string]string{"production-network/NetworkVPC": forever}},
@@ -56,6 +56,7 @@ var twoStepValues = map[string]second{
 	"nodes.diskGiB":                {value: 80},
 	"nodes.version":                {value: nodesBehind},
 	"nodes.release":                {value: nodesBehind + ".99-20991231", with: map[string]any{"nodes.version": nodesBehind}},
+	"ghost.snapshot":               {never: "another snapshot is another instance, which would need the name of the one that is there; the review forbids it"},
 	"ghost.keepImages":             {value: 30},
 	"ghost.database.instanceClass": {value: "db.m7g.xlarge"},
 	"ghost.database.multiAz":       {value: false},
@@ -67,6 +68,10 @@ var twoStepValues = map[string]second{
 	"ghost.mail.transport":         {value: "smtp", with: map[string]any{"ghost.mail.from": "blog@example.net", "ghost.mail.port": 465}, alone: true},
 	"ghost.mail.from":              {value: "blog@www.example.com", reasons: map[string]string{"production-ghost/GhostMailIdentity": mailReason}},
 	"ghost.mail.port":              {never: "it goes with the transport smtp, whose row changes it"},
+	"backup.enabled":               {value: false, with: map[string]any{"backup.copyTo": nil}},
+	"backup.days":                  {never: "it goes with the row of backup.copyTo: together with deletionProtection there are no backups"},
+	"backup.copyTo":                {value: "eu-west-3", with: map[string]any{"backup.days": 30}, alone: true},
+	"backup.drill.schedule":        {value: "cron(30 2 1 * ? *)"},
 	"delivery.connectionArn":       {value: "arn:aws:codeconnections:eu-west-1:333333333333:connection/11111111-1111-1111-1111-111111111111"},
 	"delivery.gate":                {value: false, with: map[string]any{"delivery.window": nil}, alone: true},
 	"delivery.rollback":            {value: true, alone: true}, // it needs the gate, which the others take away

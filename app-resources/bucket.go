@@ -56,7 +56,9 @@ func NewBucket(scope constructs.Construct, id string, props *BucketProps) awss3.
 			ExposedHeaders: jsii.Strings("ETag"), MaxAge: jsii.Number(3600),
 		}}
 	}
-	return awss3.NewBucket(scope, jsii.String(id), own)
+	bucket := awss3.NewBucket(scope, jsii.String(id), own)
+	retention.Of(props.Env).BackUp(bucket)
+	return bucket
 }
 
 // ObjectRights are what a role needs to read, write and delete the objects of a bucket, and to look whether one exists.

@@ -151,6 +151,7 @@ func NewDatabase(scope constructs.Construct, id string, props *DatabaseProps) *D
 	})
 	construct.After(m.Database, logs...)
 	m.restore(props.Snapshot)
+	retention.Of(env).BackUp(m.Database)
 	if size.RotationDays > 0 && !props.Shared {
 		m.User = NewDatabaseUser(m, "User", &DatabaseUserProps{
 			Env: env, Network: props.Network, App: props.App, Name: name, Port: props.Engine.port,

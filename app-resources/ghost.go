@@ -56,7 +56,7 @@ func NewGhost(scope constructs.Construct, id string, props *GhostProps) *Ghost {
 	env := props.Env
 	g := &Ghost{Images: env.RepositoryName(ghost), RoleARN: env.ARN("iam", "role/"+env.RoleName(ghost))}
 	construct.Init(g, scope, id)
-	g.Database = NewDatabase(g, "MySQL", &DatabaseProps{Env: env, Network: props.Network, Engine: MySQL, App: ghost, Size: env.Ghost.Database})
+	g.Database = NewDatabase(g, "MySQL", &DatabaseProps{Env: env, Network: props.Network, Engine: MySQL, App: ghost, Size: env.Ghost.Database, Snapshot: env.Ghost.Snapshot})
 	content := NewBucket(g, "Content", &BucketProps{Env: env, App: ghost, Thing: "content"})
 	NewImageRepository(g, "Images", &ImageRepositoryProps{Env: env, App: ghost, KeepImages: env.Ghost.KeepImages})
 	rights := map[string]policy.Document{"content": ObjectRights(*content.BucketArn())}

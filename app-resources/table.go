@@ -61,6 +61,7 @@ func NewTable(scope constructs.Construct, id string, props *TableProps) *Table {
 		own.TimeToLiveAttribute = jsii.String(props.Expires)
 	}
 	t.Table = awsdynamodb.NewTable(t, jsii.String("Table"), own)
+	retention.Of(env).BackUp(t.Table)
 	t.Rights = policy.Of(policy.Allow("", policy.List{env.ARN("dynamodb", "table/"+env.TableName(props.App))},
 		"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:DescribeTable",
 		"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"))

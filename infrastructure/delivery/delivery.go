@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -42,6 +43,9 @@ type DeliveryProps struct {
 	Builds map[string]string
 	// VPC of the cluster, inside which its API is asked whether a release has arrived.
 	VPC awsec2.IVpc
+	// Workloads is the group of all pods, and Key that of the databases; a drill needs both.
+	Workloads awsec2.ISecurityGroup
+	Key       awskms.IKey
 }
 
 // Delivery is all pipelines of an environment.
@@ -80,6 +84,12 @@ func NewDelivery(scope constructs.Construct, id string, props *DeliveryProps) *D
 	}
 	for _, service := range slices.Sorted(maps.Keys(props.Builds)) {
 		NewPublisherBuild(d, "PublisherBuild-"+service, &PublisherBuildProps{Env: env, Store: store, Service: service, Repository: props.Builds[service]})
+	}
+	if env.BacksUp() {
+		NewBackupAlarm(d, "Backups", &BackupAlarmProps{Env: env, Notifications: told})
+	}
+	if env.Drills() {
+		NewDrill(d, "Drill", &DrillProps{Env: env, Store: store, Notifications: told, VPC: props.VPC, Workloads: props.Workloads, Key: props.Key})
 	}
 	NewReport(d, "Report", &ReportProps{Env: env, Store: store, Pipeline: deployPipeline})
 	if env.Delivery.Review {

@@ -40,6 +40,10 @@ type Notifications struct {
 	construct.Part
 	// Topic is <environment>-delivery.
 	Topic awssns.Topic
+
+	// history is the log group of events, and writable is the policy that lets EventBridge write to it.
+	history  awslogs.LogGroup
+	writable awslogs.ResourcePolicy
 }
 
 // NewNotifications makes the topic with its subscriptions, and the metric of the alarms. The metric comes from the pipelines'
@@ -69,15 +73,18 @@ func NewNotifications(scope constructs.Construct, id string, props *Notification
 			Topic: n.Topic, Protocol: awssns.SubscriptionProtocol_EMAIL, Endpoint: jsii.String(address),
 		})
 	}
-	newMetric(n, props, newHistory(n, props))
+	n.remember(props)
 	return n
 }
 
-// newHistory sends the ends of the pipelines' executions to a log group.
-func newHistory(scope constructs.Construct, props *NotificationsProps) awslogs.LogGroup {
-	env, name := props.Env, "/aws/events/"+props.Env.StackName("delivery")
-	group := retention.Of(env).LogGroup(scope, "Events", name, env.Delivery.LogDays, props.Key)
-	policy := awslogs.NewResourcePolicy(scope, jsii.String("EventsPolicy"), &awslogs.ResourcePolicyProps{
+// historyName is the log group of the events that the alarms count.
+func historyName(env config.Environment) string { return "/aws/events/" + env.StackName("delivery") }
+
+// remember sends the ends of the pipelines' executions to a log group, and counts them: 1 for a failure, 0 for a success.
+func (n *Notifications) remember(props *NotificationsProps) {
+	env, name := props.Env, historyName(props.Env)
+	n.history = retention.Of(env).LogGroup(n, "Events", name, env.Delivery.LogDays, props.Key)
+	n.writable = awslogs.NewResourcePolicy(n, jsii.String("EventsPolicy"), &awslogs.ResourcePolicyProps{
 		ResourcePolicyName: jsii.String(env.StackName("delivery-events")),
 		PolicyStatements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid: jsii.String("Events"),
@@ -93,29 +100,38 @@ func newHistory(scope constructs.Construct, props *NotificationsProps) awslogs.L
 	for i, pipeline := range props.Pipelines {
 		names[i] = jsii.String(env.StackName(pipeline))
 	}
-	// The L2's target for log groups writes the policy above by a function of its own.
-	rule := awsevents.NewCfnRule(scope, jsii.String("ExecutionEnds"), &awsevents.CfnRuleProps{
-		Description: jsii.String("Ends of executions of the pipelines of " + env.Name),
-		EventPattern: map[string]any{
-			"source": []any{"aws.codepipeline"}, "detail-type": []any{"CodePipeline Pipeline Execution State Change"},
-			"detail": map[string]any{"pipeline": names, "state": []any{"FAILED", "SUCCEEDED"}},
-		},
-		Targets: []any{&awsevents.CfnRule_TargetProperty{Id: jsii.String("log"), Arn: jsii.String(env.ARN("logs", "log-group:"+name))}},
+	n.hear(n, "ExecutionEnds", env, "Ends of executions of the pipelines of "+env.Name, map[string]any{
+		"source": []any{"aws.codepipeline"}, "detail-type": []any{"CodePipeline Pipeline Execution State Change"},
+		"detail": map[string]any{"pipeline": names, "state": []any{"FAILED", "SUCCEEDED"}},
 	})
-	construct.After(rule, policy, group)
-	return group
+	for value, state := range []string{"SUCCEEDED", "FAILED"} {
+		n.count(n, "Metric-"+state, env, failedMetric, value, awslogs.FilterPattern_All(is("$.source", "aws.codepipeline"), is("$.detail.state", state)),
+			map[string]*string{"Pipeline": jsii.String("$.detail.pipeline")})
+	}
 }
 
-// newMetric counts the ends of executions: 1 for a failure, 0 for a success.
-func newMetric(scope constructs.Construct, props *NotificationsProps, history awslogs.LogGroup) {
-	for value, state := range []string{"SUCCEEDED", "FAILED"} {
-		awslogs.NewMetricFilter(scope, jsii.String("Metric-"+state), &awslogs.MetricFilterProps{
-			LogGroup:        history,
-			FilterPattern:   awslogs.FilterPattern_StringValue(jsii.String("$.detail.state"), jsii.String("="), jsii.String(state)),
-			MetricNamespace: jsii.String(metricNamespace(props.Env)),
-			MetricName:      jsii.String(failedMetric),
-			MetricValue:     jsii.String(strconv.Itoa(value)),
-			Dimensions:      &map[string]*string{"Pipeline": jsii.String("$.detail.pipeline")},
-		})
+// hear sends the events of a pattern to the history.
+func (n *Notifications) hear(scope constructs.Construct, id string, env config.Environment, description string, pattern map[string]any) {
+	// The L2's target for log groups writes the policy of the history by a function of its own.
+	rule := awsevents.NewCfnRule(scope, jsii.String(id), &awsevents.CfnRuleProps{
+		Description: jsii.String(description), EventPattern: pattern,
+		Targets: []any{&awsevents.CfnRule_TargetProperty{Id: jsii.String("log"), Arn: jsii.String(env.ARN("logs", "log-group:"+historyName(env)))}},
+	})
+	construct.After(rule, n.writable, n.history)
+}
+
+// count gives a metric a value for each event in the history that a pattern matches.
+func (n *Notifications) count(scope constructs.Construct, id string, env config.Environment, metric string, value int, pattern awslogs.IFilterPattern, dimensions map[string]*string) {
+	props := &awslogs.MetricFilterProps{
+		LogGroup: n.history, FilterPattern: pattern, MetricNamespace: jsii.String(metricNamespace(env)), MetricName: jsii.String(metric), MetricValue: jsii.String(strconv.Itoa(value)),
 	}
+	if len(dimensions) > 0 {
+		props.Dimensions = &dimensions
+	}
+	awslogs.NewMetricFilter(scope, jsii.String(id), props)
+}
+
+// is matches events in which a field has a value.
+func is(field, value string) awslogs.JsonPattern {
+	return awslogs.FilterPattern_StringValue(jsii.String(field), jsii.String("="), jsii.String(value))
 }

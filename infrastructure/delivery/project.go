@@ -40,6 +40,7 @@ const (
 	publishBuildspec = "dockerbuild/publish.yml"
 	serviceBuildspec = "infrastructure/delivery/buildspecs/services.yml"
 	ownBuildspec     = "infrastructure/delivery/buildspecs/own.yml"
+	drillBuildspec   = "infrastructure/delivery/buildspecs/drill.yml"
 )
 
 // Check reads the buildspecs below the root of the repository that the environments' pipelines run, and counts the patterns of
@@ -49,7 +50,7 @@ func Check(root string, environments []config.Environment, byMerge func(environm
 		return nil
 	}
 	var problems []error
-	for _, name := range []string{deployBuildspec, testBuildspec, planBuildspec, windowBuildspec, releaseBuildspec, imagesBuildspec, verifyBuildspec, reviewBuildspec, reportBuildspec, imageBuildspec, publishBuildspec, serviceBuildspec, ownBuildspec} {
+	for _, name := range []string{deployBuildspec, testBuildspec, planBuildspec, windowBuildspec, releaseBuildspec, imagesBuildspec, verifyBuildspec, reviewBuildspec, reportBuildspec, imageBuildspec, publishBuildspec, serviceBuildspec, ownBuildspec, drillBuildspec} {
 		if _, err := buildspec.Load(root, name); err != nil {
 			problems = append(problems, err)
 		}
@@ -90,6 +91,8 @@ type ProjectProps struct {
 	Variables map[string]string
 	// VPC in whose private subnets the build runs, reached by nothing; outside of any VPC by default.
 	VPC awsec2.IVpc
+	// Joins is a group of the VPC that the build is in beside its own, and what admits that group admits the build.
+	Joins awsec2.ISecurityGroup
 	// Branch of the repository that the build clones, where no pipeline hands it a source; by default one does.
 	Branch string
 }
@@ -146,7 +149,11 @@ func NewProject(scope constructs.Construct, id string, props *ProjectProps) *Pro
 		group := awsec2.NewSecurityGroup(p, jsii.String("SecurityGroup"), &awsec2.SecurityGroupProps{
 			Vpc: props.VPC, Description: jsii.String("Build " + p.Name), AllowAllOutbound: jsii.Bool(true), // the APIs of AWS and the cluster's
 		})
-		given.Vpc, given.SubnetSelection, given.SecurityGroups = props.VPC, subnets(), &[]awsec2.ISecurityGroup{group}
+		groups := []awsec2.ISecurityGroup{group}
+		if props.Joins != nil {
+			groups = append(groups, props.Joins)
+		}
+		given.Vpc, given.SubnetSelection, given.SecurityGroups = props.VPC, subnets(), &groups
 	}
 	p.Project = awscodebuild.NewPipelineProject(p, jsii.String("Project"), given)
 	// In a VPC the CDK makes a policy beside the role's own, which the role refuses and no template has.

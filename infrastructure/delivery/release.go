@@ -48,6 +48,9 @@ func newReleaseBuilds(d *Deployment, props *DeploymentProps) *releaseBuilds {
 		given.Size, given.Minutes = awscodebuild.ComputeType_MEDIUM, 30
 		maps.Copy(given.Variables, publishVariables(env))
 		given.Rights = append(given.Rights, publishRights(env)...)
+		if env.DeletionProtection {
+			given.Minutes, given.Rights = 120, append(given.Rights, snapshotRights(env)...)
+		}
 	}
 	b.release = NewProject(d, "Release", given)
 	if !env.Gated() {
@@ -81,4 +84,18 @@ func (b *releaseBuilds) actions(stage string) []Action {
 		verify.Variables["PUBLISHED"] = "#{" + stage + ".PUBLISHED}"
 	}
 	return []Action{release, verify}
+}
+
+// snapshotRights let a build keep databases as they are before a commit migrates their schemas, and remove what it has made. RDS
+// looks a database's snapshots up by the database, and tells them by their own names.
+func snapshotRights(env config.Environment) []policy.Statement {
+	databases, snapshots := env.ARN("rds", "db:"+env.Name+"-*"), env.ARN("rds", "snapshot:"+env.Name+"-*"+config.BeforeInfix+"*")
+	return []policy.Statement{
+		policy.Allow("LookForSnapshots", policy.List{databases, env.ARN("rds", "snapshot:*")}, "rds:DescribeDBSnapshots"),
+		policy.Allow("KeepDatabasesBeforeMigrations", policy.List{databases, snapshots}, "rds:CreateDBSnapshot"),
+		policy.Allow("MarkTheSnapshots", policy.List{snapshots}, "rds:AddTagsToResource"),
+		policy.Allow("ForgetOldOnes", policy.List{snapshots}, "rds:DeleteDBSnapshot").If(map[string]any{
+			"StringLike": map[string]any{"aws:ResourceTag/" + config.BeforeTag: env.Name + "-*"},
+		}),
+	}
 }

@@ -69,6 +69,14 @@ func deliverySuppressions(env config.Environment, byMerge bool, published []stri
 			"The streams of the build's own log group: CodeBuild chooses their names.",
 			"Resource::"+env.ARN("logs", "log-group:/"+env.Name+"/delivery/"+b.name+":*")))
 	}
+	if byMerge && env.DeletionProtection {
+		list = append(list, accept("Deployment/Release/Role", "IAM5",
+			"Snapshots before migrations: of any service's database, under names with the commit; what is removed has their mark. RDS lists snapshots by no narrower name.",
+			"Resource::"+env.ARN("rds", "db:"+env.Name+"-*"), "Resource::"+env.ARN("rds", "snapshot:"+env.Name+"-*"+config.BeforeInfix+"*"), "Resource::"+env.ARN("rds", "snapshot:*")))
+	}
+	if env.Drills() {
+		list = append(list, drillSuppression(env, accept))
+	}
 	for _, path := range logsIn {
 		list = append(list, accept(path+"/Role", "IAM5",
 			"ecr:GetAuthorizationToken has no resource level; what the login may do is held to the images' repositories by the next statements.", "Resource::*"))
@@ -78,4 +86,20 @@ func deliverySuppressions(env config.Environment, byMerge bool, published []stri
 			"The artifacts in the pipelines' own bucket, whose names CodePipeline chooses anew for each execution.", artifacts))
 	}
 	return list
+}
+
+// drillSuppression is for the build that restores databases.
+func drillSuppression(env config.Environment, accept func(path, rule, reason string, appliesTo ...any) Suppression) Suppression {
+	applies := []any{
+		"Resource::*", "Resource::" + env.ARN("ec2", "network-interface/*"), "Resource::" + env.ARN("ec2", "security-group/*"),
+		"Resource::" + env.ARN("logs", "log-group:/"+env.Name+"/delivery/drill:*"),
+		"Resource::" + env.ARN("rds", "og:default:*"), "Resource::" + env.ARN("rds", "pg:"+env.Name+"-*"), "Resource::" + env.ARN("rds", "subgrp:"+env.Name+"-*"),
+		"Resource::" + env.ARN("rds", "snapshot:*"), "Resource::" + env.ARN("rds", "snapshot:awsbackup:*"),
+	}
+	for _, service := range env.Backup.Drill.Services {
+		applies = append(applies, "Resource::"+env.ARN("rds", "snapshot:rds:"+env.DatabaseIdentifier(service)+"-*"))
+	}
+	return accept("Drill/Build/Role", "IAM5",
+		"A build in a VPC, whose network interface has a name once it is made. Snapshots have a time or an id in their names, and groups a random part; what is changed and removed has one name and a mark.",
+		applies...)
 }

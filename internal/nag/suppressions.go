@@ -83,6 +83,9 @@ func wildcards(env config.Environment) []Suppression {
 			AppliesTo: []any{"Resource::" + env.ARN("ses", "identity/*")},
 			Reason:    "In its sandbox SES asks for the recipient's identity as well as the sender's; a condition leaves one sender."})
 	}
+	if env.BacksUp() {
+		list = append(list, backupSuppression(env))
+	}
 	if env.UsesSessionManager() {
 		list = append(list, Suppression{Stack: "cluster", Path: "Nodes/Role/Resource", Rule: rule,
 			AppliesTo: []any{"Resource::*", "Resource::" + env.ARN("ec2", "instance/*")},
@@ -93,4 +96,23 @@ func wildcards(env config.Environment) []Suppression {
 			Reason: "ecr:GetAuthorizationToken has no resource level; listing tags is held to the applications' repositories."})
 	}
 	return list
+}
+
+// backupSuppression is for the role of AWS Backup.
+func backupSuppression(env config.Environment) Suppression {
+	applies := []any{"Resource::*"}
+	for service, resources := range map[string][]string{
+		"backup": {"recovery-point:*"}, "dynamodb": {"table/" + env.Name + "-*", "table/" + env.Name + "-*/backup/*"}, "events": {"rule/AwsBackupManagedRule*"},
+		"rds": {"db:*", "db:" + env.Name + "-*", "snapshot:*", "snapshot:awsbackup:*"}, "s3": {env.Name + "-*", env.Name + "-*/*"},
+	} {
+		for _, resource := range resources {
+			applies = append(applies, "Resource::"+env.ARN(service, resource))
+		}
+	}
+	if there := env; env.Backup.CopyTo != "" {
+		there.Region = env.Backup.CopyTo
+		applies = append(applies, "Resource::"+there.ARN("kms", "key/*"), "Resource::"+there.ARN("rds", "snapshot:awsbackup:*"))
+	}
+	return Suppression{Stack: "network", Path: "Backup/Role/Resource", Rule: "IAM5", AppliesTo: applies,
+		Reason: "What is backed up has the environment's name before its own, AWS Backup names what it makes, and its lists have no resource level. AWS's own policies allow all of it on everything."}
 }

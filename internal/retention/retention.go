@@ -17,10 +17,21 @@ import (
 type Policy struct {
 	// Protected is the environment's deletionProtection.
 	Protected bool
+	// BacksUp is whether AWS Backup keeps copies of its data.
+	BacksUp bool
 }
 
 // Of returns the policy of an environment.
-func Of(env config.Environment) Policy { return Policy{Protected: env.DeletionProtection} }
+func Of(env config.Environment) Policy {
+	return Policy{Protected: env.DeletionProtection, BacksUp: env.BacksUp()}
+}
+
+// BackUp lets AWS Backup keep copies of what a database, a bucket or a table holds, where it keeps any of the environment.
+func (p Policy) BackUp(data constructs.IConstruct) {
+	if p.BacksUp {
+		awscdk.Tags_Of(data).Add(jsii.String(config.BackupTag), jsii.String(config.BackupDaily), nil)
+	}
+}
 
 // Data is the policy of what cannot be made again: keys, content, images. Unprotected environments hold none of that
 // by definition, and a `cdk destroy` that leaves keys and buckets behind costs money and blocks the next deploy, whose
