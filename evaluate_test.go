@@ -154,7 +154,7 @@ func levels(s statement) []string {
 			reachable = reachable || slices.Contains(s.Resource, "*") || reaches(name, action, s.Resource)
 			for operator, keys := range s.Condition {
 				for key := range keys {
-					if !carries(action, key) && pattern == name && operator != "Null" && !strings.HasSuffix(operator, "IfExists") {
+					if !carries(name, action, key) && pattern == name && operator != "Null" && !strings.HasSuffix(operator, "IfExists") {
 						problems = append(problems, fmt.Sprintf("%s: its requests do not carry %s, so that the statement never allows it: allow it in another", name, key))
 					}
 				}
@@ -177,9 +177,17 @@ func reaches(name string, action awsdata.Action, patterns []string) bool {
 	})
 }
 
+// tagged are the kinds of resources whose own tags a request carries. IAM's data has that with the kinds, and not with the actions.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html#amazonrds-resources-for-iam-policies
+var tagged = []string{"rds:db", "rds:snapshot"}
+
 // carries reports whether the requests of an action carry a condition key. All carry the global keys, apart from those
 // about tags.
-func carries(action awsdata.Action, key string) bool {
+func carries(name string, action awsdata.Action, key string) bool {
+	service, _, _ := strings.Cut(name, ":")
+	if strings.HasPrefix(key, "aws:ResourceTag/") && slices.ContainsFunc(action.Required, func(kind string) bool { return slices.Contains(tagged, service+":"+kind) }) {
+		return true
+	}
 	if strings.HasPrefix(key, "aws:") && !strings.HasPrefix(key, "aws:RequestTag/") && !strings.HasPrefix(key, "aws:ResourceTag/") && key != "aws:TagKeys" {
 		return true
 	}

@@ -30,7 +30,7 @@ type Result struct {
 	Into string `json:"into"`
 	Plan
 	Tables []Row `json:"tables"`
-	// Compared is empty if the database that the backup is of was counted, too, and else says why not.
+	// Uncompared says why the database that the backup is of was not counted, too; empty if it was.
 	Uncompared string `json:"uncompared,omitempty"`
 	// Seconds until the database answered, and until its tables were counted.
 	RestoredAfter float64 `json:"restoredAfterSeconds"`
