@@ -81,7 +81,7 @@ func (s *system) promotion(ctx context.Context) (said string, err error) {
 	if said, err = s.approved(ctx, production.repo); err != nil {
 		return "", err
 	}
-	arrived, err := s.arrives(ctx, image)
+	arrived, err := s.promotedArrives(ctx, image)
 	if err != nil {
 		return "", err
 	}

@@ -194,8 +194,8 @@ func (s *system) secondRuns(ctx context.Context, c *observe.Cluster, image strin
 	return nil
 }
 
-// arrives proves that production's pods pull the promoted image from production's own registry: they wait until it is there.
-func (s *system) arrives(ctx context.Context, b built) (string, error) {
+// promotedArrives proves that production's pods pull the promoted image from production's own registry: they wait until it is there.
+func (s *system) promotedArrives(ctx context.Context, b built) (string, error) {
 	c, err := observe.Open(s.dir.Kubeconfig())
 	if err != nil {
 		return "", err
