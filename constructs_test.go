@@ -159,8 +159,7 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 		appresources.NewDatabase(scope, id, &appresources.DatabaseProps{Env: p.env, Network: p.forApps(), Engine: appresources.MySQL, App: p.name, Size: p.env.Ghost.Database})
 	},
 	"appresources.NewSharedDatabase": func(scope constructs.Construct, id string, p place) {
-		engine := map[string]string{"one": services.MySQL, "two": services.Postgres}[p.name]
-		appresources.NewSharedDatabase(scope, id, &appresources.SharedDatabaseProps{Env: p.env, Network: p.forApps(), Engine: engine})
+		appresources.NewSharedDatabase(scope, id, &appresources.SharedDatabaseProps{Env: p.of(), Network: p.forApps(), Engine: services.Postgres})
 	},
 	"appresources.NewDatabaseUser": func(scope constructs.Construct, id string, p place) {
 		database := appresources.NewDatabase(scope, id+"Database", &appresources.DatabaseProps{Env: p.env, Network: p.forApps(), Engine: appresources.Postgres, App: p.name + "-pg", Name: p.name, Size: config.Database{InstanceClass: "db.t4g.small", StorageGiB: 20, MaxStorageGiB: 100, BackupDays: 7, LogDays: 30}})

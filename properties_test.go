@@ -31,6 +31,15 @@ var everything = map[string]string{
 	"DeliveryDeploymentVerify ec2:DescribeSecurityGroups":    "no resource level",
 	"DeliveryDeploymentVerify ec2:DescribeSubnets":           "no resource level",
 	"DeliveryDeploymentVerify ec2:DescribeVpcs":              "no resource level",
+	"DeliveryDrill ec2:DescribeDhcpOptions":                  "no resource level, as for the four below: CodeBuild puts the build into the VPC",
+	"DeliveryDrill ec2:DescribeNetworkInterfaces":            "no resource level",
+	"DeliveryDrill ec2:DescribeSecurityGroups":               "no resource level",
+	"DeliveryDrill ec2:DescribeSubnets":                      "no resource level",
+	"DeliveryDrill ec2:DescribeVpcs":                         "no resource level",
+	"BackupRole cloudwatch:GetMetricData":                    "no resource level; AWS Backup asks for the size of a bucket",
+	"BackupRole events:ListRules":                            "no resource level; AWS Backup looks for its own rule, by which it hears of changes in buckets",
+	"BackupRole s3:ListAllMyBuckets":                         "no resource level",
+	"BackupRole tag:GetResources":                            "no resource level; AWS Backup finds by tag what it keeps",
 	"Bootstrapimagereflector ecr:GetAuthorizationToken":      "no resource level; the controller that lists the image's tags",
 }
 
