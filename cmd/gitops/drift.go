@@ -68,8 +68,8 @@ left and why.
 Detection takes minutes where stacks are large.
 
 Exit codes: 0 no difference, or all of them put back, 1 a difference, 2 none found,
-but not everything could be looked at, or a wrong command line. With --alert: 0 once everybody who must know
-was told, 1 an error.`,
+but not everything could be looked at, or a wrong command line. With --alert: 0 once
+everybody who must know was told, 1 an error.`,
 		Example: `  gitops drift dev
   gitops drift production --only aws
   gitops drift production --output json

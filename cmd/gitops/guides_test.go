@@ -96,7 +96,7 @@ var system = map[string]string{
 
 // added are the commands and targets that the folder local adds. Its own test checks their command lines: here it may be
 // missing.
-var added = []string{"local", "local-down", "local-reset", "e2e"}
+var added = []string{"local", "local-down", "local-reset", "e2e", "faults"}
 
 // documents are the README and the guides.
 func documents(t *testing.T, root string) []string {

@@ -37,7 +37,7 @@ func TestExitCodes(t *testing.T) {
 		"why of nothing":  {[]string{"why"}, 2, "gitops why: accepts 1 arg(s)"},
 		"rollback as XML": {[]string{"rollback", "dev", "-o", "xml"}, 2, `"xml"`},
 		"rollback's help": {[]string{"rollback", "--help"}, 0, "3 it is refused"},
-		"drift's help":    {[]string{"drift", "--help"}, 0, "0 no difference, 1 a difference"},
+		"drift's help":    {[]string{"drift", "--help"}, 0, "0 no difference, or all of them put back, 1 a difference"},
 		"review as XML":   {[]string{"review", "-o", "xml"}, 2, `"xml"`},
 		"review of PR -1": {[]string{"review", "--pull-request", "-1"}, 2, "--pull-request -1"},
 		"review, no git":  {[]string{"review"}, 2, "not a git repository"},

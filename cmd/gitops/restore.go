@@ -32,10 +32,10 @@ func newRestore() *cobra.Command {
 		Short: "Restore a database from a backup beside the one that runs, and prove it.",
 		Long: `Restore the database of an application, such as ghost, or of a service: into an
 instance of its own, <environment>-NAME-restored, with the network, the parameters
-and the size of the one that runs in --into. Its tables are counted and compared with
-what is there now, and the instance is removed, also after an interrupt. What is left
-by a command that was killed the next one removes. The database that runs is not
-touched.
+and the size of the one that runs in --into. Its tables are counted and compared
+with what is there now, and the instance is removed, also after an interrupt. What
+is left by a command that was killed the next one removes. The database that runs
+is not touched.
 
 It takes the latest there is, or what is latest at or before --at: the moment itself
 where RDS keeps the log, else a snapshot: automatic, AWS Backup's, or your own.
@@ -69,7 +69,6 @@ has no rows, or lacks those of a table that has some now.`,
 	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster of --into (default: $KUBECONFIG, or EKS)")
 	flags.StringVarP(&f.output, "output", "o", "", "json, or a table when left out")
 	flags.DurationVar(&f.timeout, "timeout", 2*time.Hour, "how long to wait; removal has half an hour more")
-	cmd.MarkFlagsMutuallyExclusive("at", "snapshot")
 	return cmd
 }
 
@@ -77,6 +76,9 @@ has no rows, or lacks those of a table that has some now.`,
 func (f *restoreFlags) check() (at time.Time, err error) {
 	if f.output != "" && f.output != "json" {
 		return at, cli.UsageError{Err: fmt.Errorf("--output %q: it is json, or left out for a table", f.output)}
+	}
+	if f.at != "" && f.snapshot != "" {
+		return at, cli.UsageError{Err: errors.New("--at and --snapshot both choose the backup: give one of them")}
 	}
 	if f.at != "" {
 		if at, err = time.Parse(time.RFC3339, f.at); err != nil {

@@ -61,7 +61,7 @@ func TestRestore(t *testing.T) {
 		{[]string{"ghost", "--env", "dev"}, 1, "AccessDenied"},
 		{[]string{"ghost", "--at", "yesterday"}, 2, "--at must be like 2026-11-30T09:30:00Z"},
 		{[]string{"ghost", "--output", "yaml"}, 2, `--output "yaml": it is json`},
-		{[]string{"ghost", "--at", "2026-11-30T09:30:00Z", "--snapshot", "mine"}, 2, "none of the others can be"},
+		{[]string{"ghost", "--at", "2026-11-30T09:30:00Z", "--snapshot", "mine"}, 2, "--at and --snapshot both choose the backup"},
 		{[]string{"ghost", "--env", "staging"}, 2, `there is no environment "staging"`},
 		{nil, 2, "accepts 1 arg(s)"},
 	} {

@@ -23,9 +23,9 @@ func newSnapshot() *cobra.Command {
 		Use:   "snapshot ENVIRONMENT [NAME…]",
 		Short: "Make snapshots of databases before a commit migrates their schemas.",
 		Long: `Make a snapshot of the database of each application or service, wait until it is
-available, and remove the oldest of its kind. The pipeline does it before it releases
-a commit that migrates a schema, in environments with deletion protection; which
-services the commit migrates says gitops plan. Without a NAME nothing is done.
+available, and remove the oldest of its kind. The pipeline does it before it
+releases a commit that migrates a schema, in environments with deletion protection;
+which services the commit migrates says gitops plan. Without a NAME nothing is done.
 
 A snapshot is named by the commit, so that the same one is not made twice. It is
 printed, and gitops restore NAME --snapshot takes it.`,

@@ -39,6 +39,7 @@ func clusterWith(t *testing.T, objects map[string][]any) string {
 func fluxObject(kind, name, commit, ready, reason string) any {
 	revision := "released/dev@sha1:" + commit
 	return map[string]any{"apiVersion": "toolkit.fluxcd.io/v1", "kind": kind, "metadata": map[string]any{"name": name, "namespace": "flux-system", "generation": 1},
+		"spec": map[string]any{"sourceRef": map[string]any{"kind": "GitRepository", "name": "flux-system"}},
 		"status": map[string]any{"observedGeneration": 1, "lastAppliedRevision": revision, "lastAttemptedRevision": revision, "artifact": map[string]any{"revision": revision},
 			"conditions": []any{map[string]any{"type": "Ready", "status": ready, "reason": reason, "message": "because"}}}}
 }

@@ -21,7 +21,7 @@ func TestNotifications(t *testing.T) {
 	})})
 	for value, state := range map[string]string{"0": "SUCCEEDED", "1": "FAILED"} {
 		template.Has("AWS::Logs::MetricFilter", map[string]any{
-			"FilterPattern":         `{ $.detail.state = "` + state + `" }`,
+			"FilterPattern":         `{ ($.source = "aws.codepipeline") && ($.detail.state = "` + state + `") }`,
 			"MetricTransformations": []any{object(map[string]any{"MetricName": failedMetric, "MetricNamespace": "dev/delivery", "MetricValue": value})},
 		})
 	}

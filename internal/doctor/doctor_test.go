@@ -49,6 +49,7 @@ func fluxObject(kind, group, name, ready string) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": group + ".toolkit.fluxcd.io/" + map[string]string{"helm": "v2"}[group] + map[string]string{"kustomize": "v1", "source": "v1"}[group], "kind": kind,
 		"metadata": map[string]any{"name": name, "namespace": "flux-system", "generation": int64(1)},
+		"spec":     map[string]any{"sourceRef": map[string]any{"kind": "GitRepository", "name": flux.Root}},
 		"status": map[string]any{
 			"observedGeneration": int64(1), "lastAppliedRevision": "released/dev@sha1:1", "lastAttemptedRevision": "released/dev@sha1:1",
 			"conditions": []any{map[string]any{"type": "Ready", "status": ready, "reason": "BuildFailed", "message": "because"}},

@@ -63,6 +63,9 @@ func object(kind, name, at, ready, spec, more string) string {
 	}
 	condition, reason, _ := strings.Cut(ready, " ")
 	revision := "released/dev@sha1:" + at
+	if kind == "Kustomization" {
+		spec = strings.TrimSuffix(`"sourceRef": {"kind": "GitRepository", "name": "flux-system"}, `+spec, ", ")
+	}
 	return `{"apiVersion": "` + api + `", "kind": "` + kind + `", "metadata": {"name": "` + name + `", "namespace": "` + namespace + `", "generation": 1}, "spec": {` + spec + `},
 		"status": {"observedGeneration": 1, "lastAppliedRevision": "` + revision + `", "lastAttemptedRevision": "` + revision + `", "artifact": {"revision": "` + revision + `"}` + more + `,
 		"conditions": [{"type": "Ready", "status": "` + condition + `", "reason": "` + reason + `", "message": "because"}` + driftedCondition(more) + `]}}`
