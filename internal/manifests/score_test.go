@@ -30,6 +30,7 @@ var acceptedScores = []accepted{
 	{"Deployment/*/*/external-dns/external-dns", "deployment-strategy", "the chart recreates it for the same reason"},
 	{"Deployment/*/*/external-dns/external-dns", "pod-probes-identical", "the chart's: the program has one address for both"},
 	{"Deployment/*/*/ghost/ghost", "deployment-replicas", "Ghost keeps settings in memory: docs/addons/ghost.md says what two replicas mean"},
+	{"NetworkPolicy/*/*/ghost/gitops-connect", "networkpolicy-targets-pod", "the pod is there while gitops reaches the database through it"},
 	{"NetworkPolicy/*/*/flux-system/allow-load-balancer", "networkpolicy-targets-pod", "the pods are Flux's, which the bootstrap installs"},
 	{"Ingress/*/*/flux-system/webhook-receiver", "ingress-targets-service", "the Service is Flux's, which the bootstrap installs"},
 }
