@@ -184,7 +184,7 @@ func code(text string) string {
 func fieldComments(t *testing.T) map[string]string {
 	t.Helper()
 	comments := map[string]string{}
-	for _, name := range []string{"allowances.go", "backup.go", "config.go", "window.go"} {
+	for _, name := range []string{"allowances.go", "backup.go", "config.go", "database.go", "window.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
