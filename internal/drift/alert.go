@@ -79,7 +79,7 @@ func (a Alert) recall(ctx context.Context) (Memory, error) {
 	case err != nil:
 		return m, err
 	}
-	defer out.Body.Close() //nolint:errcheck // it was read
+	defer out.Body.Close()
 	if err := json.NewDecoder(out.Body).Decode(&m); err != nil {
 		return m, fmt.Errorf("must be the memory of earlier looks: %w; delete it, and the next look tells everything anew", err)
 	}

@@ -62,11 +62,11 @@ func stack(t *testing.T, name string) assembly.Stack {
 // input is a service of the golden templates.
 func input(t *testing.T, environment, service, manifest string) Input {
 	t.Helper()
-	in, err := Input{Service: service, Environment: environment, Stack: stack(t, environment+"-"+service)}, error(nil)
-	if in.Objects, err = manifests.ParseObjects([]byte(manifest)); err != nil {
+	objects, err := manifests.ParseObjects([]byte(manifest))
+	if err != nil {
 		t.Fatal(err)
 	}
-	return in
+	return Input{Service: service, Environment: environment, Stack: stack(t, environment+"-"+service), Objects: objects}
 }
 
 func preview(t *testing.T, in Input) Preview {

@@ -202,8 +202,7 @@ func (r *Restore) make(ctx context.Context, p Plan) error {
 
 // open waits for the instance and gives its administrator a password that nobody else has: the one in the backup is of its time.
 func (r *Restore) open(ctx context.Context, id string) (Login, error) {
-	db, err := r.available(ctx, id)
-	if err != nil {
+	if _, err := r.available(ctx, id); err != nil {
 		return Login{}, err
 	}
 	random := make([]byte, 20)
@@ -214,7 +213,8 @@ func (r *Restore) open(ctx context.Context, id string) (Login, error) {
 	if _, err := r.API.ModifyDBInstance(ctx, &rds.ModifyDBInstanceInput{DBInstanceIdentifier: &id, MasterUserPassword: &password, ApplyImmediately: aws.Bool(true)}); err != nil {
 		return Login{}, fmt.Errorf("a password for its administrator: %w", err)
 	}
-	if db, err = r.available(ctx, id); err != nil {
+	db, err := r.available(ctx, id)
+	if err != nil {
 		return Login{}, err
 	}
 	if db.Endpoint == nil {

@@ -59,13 +59,10 @@ func (r *Restore) count(ctx context.Context, login Login, result *Result) error 
 		return errors.Join(err, last)
 	}
 	var now []Table
-	switch {
-	case r.Now == nil:
+	if r.Now == nil {
 		result.Uncompared = "it was not asked for"
-	default:
-		if now, err = r.Now(ctx); err != nil {
-			result.Uncompared = err.Error()
-		}
+	} else if now, err = r.Now(ctx); err != nil {
+		result.Uncompared = err.Error()
 	}
 	result.Tables = rows(restored, now)
 	return ctx.Err()
