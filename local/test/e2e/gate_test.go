@@ -77,8 +77,8 @@ func (s *system) twoMerges(ctx context.Context) (string, error) {
 // secondDatabase adds a database, and a pod that needs it, or removes both.
 func (s *system) secondDatabase(there bool) error {
 	for _, e := range [][3]string{
-		{"app-resources/ghost.go", `Size: env.Ghost.Database})
-	content`, `Size: env.Ghost.Database})
+		{"app-resources/ghost.go", `Snapshot: env.Ghost.Snapshot})
+	content`, `Snapshot: env.Ghost.Snapshot})
 	NewDatabase(g, "Second", &DatabaseProps{Env: env, Network: props.Network, Engine: MySQL, App: "second", Size: env.Ghost.Database})
 	content`},
 		{"k8s/apps/ghost/externalsecret.yaml", "    name: ghost-database\n", `    name: ghost-database
