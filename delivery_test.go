@@ -244,8 +244,8 @@ func TestDeliveryStore(t *testing.T) {
 		}
 		for id, alarm := range stack.ofType("AWS::CloudWatch::Alarm") {
 			missing := "ignore"
-			if id == "DeliveryBackupsAlarmBE8E4786" || id == "DeliveryDriftFailed91BEC6DD" {
-				missing = "notBreaching" // count failures: where there is none, there is nothing to count
+			if id == "DeliveryBackupsAlarmBE8E4786" {
+				missing = "notBreaching" // counts failures: where there is none, there is nothing to count
 			}
 			if alarm.Properties["TreatMissingData"] != missing || text(alarm.Properties["AlarmActions"]) != text(alarm.Properties["OKActions"]) {
 				t.Errorf("%s %s: %s", env.Name, id, text(alarm.Properties))
@@ -264,11 +264,8 @@ func TestDeliveryStore(t *testing.T) {
 		if env.Drills() {
 			want++
 		}
-		if env.WatchesDrift() {
-			want++
-		}
 		if got := len(stack.ofType("AWS::CloudWatch::Alarm")); got != want {
-			t.Errorf("%s: %d alarms, want %d, one per deploying pipeline, of the backups, the drill and the looks for drift", env.Name, got, want)
+			t.Errorf("%s: %d alarms, want %d, one per deploying pipeline, of the backups and of the drill", env.Name, got, want)
 		}
 	}
 }
