@@ -20,7 +20,7 @@ func connection(region, account string) string {
 	return "arn:aws:codeconnections:" + region + ":" + account + ":connection/12345678-1234-1234-1234-123456789012"
 }
 
-const region = "eu-central-1"
+const region = "eu-north-1"
 
 // values are what a new user sets, by the key that the README names.
 var values = map[string]func(name string, env object){
