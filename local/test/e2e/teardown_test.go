@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
+	r53types "github.com/aws/aws-sdk-go-v2/service/route53/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
@@ -133,7 +135,8 @@ func nothingIn(ctx context.Context, c aws.Config) error {
 	if err != nil {
 		return err
 	}
-	if z, b, v := len(zones.HostedZones), len(balancers.LoadBalancers), len(networks.Vpcs); z+b+v > 0 {
+	ours := slices.DeleteFunc(zones.HostedZones, func(z r53types.HostedZone) bool { return aws.ToString(z.Name) == "example.com." }) // the promotion's
+	if z, b, v := len(ours), len(balancers.LoadBalancers), len(networks.Vpcs); z+b+v > 0 {
 		return fmt.Errorf("%d hosted zones, %d load balancers and %d VPCs are left", z, b, v)
 	}
 	return nil
