@@ -39,9 +39,6 @@ type Before struct {
 // Make makes the snapshot, waits until it is available, and removes the oldest of its kind. One that is there is not made again: a
 // stage may be tried once more.
 func (b Before) Make(ctx context.Context) (string, error) {
-	if b.Every == 0 {
-		b.Every = 10 * time.Second
-	}
 	instance := b.Env.DatabaseIdentifier(b.Name)
 	id := fmt.Sprintf("%s%s%.12s", instance, config.BeforeInfix, b.Commit)
 	b.Say("%s: snapshot %s", b.Name, id)

@@ -4,6 +4,7 @@
 package restore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -230,7 +231,7 @@ func (r *Restore) open(ctx context.Context, id string) (Login, error) {
 func (r *Restore) available(ctx context.Context, id string) (types.DBInstance, error) {
 	var db types.DBInstance
 	said := ""
-	err := r.until(ctx, func() (bool, error) {
+	err := until(ctx, r.Every, func() (bool, error) {
 		found, there, err := r.instance(ctx, id)
 		if err != nil {
 			return false, err
@@ -264,13 +265,13 @@ func (r *Restore) keep(ctx context.Context, p Plan) (string, error) {
 	if err != nil && !errors.As(err, &there) {
 		return "", err
 	}
-	return id, WaitForSnapshot(ctx, r.API, id, r.every())
+	return id, WaitForSnapshot(ctx, r.API, id, r.Every)
 }
 
 // remove deletes an instance and waits until it is gone.
 func (r *Restore) remove(ctx context.Context, id string) error {
 	asked := false
-	return r.until(ctx, func() (bool, error) {
+	return until(ctx, r.Every, func() (bool, error) {
 		var missing *types.DBInstanceNotFoundFault
 		var busy *types.InvalidDBInstanceStateFault
 		if !asked {
@@ -305,18 +306,7 @@ func (r *Restore) instance(ctx context.Context, id string) (types.DBInstance, bo
 	return out.DBInstances[0], true, nil
 }
 
-func (r *Restore) every() time.Duration {
-	if r.Every == 0 {
-		return 10 * time.Second
-	}
-	return r.Every
-}
-
-// until looks again and again until it is done, or an error, or ctx ends.
-func (r *Restore) until(ctx context.Context, done func() (bool, error)) error {
-	return until(ctx, r.every(), done)
-}
-
+// until looks again and again until it is done, or an error, or ctx ends: every 10 s where nothing else is said.
 func until(ctx context.Context, every time.Duration, done func() (bool, error)) error {
 	for {
 		ok, err := done()
@@ -326,7 +316,7 @@ func until(ctx context.Context, every time.Duration, done func() (bool, error)) 
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(every):
+		case <-time.After(cmp.Or(every, 10*time.Second)):
 		}
 	}
 }

@@ -46,7 +46,7 @@ func (r *Restore) count(ctx context.Context, login Login, result *Result) error 
 	defer cancel()
 	var restored []Table
 	var last error
-	err := r.until(signing, func() (bool, error) {
+	err := until(signing, r.Every, func() (bool, error) {
 		// Counting has as long as the caller has; it is the signing in that is tried again.
 		restored, last = r.Look(ctx, login)
 		var refused *SignInError
