@@ -3,7 +3,6 @@ package delivery
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -37,8 +36,6 @@ func NewAlarm(scope constructs.Construct, id string, props *AlarmProps) awscloud
 		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
 		TreatMissingData:   awscloudwatch.TreatMissingData_IGNORE, // between two executions nothing changes
 	})
-	topic := awscloudwatchactions.NewSnsAction(props.Notifications.Topic)
-	alarm.AddAlarmAction(topic)
-	alarm.AddOkAction(topic)
+	props.Notifications.tellOf(alarm)
 	return alarm
 }

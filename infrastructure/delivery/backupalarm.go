@@ -3,7 +3,6 @@ package delivery
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -55,8 +54,6 @@ func NewBackupAlarm(scope constructs.Construct, id string, props *BackupAlarmPro
 		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
 		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
 	})
-	topic := awscloudwatchactions.NewSnsAction(props.Notifications.Topic)
-	b.Alarm.AddAlarmAction(topic)
-	b.Alarm.AddOkAction(topic)
+	props.Notifications.tellOf(b.Alarm)
 	return b
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
@@ -93,9 +92,7 @@ func (d *Drill) told(props *DrillProps, project *Project) {
 		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
 		TreatMissingData:   awscloudwatch.TreatMissingData_IGNORE, // between two drills nothing changes
 	})
-	topic := awscloudwatchactions.NewSnsAction(props.Notifications.Topic)
-	d.Alarm.AddAlarmAction(topic)
-	d.Alarm.AddOkAction(topic)
+	props.Notifications.tellOf(d.Alarm)
 }
 
 // drillRights let a build make an instance of a snapshot of the services' databases, give it a password, and remove it. What it

@@ -3,6 +3,8 @@ package delivery
 import (
 	"strconv"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
@@ -129,6 +131,13 @@ func (n *Notifications) count(scope constructs.Construct, id string, env config.
 		props.Dimensions = &dimensions
 	}
 	awslogs.NewMetricFilter(scope, jsii.String(id), props)
+}
+
+// tellOf tells the topic when an alarm begins, and when it ends.
+func (n *Notifications) tellOf(alarm awscloudwatch.Alarm) {
+	topic := awscloudwatchactions.NewSnsAction(n.Topic)
+	alarm.AddAlarmAction(topic)
+	alarm.AddOkAction(topic)
 }
 
 // is matches events in which a field has a value.
