@@ -41,8 +41,10 @@ func (s *system) scenario() {
 	s.releases()
 	s.delivery()
 	s.step("5 the roles allow every call of their pods", s.permitted)
+	s.step("6 a backup of what is to be lost", s.backup)
 	s.step("6 teardown", s.teardown)
 	s.step("6 the roles allowed every call of the removal", s.permittedRemoval)
+	s.step("6 the environment comes again from the backup", s.comesAgain)
 	s.step("6 reset leaves no process and no file", s.reset)
 }
 
@@ -157,8 +159,8 @@ func (s *system) rollingUpdate(ctx context.Context) (string, error) {
 	if err == nil && total == 0 {
 		err = errors.New("no request was made during the roll-out")
 	}
+	var all []pipelines.Shown
 	if err == nil {
-		var all []pipelines.Shown
 		if all, err = s.ran(ctx, "deploy Succeeded"); err == nil {
 			err = skipsStages(all[0], "KubernetesFirst", "Network", "Applications", "Cluster", "Delivery")
 		}
@@ -166,7 +168,7 @@ func (s *system) rollingUpdate(ctx context.Context) (string, error) {
 	if err == nil && len(failed) > 0 {
 		err = fmt.Errorf("%d of %d requests failed: %s", len(failed), total, failed[0])
 	}
-	return fmt.Sprintf("%d requests, %d failed", total, len(failed)), err
+	return fmt.Sprintf("%d requests, %d failed; %s", total, len(failed), took(all)), err
 }
 
 func (s *system) badManifest(ctx context.Context) (string, error) {

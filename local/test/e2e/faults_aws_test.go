@@ -58,7 +58,11 @@ func (s *system) awsFails(stage string, rules ...fault.Rule) func(context.Contex
 		if err != nil {
 			return "", err
 		}
-		if e.Status == pipelines.Failed && e.Stage != "Verify" {
+		now, err := s.git(ctx, s.dir.Repository(), "rev-parse", released)
+		if err != nil {
+			return "", err
+		}
+		if e.Status == pipelines.Failed && now != commit {
 			if err := s.stays(ctx, before, stage, sets-1, days-1); err != nil {
 				return "", fmt.Errorf("after %s failed (%s): %w", e.Stage, e.Reason, err)
 			}
@@ -69,7 +73,7 @@ func (s *system) awsFails(stage string, rules ...fault.Rule) func(context.Contex
 	}
 }
 
-// whileAWSFails makes AWS fail for a while, and fails unless it was asked meanwhile.
+// whileAWSFails makes AWS fail from the first request on for a while, and fails if nobody asks it.
 func (s *system) whileAWSFails(ctx context.Context, f fault.Faults, during time.Duration) (err error) {
 	asked, err := s.hits()
 	if err != nil {
@@ -80,16 +84,21 @@ func (s *system) whileAWSFails(ctx context.Context, f fault.Faults, during time.
 	if err != nil {
 		return err
 	}
+	if err := until(ctx, 10*time.Minute, "somebody to ask AWS, which fails", func() error {
+		now, err := s.hits()
+		if err == nil && now <= asked {
+			err = errors.New("nobody did, so nothing is proven")
+		}
+		return err
+	}); err != nil {
+		return err
+	}
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-time.After(during):
+		return nil
 	}
-	now, err := s.hits()
-	if err == nil && now <= asked {
-		err = fmt.Errorf("nobody asked AWS while it failed: nothing was proven")
-	}
-	return err
 }
 
 // hits counts the requests that a fault has hit.

@@ -87,7 +87,7 @@ func (s *system) deployment(commit string) (*pipelines.Execution, error) {
 	return all[i], nil
 }
 
-// atStage waits until a build of a stage runs for a commit. It looks often: some stages take seconds.
+// atStage waits until a build of a stage, or of an action of that name, runs for a commit. It looks often: some take seconds.
 func (s *system) atStage(ctx context.Context, commit, stage string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Minute)
 	defer cancel()
@@ -100,7 +100,7 @@ func (s *system) atStage(ctx context.Context, commit, stage string) error {
 		case e.Status.Ended():
 			return fmt.Errorf("the execution of %.8s is %s before a build of %s was seen: %s", commit, e.Status, stage, e.Reason)
 		case slices.ContainsFunc(e.Actions, func(a *pipelines.ActionState) bool {
-			return a.Stage == stage && a.Status == pipelines.InProgress && a.Build != ""
+			return (a.Stage == stage || a.Name == stage) && a.Status == pipelines.InProgress && a.Build != ""
 		}):
 			return nil
 		}

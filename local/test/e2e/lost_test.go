@@ -1,0 +1,66 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+)
+
+// lost is the backup with which the environment comes again: a snapshot outside of every stack, as AWS Backup makes them.
+const lost = "ghost-before-it-is-lost"
+
+// backup writes a row, and makes a snapshot of it.
+func (s *system) backup(ctx context.Context) (string, error) {
+	conn, _, err := s.database(ctx, "/local/ghost/database")
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	for _, statement := range []string{"CREATE TABLE IF NOT EXISTS kept (id INT PRIMARY KEY)", "REPLACE INTO kept VALUES (42)"} {
+		if _, err := conn.ExecContext(ctx, statement); err != nil {
+			return "", err
+		}
+	}
+	c, err := s.aws()
+	if err != nil {
+		return "", err
+	}
+	_, err = rds.NewFromConfig(c).CreateDBSnapshot(ctx, &rds.CreateDBSnapshotInput{DBInstanceIdentifier: aws.String("local-ghost"), DBSnapshotIdentifier: aws.String(lost)})
+	return "", err
+}
+
+// comesAgain walks the guide's way from an account without the environment and a backup to what it was: the snapshot is named in
+// Git, and the first deployment makes the rest.
+func (s *system) comesAgain(ctx context.Context) (string, error) {
+	if err := s.configure("local", func(e map[string]any) { e["ghost"].(map[string]any)["snapshot"] = lost }); err != nil {
+		return "", err
+	}
+	began := time.Now()
+	if _, err := s.gitops(ctx, "local", "push", "--message", "Make the database of what was kept", "--no-wait"); err != nil {
+		return "", err
+	}
+	if _, err := s.gitops(ctx, "local", "up"); err != nil {
+		return "", err
+	}
+	if _, err := s.serves(ctx); err != nil {
+		return "", err
+	}
+	took := time.Since(began)
+	conn, _, err := s.database(ctx, "/local/ghost/database")
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	kept := 0
+	if err := conn.QueryRowContext(ctx, "SELECT id FROM kept").Scan(&kept); err != nil || kept != 42 {
+		return "", errors.Join(err, fmt.Errorf("the row that was kept is %d, want 42", kept))
+	}
+	ready, err := s.settled(ctx)
+	return fmt.Sprintf("Ghost and its rows are back after %.0f s; %s", took.Seconds(), ready), err
+}
