@@ -1,7 +1,7 @@
 """moto's server with its state on disk, for the local AWS API.
 
 moto keeps everything in memory. This launcher starts its ordinary server
-application and adds five things, each because the local system needs it:
+application and adds six things, each because the local system needs it:
 
 persistence
     After a mutating request (at most DEBOUNCE seconds later, and on SIGTERM)
@@ -19,6 +19,9 @@ times of pipelines as numbers
     moto writes them as text, which Go's SDK refuses.
 the version of a secret that a label moved to
     moto goes on to answer with the former one where a request names none.
+rules that change places
+    moto refuses a priority that another rule of the same request leaves. The load
+    balancer controller moves rules up for each Ingress that comes before others.
 
 Usage: serve.py --port N --dir DIR
 """
@@ -52,6 +55,7 @@ from moto.backends import get_backend  # noqa: E402
 from moto.codepipeline import models as codepipeline_models  # noqa: E402
 from moto.core.base_backend import AccountSpecificBackend, BackendDict  # noqa: E402
 from moto.core.utils import unix_time  # noqa: E402
+from moto.elbv2 import models as elbv2_models  # noqa: E402
 from moto.iam import models as iam_models  # noqa: E402
 from moto.moto_server.werkzeug_app import (  # noqa: E402
     DomainDispatcherApplication,
@@ -562,6 +566,26 @@ def patch_secret_versions():
     backend.update_secret_version_stage = functools.wraps(original)(moved)
 
 
+def patch_rule_priorities():
+    """AWS judges the order that comes of all moves of a request: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_SetRulePriorities.html"""
+    backend = elbv2_models.ELBv2Backend
+    original = backend.set_rule_priorities
+
+    def moved(self, rule_priorities):
+        rules = self.describe_rules(None, [r["RuleArn"] for r in rule_priorities])
+        before = [rule.priority for rule in rules]
+        for rule in rules:
+            rule.priority = None  # all have left their places before one takes another's
+        try:
+            return original(self, rule_priorities)
+        except Exception:
+            for rule, priority in zip(rules, before):
+                rule.priority = priority
+            raise
+
+    backend.set_rule_priorities = functools.wraps(original)(moved)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
@@ -572,6 +596,7 @@ def main():
     patch_managed_policies()
     patch_pipeline_times()
     patch_secret_versions()
+    patch_rule_priorities()
     store = Store(options.dir)
     started = time.monotonic()
     restored = store.load()
