@@ -162,11 +162,14 @@ metadata:
   namespace: {{.Namespace}}
 spec:
   deletionPolicy: WaitForTermination
-  # A custom resource without a status would count as healthy: wait until it says Ready.
+  # A custom resource without a status would count as healthy, and an Ingress that no load balancer has taken up.
   healthCheckExprs:
     - apiVersion: external-secrets.io/v1
       current: status.conditions.exists(c, c.type == "Ready" && c.status == "True")
       kind: ExternalSecret
+    - apiVersion: networking.k8s.io/v1
+      current: has(status.loadBalancer.ingress)
+      kind: Ingress
   interval: 30m
   path: ./
   prune: true
