@@ -99,6 +99,7 @@ func Check(ctx context.Context, options Options) ([]Problem, error) {
 		run.cluster()
 		run.admission()
 		run.closed()
+		run.stores()
 		problems = append(problems, run.problems...)
 	}
 	return unique(problems), nil

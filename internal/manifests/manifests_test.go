@@ -46,6 +46,7 @@ func TestBadTrees(t *testing.T) {
 
 		namespace = "k8s/apps/namespace.yaml"
 		policy    = "k8s/apps/networkpolicy.yaml"
+		secrets   = "k8s/apps/secrets.yaml"
 	)
 	cases := map[string]struct {
 		file, old, new string
@@ -83,6 +84,8 @@ func TestBadTrees(t *testing.T) {
 		"open to the world":  {policy, "    - Egress\n", "", namespace + ": Namespace shop: has pods, and no NetworkPolicy closes its Egress for all of them"},
 		"closed for some pods": {policy, "podSelector: {}", "podSelector: {matchLabels: {app: shop}}",
 			namespace + ": Namespace shop: has pods, and no NetworkPolicy closes its Egress for all of them"},
+		"secrets that its namespace may not read": {namespace, "part-of: apps", "part-of: shops",
+			secrets + ": ExternalSecret shop/shop: namespace shop may not use the ClusterSecretStore aws"},
 		"bad duration":  {apps, "interval: 10m", "interval: ten minutes", apps + ": Kustomization flux-system/apps: spec.interval: 'ten minutes' does not match pattern"},
 		"empty cluster": {"k8s/clusters/dev/kustomization.yaml", "- ../base", "- ../../apps", "k8s/clusters/dev: "},
 	}

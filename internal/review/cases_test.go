@@ -138,7 +138,7 @@ var cases = []struct {
 			w.edit("k8s/apps/ghost/deployment.yaml", "allowPrivilegeEscalation: false", "privileged: true")
 			w.edit("k8s/apps/ghost/kustomization.yaml", "  - networkpolicy.yaml\n", "")
 			w.edit("k8s/apps/ghost/externalsecret.yaml", "/${ENVIRONMENT}/ghost/database", "/production/ghost/database")
-			w.edit("k8s/platform/configs/cluster-secret-store.yaml", "        - ghost\n", "        - ghost\n        - shop\n")
+			w.edit("k8s/platform/configs/cluster-secret-store.yaml", "        - flux-system\n", "        - flux-system\n        - shop\n")
 		},
 		says: []string{
 			"more privilege: dev/Deployment/ghost/ghost, also in production", "is root on its node",
