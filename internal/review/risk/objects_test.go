@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,33 @@ func TestWholeSides(t *testing.T) {
 		"the same":       {all, all, ""},
 	} {
 		t.Run(name, func(t *testing.T) { check(t, Objects("dev", c.before, c.after), c.want) })
+	}
+}
+
+// A namespace goes like a Deployment where all that is in it is known and has no volume.
+func TestRemovedNamespaceOfAnApplication(t *testing.T) {
+	inShop := func(api, kind string, spec map[string]any) manifests.Object {
+		return manifests.Object{APIVersion: api, Kind: kind, Namespace: "shop", Name: "shop", Values: map[string]any{"apiVersion": api, "kind": kind, "spec": spec}}
+	}
+	runs, secret := inShop("apps/v1", "Deployment", nil), inShop("external-secrets.io/v1", "ExternalSecret", nil)
+	stored := map[string]any{"template": map[string]any{"spec": map[string]any{"volumes": []any{map[string]any{"persistentVolumeClaim": map[string]any{"claimName": "made-by-hand"}}}}}}
+	for name, c := range map[string]struct {
+		in        []manifests.Object
+		forbidden bool
+	}{
+		"pods and plain objects":    {[]manifests.Object{runs, secret}, false},
+		"nothing that is known":     {nil, true},
+		"no pods":                   {[]manifests.Object{secret}, true},
+		"a claim that is not here":  {[]manifests.Object{inShop("apps/v1", "Deployment", stored)}, true},
+		"a claim":                   {[]manifests.Object{runs, inShop("v1", "PersistentVolumeClaim", nil)}, true},
+		"a resource of an operator": {[]manifests.Object{runs, inShop("postgresql.cnpg.io/v1", "Cluster", nil)}, true},
+	} {
+		before := append([]manifests.Object{{APIVersion: "v1", Kind: "Namespace", Name: "shop", Values: map[string]any{"apiVersion": "v1", "kind": "Namespace"}}}, c.in...)
+		stays := manifests.Object{APIVersion: "v1", Kind: "Namespace", Name: "stays", Values: map[string]any{"apiVersion": "v1", "kind": "Namespace"}}
+		found := Objects("dev", append(before, stays), []manifests.Object{stays})
+		if got := slices.ContainsFunc(found, func(f Finding) bool { return f.Resource == "dev/Namespace/shop" }); got != c.forbidden {
+			t.Errorf("%s: guarded %t, want %t: %v", name, got, c.forbidden, found)
+		}
 	}
 }
 

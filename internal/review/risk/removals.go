@@ -7,8 +7,11 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/pod-security-admission/api"
 
@@ -20,7 +23,7 @@ import (
 var removalRules = []objectRule{
 	{
 		name: "data-removed", kind: Deletion, guarded: true,
-		finds:  "the removal of a Namespace (of a service: only if something in it has a volume), a CustomResourceDefinition, a PersistentVolume or its claim, or a StatefulSet with volumes of its own, unless an annotation keeps it",
+		finds:  "the removal of a Namespace (of a service, or with pods and objects of plain kinds alone: only if something in it has a volume), a CustomResourceDefinition, a PersistentVolume or its claim, or a StatefulSet with volumes of its own, unless an annotation keeps it",
 		means:  "Flux deletes it, and the repository cannot bring its data back",
 		remedy: "to keep it, leave it in the repository, or first merge the annotation `" + pruneAnnotation + ": disabled`",
 		find:   findRemoved,
@@ -83,15 +86,50 @@ func stakeOf(s *scene, o *manifests.Object) string {
 	if o == nil {
 		return ""
 	}
-	if is(o, "", "Namespace") && metadata(s, o).Labels[partOf] == "services" && !slices.ContainsFunc(s.before, func(in manifests.Object) bool {
-		return in.Namespace == o.Name && stakeOf(s, &in) != ""
-	}) {
-		return "" // all of a service is rendered here, and nothing of it holds data
+	if is(o, "", "Namespace") && holdsNothing(s, o) {
+		return ""
 	}
 	if is(o, appsv1.GroupName, "StatefulSet") && len(as[appsv1.StatefulSet](s, o).Spec.VolumeClaimTemplates) == 0 {
 		return ""
 	}
 	return stakes[schema.GroupKind{Group: group(o), Kind: o.Kind}]
+}
+
+// plain are the groups of kinds that make no volume of their own accord, as the resource of an operator may.
+var plain = []string{"", appsv1.GroupName, batchv1.GroupName, autoscalingv1.GroupName, networkingv1.GroupName, policyv1.GroupName, rbacv1.GroupName, secretsGroup}
+
+// holdsNothing reports whether all that is in a namespace is known, and nothing of it has a volume. All of a service is rendered
+// here. Of another namespace that is so where something runs in it, and every object is of a plain kind.
+func holdsNothing(s *scene, namespace *manifests.Object) bool {
+	service := metadata(s, namespace).Labels[partOf] == "services"
+	runs, strange := false, false
+	for i := range s.before {
+		in := &s.before[i]
+		if in.Namespace != namespace.Name {
+			continue
+		}
+		if stakeOf(s, in) != "" || mentions(in.Values, "persistentVolumeClaim", "volumeClaimTemplate") {
+			return false
+		}
+		strange = strange || !slices.Contains(plain, group(in))
+		runs = runs || is(in, appsv1.GroupName, "Deployment", "StatefulSet", "DaemonSet")
+	}
+	return service || runs && !strange
+}
+
+// mentions reports whether a value has one of some keys at any depth.
+func mentions(value any, keys ...string) bool {
+	switch v := value.(type) {
+	case map[string]any:
+		for key, inner := range v {
+			if slices.Contains(keys, key) || mentions(inner, keys...) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, func(inner any) bool { return mentions(inner, keys...) })
+	}
+	return false
 }
 
 // findRemoved finds data that goes.
