@@ -102,17 +102,19 @@ func TestRemovedNamespaceOfAnApplication(t *testing.T) {
 	for name, c := range map[string]struct {
 		in        []manifests.Object
 		forbidden bool
+		stay      []manifests.Object
 	}{
-		"pods and plain objects":    {[]manifests.Object{runs, secret}, false},
-		"nothing that is known":     {nil, true},
-		"no pods":                   {[]manifests.Object{secret}, true},
-		"a claim that is not here":  {[]manifests.Object{inShop("apps/v1", "Deployment", stored)}, true},
-		"a claim":                   {[]manifests.Object{runs, inShop("v1", "PersistentVolumeClaim", nil)}, true},
-		"a resource of an operator": {[]manifests.Object{runs, inShop("postgresql.cnpg.io/v1", "Cluster", nil)}, true},
+		"pods and plain objects":     {[]manifests.Object{runs, secret}, false, nil},
+		"nothing that is known":      {nil, true, nil},
+		"no pods":                    {[]manifests.Object{secret}, true, nil},
+		"a claim that is not here":   {[]manifests.Object{inShop("apps/v1", "Deployment", stored)}, true, nil},
+		"a claim":                    {[]manifests.Object{runs, inShop("v1", "PersistentVolumeClaim", nil)}, true, nil},
+		"a resource of an operator":  {[]manifests.Object{runs, inShop("postgresql.cnpg.io/v1", "Cluster", nil)}, true, nil},
+		"pods that it takes with it": {[]manifests.Object{runs}, true, []manifests.Object{runs}},
 	} {
 		before := append([]manifests.Object{{APIVersion: "v1", Kind: "Namespace", Name: "shop", Values: map[string]any{"apiVersion": "v1", "kind": "Namespace"}}}, c.in...)
 		stays := manifests.Object{APIVersion: "v1", Kind: "Namespace", Name: "stays", Values: map[string]any{"apiVersion": "v1", "kind": "Namespace"}}
-		found := Objects("dev", append(before, stays), []manifests.Object{stays})
+		found := Objects("dev", append(before, stays), append(c.stay, stays))
 		if got := slices.ContainsFunc(found, func(f Finding) bool { return f.Resource == "dev/Namespace/shop" }); got != c.forbidden {
 			t.Errorf("%s: guarded %t, want %t: %v", name, got, c.forbidden, found)
 		}

@@ -98,11 +98,14 @@ func stakeOf(s *scene, o *manifests.Object) string {
 // plain are the groups of kinds that make no volume of their own accord, as the resource of an operator may.
 var plain = []string{"", appsv1.GroupName, batchv1.GroupName, autoscalingv1.GroupName, networkingv1.GroupName, policyv1.GroupName, rbacv1.GroupName, secretsGroup}
 
-// holdsNothing reports whether all that is in a namespace is known, and nothing of it has a volume. All of a service is rendered
+// holdsNothing reports whether all that is in a namespace is known, goes with it, and has no volume. All of a service is rendered
 // here. Of another namespace that is so where something runs in it, and every object is of a plain kind.
 func holdsNothing(s *scene, namespace *manifests.Object) bool {
 	service := metadata(s, namespace).Labels[partOf] == "services"
 	runs, strange := false, false
+	if !service && slices.ContainsFunc(s.after, func(in manifests.Object) bool { return in.Namespace == namespace.Name }) {
+		return false
+	}
 	for i := range s.before {
 		in := &s.before[i]
 		if in.Namespace != namespace.Name {
