@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/infrastructure/delivery"
 	"k8s-plus-aws-gitops/internal/awsdata"
 )
 
@@ -53,6 +54,16 @@ var commands = []command{
 		[]string{"secretsmanager:GetSecretValue", "codepipeline:ListActionExecutions", "codepipeline:ListPipelineExecutions"}},
 	{regexp.MustCompile(`\bbin/gitops service publish "`), "it reads the token; a service of a repository of its own has no static files", []string{"secretsmanager:GetSecretValue"}},
 	{regexp.MustCompile(`\bbin/gitops service publish --`), "it reads the token and keeps the services' static files", publishing},
+	{regexp.MustCompile(`\bbin/gitops drift\b.*--alert`), "it looks, keeps in S3 what was told, and publishes to the topic", drifting()},
+}
+
+// drifting is what a look for drift asks for, and telling of it.
+func drifting() []string {
+	all := []string{"s3:GetObject", "s3:ListBucket", "s3:PutObject", "kms:Decrypt", "kms:GenerateDataKey", "sns:Publish"}
+	for _, s := range delivery.DriftRights(config.Environment{}) {
+		all = append(all, s.Action...)
+	}
+	return all
 }
 
 // publishing reads the token for manifests and keeps the services' static files.
@@ -248,6 +259,9 @@ func TestBuildRights(t *testing.T) {
 				if env.DeletionProtection {
 					needs = append(needs, snapshotting...)
 				}
+			}
+			if strings.HasSuffix(buildspec, "/drift.yml") && env.Drift.Repair {
+				needs = append(needs, "cloudformation:CreateChangeSet", "cloudformation:DeleteChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet")
 			}
 			if project.Properties["VpcConfig"] != nil {
 				needs = append(needs, inTheVPC...)

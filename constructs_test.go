@@ -140,6 +140,9 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 	"delivery.NewReview": func(scope constructs.Construct, id string, p place) {
 		delivery.NewReview(scope, id, &delivery.ReviewProps{Env: p.of(), Store: p.store})
 	},
+	"delivery.NewDrift": func(scope constructs.Construct, id string, p place) {
+		delivery.NewDrift(scope, id, &delivery.DriftProps{Env: p.of(), Store: p.store, Notifications: p.told, VPC: p.network.VPC})
+	},
 	"delivery.NewReport": func(scope constructs.Construct, id string, p place) {
 		delivery.NewReport(scope, id, &delivery.ReportProps{Env: p.of(), Store: p.store, Pipeline: p.name})
 	},

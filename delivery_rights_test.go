@@ -10,6 +10,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/infrastructure/delivery"
 )
 
 // rights is what each role of a delivery stack may do, as "action resource", with $ for the environment's account and
@@ -116,6 +117,9 @@ func rights(env config.Environment, byMerge bool) map[string][]string {
 		}, token, inVPC(env), drill(env))
 		all["start-drill"] = []string{"codebuild:StartBuild arn:aws:codebuild:$:project/" + env.Name + "-drill"}
 	}
+	if env.WatchesDrift() {
+		all["drift"], all["start-drift"] = driftRights(env, token), []string{"codebuild:StartBuild arn:aws:codebuild:$:project/" + env.Name + "-drift"}
+	}
 	if env.Delivery.Window != nil {
 		all["window"] = build("window")
 		deployments = append(deployments, start("window")...)
@@ -155,6 +159,30 @@ func drill(env config.Environment) []string {
 		all = append(all, "rds:DescribeDBInstances "+source, "rds:DescribeDBInstances "+made, "rds:DescribeDBSnapshots "+source,
 			"rds:RestoreDBInstanceFromDBSnapshot arn:aws:rds:$:snapshot:rds:"+env.Name+"-"+service+"-*",
 			"rds:RestoreDBInstanceFromDBSnapshot "+made, "rds:AddTagsToResource "+made, "rds:ModifyDBInstance "+made+" if marked", "rds:DeleteDBInstance "+made+" if marked")
+	}
+	return all
+}
+
+// driftRights are those of whoever looks for drift: it reads configuration, keeps its memory, and sends messages.
+func driftRights(env config.Environment, token []string) []string {
+	const stacks = " arn:aws:cloudformation:$:stack/"
+	all := slices.Concat(inVPC(env), token, []string{
+		"logs:CreateLogStream arn:aws:logs:$:log-group:/" + env.Name + "/delivery/drift:*", "logs:PutLogEvents arn:aws:logs:$:log-group:/" + env.Name + "/delivery/drift:*",
+		"cloudformation:DescribeStackDriftDetectionStatus *", "cloudformation:DescribeStacks *", "eks:DescribeClusterVersions *", "rds:DescribeDBMajorEngineVersions *",
+		"secretsmanager:ListSecrets *", "ssm:GetParameters arn:aws:ssm:$:parameter/CFN-*", "logs:FilterLogEvents arn:aws:logs:$:log-group:/aws/eks/" + env.Name + "/cluster:*",
+		"iam:GetPolicy arn:aws:iam::" + env.Account + ":policy/platform-*-" + env.Region, "iam:GetPolicyVersion arn:aws:iam::" + env.Account + ":policy/platform-*-" + env.Region,
+		"s3:GetObject BUCKET/drift/*", "s3:PutObject BUCKET/drift/*", "s3:ListBucket BUCKET", "kms:Decrypt KEY", "kms:GenerateDataKey KEY", "sns:Publish TOPIC",
+	})
+	for _, action := range []string{"DescribeStackResourceDrifts", "DetectStackDrift", "DetectStackResourceDrift", "ListStackResources"} {
+		all = append(all, "cloudformation:"+action+stacks+env.Name+"-*/*")
+	}
+	if env.Drift.Repair {
+		for _, action := range []string{"CreateChangeSet", "DeleteChangeSet", "DescribeChangeSet", "ExecuteChangeSet"} {
+			all = append(all, "cloudformation:"+action+stacks+env.Name+"-*/*")
+		}
+	}
+	for _, action := range delivery.DetectionReads() { // TestDriftReads
+		all = append(all, action+" *")
 	}
 	return all
 }

@@ -264,8 +264,11 @@ func TestDeliveryStore(t *testing.T) {
 		if env.Drills() {
 			want++
 		}
+		if env.WatchesDrift() {
+			want++
+		}
 		if got := len(stack.ofType("AWS::CloudWatch::Alarm")); got != want {
-			t.Errorf("%s: %d alarms, want %d, one per deploying pipeline, of the backups and of the drill", env.Name, got, want)
+			t.Errorf("%s: %d alarms, want %d, one per deploying pipeline, of the backups, the drill and the looks for drift", env.Name, got, want)
 		}
 	}
 }

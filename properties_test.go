@@ -40,6 +40,7 @@ var everything = map[string]string{
 	"BackupRole events:ListRules":                            "no resource level; AWS Backup looks for its own rule, by which it hears of changes in buckets",
 	"BackupRole s3:ListAllMyBuckets":                         "no resource level",
 	"BackupRole tag:GetResources":                            "no resource level; AWS Backup finds by tag what it keeps",
+	"DeliveryDrift":                                          "drift detection reads every resource of the stacks with its caller's rights; actions that only read, TestDriftOnlyReads",
 	"Bootstrapimagereflector ecr:GetAuthorizationToken":      "no resource level; the controller that lists the image's tags",
 }
 

@@ -83,6 +83,10 @@ var twoStepValues = map[string]second{
 	"delivery.imagesFrom":          {never: "TestTwoStepImagesFrom sets it"},
 	"delivery.imageUpdates":        {value: "commit"},
 	"delivery.logDays":             {value: 180},
+	"alerts.webhook":               {value: "slack"},
+	"alerts.commitStatus":          {value: true, with: map[string]any{"repositoryUrl": nil}, alone: true},
+	"drift.repair":                 {value: true},
+	"drift.schedule":               {value: "off", alone: true}, // what watches goes, and comes back by the next change
 	"tags":                         {value: map[string]any{"team": "platform"}},
 	"repository.owner":             {value: "another-company"},
 	"repository.name":              {value: "another-platform"},

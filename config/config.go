@@ -102,6 +102,10 @@ type Environment struct {
 	Backup Backup `json:"backup"`
 	// The pipelines that deploy the environment.
 	Delivery Delivery `json:"delivery"`
+	// How the environment is watched for [what differs](guides/drift.md) from the repository.
+	Drift Drift `json:"drift"`
+	// Where Flux tells of errors.
+	Alerts Alerts `json:"alerts"`
 	// More variables for the manifests, beside those of the bootstrap: capital letters, digits and underscores. Flux puts
 	// them in the place of `${NAME}`.
 	Facts map[string]string `json:"facts" default:"{}" example:"{\"CHARTS_URL_EXTERNAL_SECRETS\": \"https://charts.example.com/\"}"`
@@ -174,9 +178,6 @@ func (e Environment) RollsBack() bool { return e.Gated() && e.Delivery.Rollback 
 
 // ManifestPaths are the files that Flux applies, as a trigger names them.
 const ManifestPaths = "k8s/**"
-
-// VerifyGroup is the Kubernetes group of whoever may read Flux's objects and events, and nothing else.
-const VerifyGroup = "gitops:verify"
 
 // RotationGroup is the Kubernetes group of the function that starts the pods of a namespace anew when their password changes.
 func RotationGroup(namespace string) string { return "gitops:rotation:" + namespace }

@@ -37,6 +37,7 @@ var Placeholders = Deployed{VPCID: "vpc-0123456789abcdef0", HostedZoneID: "Z0123
 // ClusterFacts are the variables for manifests: those of the bootstrap, and the environment's own.
 func (e Environment) ClusterFacts(d Deployed) map[string]string {
 	facts := e.bootstrapFacts(d)
+	maps.Copy(facts, e.Alerts.facts())
 	maps.Copy(facts, e.Facts)
 	facts[DatabaseCAFact] = e.DatabaseCA()
 	return facts
@@ -110,7 +111,8 @@ func (e Environment) RootComponents() []string {
 // isClusterFact reports whether the bootstrap sets the variable.
 func isClusterFact(name string) bool {
 	_, set := Environment{}.bootstrapFacts(Deployed{})[name]
-	return set
+	_, alerts := Alerts{}.facts()[name]
+	return set || alerts
 }
 
 // imageUpdateCommits names the component in k8s/platform/image-automation/commits: Flux signs what nobody merges, where a

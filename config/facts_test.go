@@ -23,6 +23,8 @@ func TestClusterFacts(t *testing.T) {
 		"defaults": {dev("network", absent{}), map[string]string{
 			"VPC_CIDR": "10.0.0.0/16", "GIT_PROVIDER": "generic", "GHOST_MAIL": "ses", "GHOST_MAIL_FROM": "noreply@ghost.dev.example.com", "GHOST_MAIL_PORT": "587", "IMAGE_UPDATE_BRANCH": "main",
 		}},
+		"no alerts":  {nil, map[string]string{"ALERTS_WEBHOOK": "none", "ALERTS_STATUS": "none"}},
+		"alerts":     {dev("alerts", map[string]any{"webhook": "slack", "commitStatus": true}), map[string]string{"ALERTS_WEBHOOK": "webhook", "ALERTS_PROVIDER": "slack", "ALERTS_STATUS": "github"}},
 		"GitHub App": {set("gitops/repository/credentials", "githubApp"), map[string]string{"GIT_PROVIDER": "github"}},
 		"China": {map[string]any{
 			"gitops/environments/dev/region": "cn-north-1", "gitops/environments/dev/ghost/mail/transport": "none", "gitops/environments/dev/cluster/admins": []string{},

@@ -128,6 +128,8 @@ func checkEnvironment(f field, e Environment) {
 	checkMail(f, e)
 	checkDelivery(f, e)
 	checkBackup(f, e)
+	checkDrift(f.key("drift"), e)
+	checkAlerts(f.key("alerts"), e)
 	for name, value := range e.Facts {
 		checkFact(f.key("facts").key(name), name, value)
 	}

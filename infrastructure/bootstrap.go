@@ -87,6 +87,9 @@ func NewBootstrap(scope constructs.Construct, id string, props *BootstrapProps) 
 	if env.Gated() {
 		k.apply("Readers", after(namespace), fluxReaders()...)
 	}
+	if env.WatchesDrift() {
+		k.apply("DriftReaders", after(namespace), driftReaders(env)...)
+	}
 	applied := k.apply("ClusterFacts", after(namespace), clusterFacts(&cluster))
 	operator := b.operator(props.Cluster, namespace)
 	instance := k.apply("FluxInstance", append(after(operator), associations...), fluxInstance(env))

@@ -52,7 +52,7 @@ time is over soon. The worst comes first, each with what to do. Nothing is chang
 
 --alert also tells the environment's topic, whose addresses are delivery.notify, of
 what is new since the look before, and when it is over. An object in S3 remembers
-what was told.
+what was told. The build ENVIRONMENT-drift does this by drift.schedule.
 
 The environment is dev when none is named. Its account is that of the AWS
 credentials at hand; docs/guides/drift.md lists the rights. The cluster is reached

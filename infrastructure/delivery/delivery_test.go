@@ -67,10 +67,10 @@ func TestDelivery(t *testing.T) {
 		gate, review, byMerge       bool
 		pipelines, projects, alarms int
 	}{
-		"all":               {true, true, false, 4, 11, 3},
-		"no gate":           {false, true, false, 4, 9, 3},
-		"no review":         {true, false, false, 3, 10, 3},
-		"services by merge": {true, true, true, 3, 10, 2}, // no tag gets past the gate
+		"all":               {true, true, false, 4, 12, 4},
+		"no gate":           {false, true, false, 4, 10, 4},
+		"no review":         {true, false, false, 3, 11, 4},
+		"services by merge": {true, true, true, 3, 11, 3}, // no tag gets past the gate
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := cdktest.Environment(t)

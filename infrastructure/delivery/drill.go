@@ -4,14 +4,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -65,34 +63,11 @@ func NewDrill(scope constructs.Construct, id string, props *DrillProps) *Drill {
 		Description: jsii.String("Drills of " + env.Name), Schedule: awsevents.Schedule_Expression(jsii.String(drill.Schedule)),
 		Targets: &[]awsevents.IRuleTarget{awseventstargets.NewCodeBuildProject(project.Project, &awseventstargets.CodeBuildProjectProps{EventRole: role})},
 	})
-	d.told(props, project)
+	d.Alarm = props.Notifications.tellOfBuilds(d, &builds{
+		env: env, project: project.Name, metric: drillMetric,
+		description: "The last drill of " + env.Name + " restored not all databases", guide: "docs/guides/restore.md",
+	})
 	return d
-}
-
-// told makes the alarm.
-func (d *Drill) told(props *DrillProps, project *Project) {
-	env := props.Env
-	props.Notifications.hear(d, "Ends", env, "Ends of drills of "+env.Name, map[string]any{
-		"source": []any{"aws.codebuild"}, "detail-type": []any{"CodeBuild Build State Change"},
-		"detail": map[string]any{"project-name": []any{project.Name}, "build-status": []any{"FAILED", "FAULT", "STOPPED", "SUCCEEDED", "TIMED_OUT"}},
-	})
-	for value, operator := range []string{"=", "!="} {
-		ended := awslogs.FilterPattern_StringValue(jsii.String("$.detail.build-status"), jsii.String(operator), jsii.String("SUCCEEDED"))
-		props.Notifications.count(d, []string{"Succeeded", "Failed"}[value], env, drillMetric, value,
-			awslogs.FilterPattern_All(is("$.source", "aws.codebuild"), is("$.detail.project-name", project.Name), ended), nil)
-	}
-	d.Alarm = awscloudwatch.NewAlarm(d, jsii.String("Alarm"), &awscloudwatch.AlarmProps{
-		AlarmName: jsii.String(project.Name + "-failed"),
-		AlarmDescription: jsii.String("The last drill of " + env.Name + " restored not all databases: https://" + env.Region +
-			".console.aws.amazon.com/codesuite/codebuild/projects/" + project.Name + "/history. What to do: docs/guides/restore.md"),
-		Metric: awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
-			Namespace: jsii.String(metricNamespace(env)), MetricName: jsii.String(drillMetric), Statistic: jsii.String("Maximum"), Period: awscdk.Duration_Minutes(jsii.Number(1)),
-		}),
-		EvaluationPeriods: jsii.Number(1), Threshold: jsii.Number(1),
-		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-		TreatMissingData:   awscloudwatch.TreatMissingData_IGNORE, // between two drills nothing changes
-	})
-	props.Notifications.tellOf(d.Alarm)
 }
 
 // drillRights let a build make an instance of a snapshot of the services' databases, give it a password, and remove it. What it

@@ -68,6 +68,6 @@ func TestNoDockerbuild(t *testing.T) {
 	NewDelivery(stack, "Delivery", &DeliveryProps{Env: env, Image: "dev/shop", Repositories: []string{"shop"}, VPC: vpc(stack)})
 	template := cdktest.Synthesize(t, stack)
 	template.Count("AWS::CodePipeline::Pipeline", 3) // deployment, services, review
-	template.Count("AWS::CloudWatch::Alarm", 2)
+	template.Count("AWS::CloudWatch::Alarm", 3)
 	template.Has("AWS::IAM::Role", map[string]any{"RoleName": "dev-images"})
 }

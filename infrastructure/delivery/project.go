@@ -35,6 +35,7 @@ const (
 	imagesBuildspec  = "infrastructure/delivery/buildspecs/images.yml"
 	verifyBuildspec  = "infrastructure/delivery/buildspecs/verify.yml"
 	reviewBuildspec  = "infrastructure/delivery/buildspecs/review.yml"
+	driftBuildspec   = "infrastructure/delivery/buildspecs/drift.yml"
 	reportBuildspec  = "infrastructure/delivery/buildspecs/report.yml"
 	imageBuildspec   = "dockerbuild/buildspec.yml"
 	publishBuildspec = "dockerbuild/publish.yml"
@@ -50,7 +51,7 @@ func Check(root string, environments []config.Environment, byMerge func(environm
 		return nil
 	}
 	var problems []error
-	for _, name := range []string{deployBuildspec, testBuildspec, planBuildspec, windowBuildspec, releaseBuildspec, imagesBuildspec, verifyBuildspec, reviewBuildspec, reportBuildspec, imageBuildspec, publishBuildspec, serviceBuildspec, ownBuildspec, drillBuildspec} {
+	for _, name := range []string{deployBuildspec, testBuildspec, planBuildspec, windowBuildspec, releaseBuildspec, imagesBuildspec, verifyBuildspec, driftBuildspec, reviewBuildspec, reportBuildspec, imageBuildspec, publishBuildspec, serviceBuildspec, ownBuildspec, drillBuildspec} {
 		if _, err := buildspec.Load(root, name); err != nil {
 			problems = append(problems, err)
 		}

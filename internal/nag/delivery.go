@@ -77,6 +77,9 @@ func deliverySuppressions(env config.Environment, byMerge bool, published []stri
 	if env.Drills() {
 		list = append(list, drillSuppression(env, accept))
 	}
+	if env.WatchesDrift() {
+		list = append(list, driftSuppression(env, accept))
+	}
 	for _, path := range logsIn {
 		list = append(list, accept(path+"/Role", "IAM5",
 			"ecr:GetAuthorizationToken has no resource level; what the login may do is held to the images' repositories by the next statements.", "Resource::*"))
@@ -102,4 +105,14 @@ func drillSuppression(env config.Environment, accept func(path, rule, reason str
 	return accept("Drill/Build/Role", "IAM5",
 		"A build in a VPC, whose network interface has a name once it is made. Snapshots have a time or an id in their names, and groups a random part; what is changed and removed has one name and a mark.",
 		applies...)
+}
+
+// driftSuppression is for the build that looks for drift.
+func driftSuppression(env config.Environment, accept func(path, rule, reason string, appliesTo ...any) Suppression) Suppression {
+	return accept("Drift/Build/Role", "IAM5",
+		"Drift detection reads every resource of the stacks with its caller's rights: reads.json lists actions that only read configuration. A build in a VPC, whose network interface has a name once it is made; stacks, streams of logs and what was told have names that others choose.",
+		"Resource::*", "Resource::"+env.ARN("ec2", "network-interface/*"), "Resource::"+env.ARN("ec2", "security-group/*"),
+		"Resource::"+env.ARN("logs", "log-group:/"+env.Name+"/delivery/drift:*"), "Resource::"+env.ARN("logs", "log-group:/aws/eks/"+env.ClusterName()+"/cluster:*"),
+		"Resource::"+env.ARN("cloudformation", "stack/"+env.Name+"-*/*"), "Resource::"+env.ARN("ssm", "parameter/CFN-*"),
+		"Resource::"+env.ARN("iam", "policy/platform-*-"+env.Region), "Resource::<DeliveryStoreArtifacts22E6BD8C.Arn>/drift/*")
 }

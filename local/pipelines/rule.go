@@ -56,8 +56,8 @@ func (r *EventRule) hears(e event) (bool, error) {
 	if r.State == "DISABLED" || r.State != "" && r.State != "ENABLED" {
 		return false, nil
 	}
-	if r.ScheduleExpression != "" {
-		return false, nil
+	if r.ScheduleExpression != "" && r.EventPattern == nil {
+		return false, nil // it hears nothing; no schedule runs here
 	}
 	ok, err := match(r.EventPattern, e)
 	if err != nil {

@@ -41,7 +41,7 @@ func TestTheTemplatesRules(t *testing.T) {
 		started := 0
 		for _, r := range d.Rules {
 			for _, target := range r.Targets {
-				if r.ScheduleExpression != "" { // the drill's
+				if r.ScheduleExpression != "" { // the drill's, and that of the looks for drift
 					continue
 				}
 				started++
