@@ -143,6 +143,9 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 	"delivery.NewDrift": func(scope constructs.Construct, id string, p place) {
 		delivery.NewDrift(scope, id, &delivery.DriftProps{Env: p.of(), Store: p.store, Notifications: p.told, VPC: p.network.VPC})
 	},
+	"delivery.NewCost": func(scope constructs.Construct, id string, p place) {
+		delivery.NewCost(scope, id, &delivery.CostProps{Env: p.of(), Notifications: p.told})
+	},
 	"delivery.NewReport": func(scope constructs.Construct, id string, p place) {
 		delivery.NewReport(scope, id, &delivery.ReportProps{Env: p.of(), Store: p.store, Pipeline: p.name})
 	},

@@ -9,7 +9,7 @@ var executionFiles = []struct {
 	services []string
 }{
 	{"workloads", []string{"eks", "rds", "ecr", "lambda", "secretsmanager", "ssm", "kms"}},
-	{"services", []string{"sqs", "sns", "dynamodb", "elasticache", "backup", "backup-storage"}},
+	{"services", []string{"sqs", "sns", "dynamodb", "elasticache", "backup", "backup-storage", "budgets", "ce"}},
 	{"network", []string{"ec2", "acm", "route53", "ses"}},
 	{"delivery", []string{"codebuild", "codepipeline", "codeconnections", "codestar-connections", "logs", "cloudwatch", "events", "s3"}},
 	{"identity", []string{"iam"}},
@@ -26,7 +26,7 @@ func fileOf(service string) string {
 }
 
 // global are the services whose requests are in no region of ours.
-var global = []string{"iam", "route53"}
+var global = []string{"budgets", "ce", "iam", "route53"}
 
 var inRegion = map[string]map[string][]string{"StringEquals": {"aws:RequestedRegion": {"REGION"}}}
 

@@ -85,6 +85,9 @@ var twoStepValues = map[string]second{
 	"delivery.logDays":             {value: 180},
 	"alerts.webhook":               {value: "slack"},
 	"alerts.commitStatus":          {value: true, with: map[string]any{"repositoryUrl": nil}, alone: true},
+	"cost.budget":                  {value: 3000},
+	"cost.anomalies":               {value: "environment", alone: true}, // without the service's monitor there is no other change to hide
+	"cost.anomaliesFrom":           {value: 200},
 	"drift.repair":                 {value: true},
 	"drift.schedule":               {value: "off", alone: true}, // what watches goes, and comes back by the next change
 	"tags":                         {value: map[string]any{"team": "platform"}},

@@ -86,6 +86,7 @@ func checkRivals(f field, c Config) {
 				at.key("domain").add("give each environment a domain of its own: the records of one would overwrite the other's", "must not be the domain of another environment, got %q, that of %s", b.Domain, first)
 			}
 			checkReviewers(at.key("delivery").key("review"), a, b)
+			checkMonitors(at.key("cost").key("anomalies"), a, b)
 			if a.Account != b.Account || a.Region != b.Region {
 				continue
 			}
@@ -130,6 +131,7 @@ func checkEnvironment(f field, e Environment) {
 	checkBackup(f, e)
 	checkDrift(f.key("drift"), e)
 	checkAlerts(f.key("alerts"), e)
+	checkCost(f.key("cost"), e)
 	for name, value := range e.Facts {
 		checkFact(f.key("facts").key(name), name, value)
 	}

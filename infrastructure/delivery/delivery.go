@@ -55,10 +55,10 @@ type Delivery struct {
 }
 
 // NewDelivery makes the store and the notifications that the pipelines share, the bucket of the services' static files, and the
-// pipelines, each in a file of its own. The review is made where delivery.review asks for it, what watches for drift where drift.schedule has one, the image pipeline where images are
-// built, and the services' where they are published by tag: a tag is no merged commit, and must not reach an environment past its
-// gate. A service in a repository of its own has a role to publish by, or a project that does it. It needs the network, and the
-// cluster by its name, and nothing of the others.
+// pipelines, each in a file of its own. The review is made where delivery.review asks for it, what looks for drift where
+// drift.schedule has a time, what tells of cost where cost asks for it, the image pipeline where images are built, and the services' where they are published by tag: a tag is
+// no merged commit, and must not reach an environment past its gate. A service in a repository of its own has a role to publish by,
+// or a project that does it. It needs the network, and the cluster by its name, and nothing of the others.
 func NewDelivery(scope constructs.Construct, id string, props *DeliveryProps) *Delivery {
 	d, env := &Delivery{}, props.Env
 	construct.Init(d, scope, id)
@@ -94,6 +94,9 @@ func NewDelivery(scope constructs.Construct, id string, props *DeliveryProps) *D
 	NewReport(d, "Report", &ReportProps{Env: env, Store: store, Pipeline: deployPipeline})
 	if env.WatchesDrift() {
 		NewDrift(d, "Drift", &DriftProps{Env: env, Store: store, Notifications: told, VPC: props.VPC})
+	}
+	if env.Budgets() || env.FindsAnomalies() {
+		NewCost(d, "Cost", &CostProps{Env: env, Notifications: told})
 	}
 	if env.Delivery.Review {
 		NewReview(d, "Review", &ReviewProps{Env: env, Store: store})

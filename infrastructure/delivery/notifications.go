@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"maps"
 	"strconv"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
@@ -43,6 +44,8 @@ type Notifications struct {
 	// Topic is <environment>-delivery.
 	Topic awssns.Topic
 
+	// key encrypts the topic.
+	key awskms.Key
 	// history is the log group of events, and writable is the policy that lets EventBridge write to it.
 	history  awslogs.LogGroup
 	writable awslogs.ResourcePolicy
@@ -60,16 +63,8 @@ func NewNotifications(scope constructs.Construct, id string, props *Notification
 		MasterKey:   props.Key,
 		EnforceSSL:  jsii.Bool(true),
 	})
-	account := map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": env.Account}}
-	alarms := awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), &awsiam.ServicePrincipalOpts{Conditions: &account})
-	n.Topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid: jsii.String("Alarms"), Principals: &[]awsiam.IPrincipal{alarms},
-		Actions: jsii.Strings("sns:Publish"), Resources: jsii.Strings(*n.Topic.TopicArn()),
-	}))
-	props.Key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid: jsii.String("PublishNotifications"), Principals: &[]awsiam.IPrincipal{alarms},
-		Actions: jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"), Resources: jsii.Strings("*"), // in a key's policy, the key itself
-	}), nil)
+	n.key = props.Key
+	n.admit("Alarms", "cloudwatch.amazonaws.com", env, nil)
 	for _, address := range env.Delivery.Notify {
 		awssns.NewSubscription(n, jsii.String(logicalid.Of("Notify", address)), &awssns.SubscriptionProps{
 			Topic: n.Topic, Protocol: awssns.SubscriptionProtocol_EMAIL, Endpoint: jsii.String(address),
@@ -77,6 +72,22 @@ func NewNotifications(scope constructs.Construct, id string, props *Notification
 	}
 	n.remember(props)
 	return n
+}
+
+// admit lets a service of AWS publish to the topic in the name of the environment's account, with further conditions. It needs the
+// key of the topic for that: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+func (n *Notifications) admit(sid, service string, env config.Environment, more map[string]any) {
+	conditions := map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": env.Account}}
+	maps.Copy(conditions, more)
+	publisher := awsiam.NewServicePrincipal(jsii.String(service), &awsiam.ServicePrincipalOpts{Conditions: &conditions})
+	n.Topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String(sid), Principals: &[]awsiam.IPrincipal{publisher},
+		Actions: jsii.Strings("sns:Publish"), Resources: jsii.Strings(*n.Topic.TopicArn()),
+	}))
+	n.key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String("Publish" + sid), Principals: &[]awsiam.IPrincipal{publisher},
+		Actions: jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"), Resources: jsii.Strings("*"), // in a key's policy, the key itself
+	}), nil)
 }
 
 // historyName is the log group of the events that the alarms count.

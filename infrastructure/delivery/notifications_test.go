@@ -26,5 +26,5 @@ func TestNotifications(t *testing.T) {
 		})
 	}
 	template.Has("AWS::Logs::ResourcePolicy", map[string]any{"PolicyName": "dev-delivery-events", "PolicyDocument": pattern(`log-group:/aws/events/dev-delivery:`)})
-	template.Has("AWS::KMS::Key", map[string]any{"KeyPolicy": object(map[string]any{"Statement": list(object(map[string]any{"Sid": "PublishNotifications"}))})})
+	template.Has("AWS::KMS::Key", map[string]any{"KeyPolicy": object(map[string]any{"Statement": list(object(map[string]any{"Sid": "PublishAlarms"}))})})
 }

@@ -84,3 +84,31 @@ func TestTell(t *testing.T) {
 		t.Errorf("a broken memory: %v", err)
 	}
 }
+
+// What Flux cannot apply reaches the topic, as the looks of the schedule find it, and so does its end. Flux itself has no provider
+// for SNS: this is the way.
+func TestTellOfFlux(t *testing.T) {
+	d := &desk{}
+	a := Alert{Objects: d, Bucket: "bucket", Key: "drift/dev.json", Messages: d, Topic: "arn:aws:sns:eu-west-1:111111111111:dev-delivery", Now: time.Now}
+	tell := func(apps, chart string) {
+		t.Helper()
+		c := cluster(t,
+			object("GitRepository", "flux-system", commit, "True", "", ""), object("Kustomization", "flux-system", commit, "True", "", ""),
+			object("Kustomization", "apps", commit, apps, "", ""), object("HelmRelease", "kube-system/lbc", "", chart, "", ""))
+		if _, err := a.Tell(t.Context(), look(t, Flux(source(c)))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tell("True", "True")
+	tell("False HealthCheckFailed", "False UpgradeFailed")
+	tell("False HealthCheckFailed", "False UpgradeFailed")
+	tell("True", "True")
+	if want := []string{"dev: 2 new differences from the repository", "dev: well again, no difference from the repository"}; !slices.Equal(d.subjects, want) {
+		t.Fatalf("sent %q, want %q", d.subjects, want)
+	}
+	for _, object := range []string{"failing    Kustomization apps", "HealthCheckFailed: because", "failing    HelmRelease kube-system/lbc", "UpgradeFailed: because"} {
+		if !strings.Contains(d.bodies[0], object) {
+			t.Errorf("the message has no %q:\n%s", object, d.bodies[0])
+		}
+	}
+}
