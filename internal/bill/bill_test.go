@@ -178,7 +178,7 @@ func TestPrint(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"\ndev-network  ", "\n  3 x Alarm  ", "(Spot: less than this on-demand price)", "\nPublic addresses of load balancers    2190 hours x 0.005 ",
+		"\ndev-network  ", "\n  4 x Alarm  ", "(Spot: less than this on-demand price)", "\nPublic addresses of load balancers    2190 hours x 0.005 ",
 		fmt.Sprintf("%12.2f\n\nNot in the sum", b.Total), fmt.Sprintf("%12.2f\n\nPaid by use, without a usual amount: ", b.Used()),
 		"\nWithout a price in the table: AWS::Redshift::Cluster (data/Warehouse).\n", "\nThe prices are of eu-west-1, and dev is in eu-central-1.\n", "entered on 20",
 	} {
