@@ -144,7 +144,9 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 		delivery.NewDrift(scope, id, &delivery.DriftProps{Env: p.of(), Store: p.store, Notifications: p.told, VPC: p.network.VPC})
 	},
 	"delivery.NewCost": func(scope constructs.Construct, id string, p place) {
-		delivery.NewCost(scope, id, &delivery.CostProps{Env: p.of(), Notifications: p.told})
+		env := p.of()
+		env.Cost.Budget, env.Cost.Anomalies = 500, config.AnomaliesOfEnvironment
+		delivery.NewCost(scope, id, &delivery.CostProps{Env: env, Notifications: p.told})
 	},
 	"delivery.NewReport": func(scope constructs.Construct, id string, p place) {
 		delivery.NewReport(scope, id, &delivery.ReportProps{Env: p.of(), Store: p.store, Pipeline: p.name})

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsbudgets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsce"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -91,24 +92,34 @@ func (c *Cost) anomalies(props *CostProps) {
 		ThresholdExpression: expression("Dimensions", map[string]any{
 			"Key": "ANOMALY_TOTAL_IMPACT_ABSOLUTE", "MatchOptions": []string{"GREATER_THAN_OR_EQUAL"}, "Values": []string{strconv.Itoa(env.Cost.AnomaliesFrom)},
 		}),
-		ResourceTags: &[]*awsce.CfnAnomalySubscription_ResourceTagProperty{{Key: jsii.String(costTag), Value: jsii.String(env.Name)}},
 	})
+	keepTags(c.Subscription, env)
 	construct.After(c.Subscription, props.Notifications.Topic)
 }
 
 // monitor makes what finds anomalies, and returns its ARN. The kinds have logical IDs of their own: one kind cannot become the other.
 func (c *Cost) monitor(env config.Environment) *string {
-	props := &awsce.CfnAnomalyMonitorProps{ResourceTags: &[]*awsce.CfnAnomalyMonitor_ResourceTagProperty{{Key: jsii.String(costTag), Value: jsii.String(env.Name)}}}
+	props, id := &awsce.CfnAnomalyMonitorProps{}, ""
 	switch env.Cost.Anomalies {
 	case config.AnomaliesOfEnvironment:
 		props.MonitorName, props.MonitorType = jsii.String(env.StackName("environment")), jsii.String("CUSTOM")
 		props.MonitorSpecification = expression("Tags", map[string]any{"Key": costTag, "MatchOptions": []string{"EQUALS"}, "Values": []string{env.Name}})
-		return awsce.NewCfnAnomalyMonitor(c, jsii.String("Environment"), props).AttrMonitorArn()
+		id = "Environment"
 	case config.AnomaliesOfAccount:
 		props.MonitorName, props.MonitorType, props.MonitorDimension = jsii.String(env.StackName("account")), jsii.String("DIMENSIONAL"), jsii.String("SERVICE")
-		return awsce.NewCfnAnomalyMonitor(c, jsii.String("Account"), props).AttrMonitorArn()
+		id = "Account"
+	default:
+		return jsii.String(env.Cost.Anomalies)
 	}
-	return jsii.String(env.Cost.Anomalies)
+	monitor := awsce.NewCfnAnomalyMonitor(c, jsii.String(id), props)
+	keepTags(monitor, env)
+	return monitor.AttrMonitorArn()
+}
+
+// keepTags leaves a resource of Cost Explorer the environment's tag alone. Its tags are create-only: with those of the configuration, a new
+// tag would replace a monitor, which loses what it has learned, and of which there can be no second one beside it.
+func keepTags(resource awscdk.CfnResource, env config.Environment) {
+	resource.AddPropertyOverride(jsii.String("ResourceTags"), []any{map[string]any{"Key": costTag, "Value": env.Name}})
 }
 
 // expression is one of Cost Explorer, as text.

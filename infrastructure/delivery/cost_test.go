@@ -3,6 +3,7 @@ package delivery
 import (
 	"testing"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
 	"k8s-plus-aws-gitops/config"
@@ -41,7 +42,8 @@ func TestBudget(t *testing.T) {
 	template.Has("AWS::KMS::Key", map[string]any{"KeyPolicy": object(map[string]any{"Statement": list(statement)})})
 }
 
-// Each kind of anomalies has its monitor, or the one that is there, and tells the topic at once.
+// Each kind of anomalies has its monitor, or the one that is there, and tells the topic at once. Tags, which are create-only here, do
+// not follow those of the stack.
 func TestAnomalies(t *testing.T) {
 	arn := "arn:aws:ce::111111111111:anomalymonitor/01234567-89ab-cdef-0123-456789abcdef"
 	for anomalies, monitor := range map[string]map[string]any{
@@ -53,6 +55,7 @@ func TestAnomalies(t *testing.T) {
 			env := cdktest.Environment(t)
 			env.Cost.Anomalies, env.Cost.AnomaliesFrom = anomalies, 20
 			s := newShared(t, env)
+			awscdk.Tags_Of(s.stack).Add(jsii.String("team"), jsii.String("platform"), nil)
 			c := NewCost(s.stack, "Cost", &CostProps{Env: env, Notifications: s.told})
 			if c.Budget != nil {
 				t.Error("without cost.budget there is a budget")
@@ -65,7 +68,7 @@ func TestAnomalies(t *testing.T) {
 				watched = map[string]any{"Fn::GetAtt": []any{pattern("^Cost"), "MonitorArn"}}
 			}
 			template.Has("AWS::CE::AnomalySubscription", map[string]any{
-				"Frequency": "IMMEDIATE", "MonitorArnList": []any{watched}, "ThresholdExpression": pattern(`"ANOMALY_TOTAL_IMPACT_ABSOLUTE".*\["20"\]`),
+				"Frequency": "IMMEDIATE", "ResourceTags": []any{map[string]any{"Key": "environment", "Value": "dev"}}, "MonitorArnList": []any{watched}, "ThresholdExpression": pattern(`"ANOMALY_TOTAL_IMPACT_ABSOLUTE".*\["20"\]`),
 				"Subscribers": []any{object(map[string]any{"Type": "SNS", "Address": map[string]any{"Ref": pattern("^NotificationsTopic")}})},
 			})
 			statement := object(map[string]any{"Principal": map[string]any{"Service": "costalerts.amazonaws.com"}, "Condition": map[string]any{
