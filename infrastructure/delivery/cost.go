@@ -99,7 +99,8 @@ func (c *Cost) anomalies(props *CostProps) {
 
 // monitor makes what finds anomalies, and returns its ARN. The kinds have logical IDs of their own: one kind cannot become the other.
 func (c *Cost) monitor(env config.Environment) *string {
-	props, id := &awsce.CfnAnomalyMonitorProps{}, ""
+	var id string
+	props := &awsce.CfnAnomalyMonitorProps{}
 	switch env.Cost.Anomalies {
 	case config.AnomaliesOfEnvironment:
 		props.MonitorName, props.MonitorType = jsii.String(env.StackName("environment")), jsii.String("CUSTOM")
