@@ -1,0 +1,226 @@
+package rehearsal
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Finding is something that went wrong.
+type Finding struct {
+	// Broke is true for what makes the verdict; the rest is to be looked at.
+	Broke bool `json:"broke"`
+	// What it is, in a word or two.
+	What string `json:"what"`
+	// Where: a stage, a host, namespace/kind/name, a resource.
+	Where string `json:"where"`
+	// Detail in one line.
+	Detail string `json:"detail,omitempty"`
+}
+
+func (f Finding) String() string {
+	return strings.TrimSuffix(f.What+": "+f.Where+": "+f.Detail, ": ")
+}
+
+// Judge finds what went wrong and sets the verdict. It leaves a rehearsal that could not run as it is. First comes what a user
+// noticed last: the causes of a failed stage are those of the stage.
+func (r *Result) Judge() {
+	if r.CannotShow == nil {
+		r.CannotShow = CannotShow()
+	}
+	r.Findings = nil
+	for _, found := range [][]Finding{
+		r.Merge.findings("merge"), r.restarts(), r.hosts(), r.migrations(), r.refused(), r.errors(), r.events(),
+		r.Revert.findings("revert"), r.AWS.findings("AWS"), r.Kubernetes.findings("Kubernetes"),
+	} {
+		r.Findings = append(r.Findings, found...)
+	}
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+		return cmp.Compare(rank(a), rank(b))
+	})
+	if r.Verdict == CouldNotRun {
+		return
+	}
+	r.Verdict, r.Cause = Verified, ""
+	if len(r.Findings) > 0 && r.Findings[0].Broke {
+		r.Verdict, r.Cause = Broke, r.Findings[0].String()
+	}
+}
+
+func rank(f Finding) int {
+	if f.Broke {
+		return 0
+	}
+	return 1
+}
+
+func (h Half) findings(name string) []Finding {
+	var all []Finding
+	for _, s := range h.Stages {
+		if s.State == Failed {
+			all = append(all, Finding{true, name + " failed", s.Name, oneLine(cmp.Or(s.Cause, h.Cause))})
+		}
+	}
+	if len(all) == 0 && h.State != Succeeded {
+		all = append(all, Finding{true, name + " failed", "both halves", oneLine(cmp.Or(h.Cause, "it was not verified"))})
+	}
+	return all
+}
+
+func (o Observations) restarts() []Finding {
+	var all []Finding
+	for _, r := range o.Restarts {
+		where := r.Where.String()
+		if r.Container != "" {
+			where += " (" + r.Container + ")"
+		}
+		all = append(all, Finding{true, "restart", where, fmt.Sprintf("%s in %s: %s", times(r.Count), r.Phase, oneLine(r.Reason))})
+	}
+	return all
+}
+
+func (o Observations) hosts() []Finding {
+	var all []Finding
+	for _, h := range o.Hosts {
+		if lost := h.Lost(); lost > 0 {
+			f := Finding{h.judged(), "requests lost", h.Name, fmt.Sprintf("%s of %s", grouped(lost), grouped(h.Requests()))}
+			if h.FirstLost != nil {
+				f.Detail += fmt.Sprintf(", the first %s into %s: %s", seconds(h.FirstLost.Seconds), h.FirstLost.Phase, oneLine(h.FirstLost.Said))
+			}
+			if !f.Broke {
+				f.Detail += "; the base lost requests, too"
+			}
+			all = append(all, f)
+		}
+		if s := h.Session; !s.Kept && s.Why != "" {
+			all = append(all, Finding{h.judged(), "session lost", h.Name, strings.TrimSuffix(oneLine(s.Why)+" in "+string(s.Phase), " in ")})
+		}
+		if f, slower := h.slower(); slower {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// judged reports whether the base served the host well enough to say that the change did harm.
+func (h Host) judged() bool { return h.Period(Before).Lost == 0 }
+
+// slower reports whether the change answers much slower than the base. It is no verdict: the machine is not production's.
+func (h Host) slower() (Finding, bool) {
+	before, hold := h.Period(Before), h.Period(Hold)
+	// Below 20 answers the slowest is the percentile; 50 ms is what a busy machine adds by itself.
+	if min(before.Requests, hold.Requests) < 20 || hold.P50 < 2*before.P50 || hold.P50-before.P50 < 50 {
+		return Finding{}, false
+	}
+	return Finding{false, "slower", h.Name, fmt.Sprintf("half of the answers took %.0f ms before, %.0f ms with the change", before.P50, hold.P50)}, true
+}
+
+// lockLimit is how long a migration may keep others waiting, in seconds: clients of the applications give up after some.
+const lockLimit = 5
+
+func (o Observations) migrations() []Finding {
+	var all []Finding
+	for _, m := range o.Migrations {
+		switch {
+		case m.State == Failed:
+			all = append(all, Finding{true, "migration failed", m.Where.String(), "after " + seconds(m.Seconds) + " in " + string(m.Phase)})
+		case m.LockedSeconds >= lockLimit:
+			all = append(all, Finding{true, "migration locks", m.Where.String(), "others waited " + seconds(m.LockedSeconds)})
+		}
+	}
+	return all
+}
+
+func (o Observations) refused() []Finding {
+	var all []Finding
+	for _, r := range o.Refused {
+		all = append(all, Finding{true, "AWS would refuse", r.ServiceAccount, strings.TrimSpace(fmt.Sprintf("%s %s (%s)", r.Action, r.Resource, times(r.Count)))})
+	}
+	return all
+}
+
+// errors are new lines. One that is still written while the change is live is harm; one of a rollout is to be looked at.
+func (o Observations) errors() []Finding {
+	var all []Finding
+	for _, l := range o.Errors {
+		all = append(all, Finding{l.Count > 1 && lasts(l.First, l.Last), "error in log", l.Where.String() + " (" + l.Container + ")", fmt.Sprintf("%s: %s", times(l.Count), shorten(oneLine(l.Text), 200))})
+	}
+	return all
+}
+
+func (o Observations) events() []Finding {
+	var all []Finding
+	for _, e := range o.Events {
+		all = append(all, Finding{e.Count > 1 && lasts(e.First, e.Last), "warning", e.Where.String(), fmt.Sprintf("%s (%s): %s", e.Reason, times(e.Count), shorten(oneLine(e.Message), 200))})
+	}
+	return all
+}
+
+// lasts reports whether something was still said while the change was live.
+func lasts(first, last Phase) bool {
+	at := func(p Phase) int { return slices.Index(Phases(), p) }
+	return at(first) <= at(Hold) && at(last) >= at(Hold)
+}
+
+func (c Changes) findings(half string) []Finding {
+	var all []Finding
+	for _, what := range c.Left {
+		all = append(all, Finding{true, "left behind", what, "the revert did not take it back from " + half})
+	}
+	for _, what := range c.Missing {
+		all = append(all, Finding{true, "did not come back", what, "the revert did not bring it back to " + half})
+	}
+	return all
+}
+
+// Period is the one of a phase; zero when the host was not asked in it.
+func (h Host) Period(phase Phase) Period {
+	for _, p := range h.Periods {
+		if p.Phase == phase {
+			return p
+		}
+	}
+	return Period{Phase: phase}
+}
+
+// Requests counts those after Before.
+func (h Host) Requests() int {
+	return h.sum(func(p Period) int { return p.Requests })
+}
+
+// Lost counts those after Before.
+func (h Host) Lost() int {
+	return h.sum(func(p Period) int { return p.Lost })
+}
+
+func (h Host) sum(of func(Period) int) int {
+	n := 0
+	for _, p := range h.Periods {
+		if p.Phase != Before {
+			n += of(p)
+		}
+	}
+	return n
+}
+
+// Headline is the result in one line.
+func (r *Result) Headline() string {
+	switch r.Verdict {
+	case Verified:
+		lost, requests := 0, 0
+		for _, h := range r.Hosts {
+			lost, requests = lost+h.Lost(), requests+h.Requests()
+		}
+		line := fmt.Sprintf("Rehearsed: both halves verified in %s, %s of %s requests lost, reverted in %s, nothing left behind",
+			seconds(r.Merge.Seconds), grouped(lost), grouped(requests), seconds(r.Revert.Seconds))
+		if n := len(r.Findings); n > 0 {
+			line += fmt.Sprintf("; %d to look at", n)
+		}
+		return line
+	case Broke:
+		return "Rehearsed: it broke: " + r.Cause
+	default:
+		return "Not rehearsed: " + cmp.Or(r.Cause, "no verdict")
+	}
+}
