@@ -23,25 +23,25 @@ func (f Finding) String() string {
 	return strings.TrimSuffix(f.What+": "+f.Where+": "+f.Detail, ": ")
 }
 
-// Judge finds what went wrong and sets the verdict. It leaves a rehearsal that could not run as it is. First comes what a user
-// noticed last: the causes of a failed stage are those of the stage.
+// Judge finds what went wrong and sets the verdict. A rehearsal that could not run stays one, without findings. What broke comes
+// first: the merge, which says its own cause, then what was seen, then the revert.
 func (r *Result) Judge() {
 	if r.CannotShow == nil {
 		r.CannotShow = CannotShow()
 	}
 	r.Findings = nil
+	if r.Verdict == CouldNotRun {
+		return
+	}
 	for _, found := range [][]Finding{
 		r.Merge.findings("merge"), r.restarts(), r.hosts(), r.migrations(), r.refused(), r.errors(), r.events(),
-		r.Revert.findings("revert"), r.AWS.findings("AWS"), r.Kubernetes.findings("Kubernetes"),
+		r.reverted(), r.AWS.findings("AWS"), r.Kubernetes.findings("Kubernetes"),
 	} {
 		r.Findings = append(r.Findings, found...)
 	}
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
 		return cmp.Compare(rank(a), rank(b))
 	})
-	if r.Verdict == CouldNotRun {
-		return
-	}
 	r.Verdict, r.Cause = Verified, ""
 	if len(r.Findings) > 0 && r.Findings[0].Broke {
 		r.Verdict, r.Cause = Broke, r.Findings[0].String()
@@ -59,13 +59,21 @@ func (h Half) findings(name string) []Finding {
 	var all []Finding
 	for _, s := range h.Stages {
 		if s.State == Failed {
-			all = append(all, Finding{true, name + " failed", s.Name, oneLine(cmp.Or(s.Cause, h.Cause))})
+			all = append(all, Finding{true, "failed", s.Name + " of the " + name, oneLine(cmp.Or(s.Cause, h.Cause))})
 		}
 	}
 	if len(all) == 0 && h.State != Succeeded {
-		all = append(all, Finding{true, name + " failed", "both halves", oneLine(cmp.Or(h.Cause, "it was not verified"))})
+		all = append(all, Finding{true, "failed", "the " + name, oneLine(cmp.Or(h.Cause, "it was not verified"))})
 	}
 	return all
+}
+
+// reverted are the findings of the revert. After a merge that failed there may be none.
+func (r *Result) reverted() []Finding {
+	if r.Revert.State == "" && r.Merge.State != Succeeded {
+		return nil
+	}
+	return r.Revert.findings("revert")
 }
 
 func (o Observations) restarts() []Finding {
@@ -135,7 +143,7 @@ func (o Observations) migrations() []Finding {
 func (o Observations) refused() []Finding {
 	var all []Finding
 	for _, r := range o.Refused {
-		all = append(all, Finding{true, "AWS would refuse", r.ServiceAccount, strings.TrimSpace(fmt.Sprintf("%s %s (%s)", r.Action, r.Resource, times(r.Count)))})
+		all = append(all, Finding{true, "AWS would refuse", r.ServiceAccount, fmt.Sprintf("%s (%s)", strings.TrimSpace(r.Action+" "+r.Resource), times(r.Count))})
 	}
 	return all
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"k8s-plus-aws-gitops/internal/review"
+	"k8s-plus-aws-gitops/internal/review/markdown"
 )
 
 // Marker starts the comment, so that the next review finds it.
@@ -28,7 +29,7 @@ const (
 // comment says so.
 func Markdown(r *review.Review, limit int) string {
 	d := &document{limit: limit - reserve}
-	d.add(fmt.Sprintf("%s\n## Review of %s against %s\n\n**%s**\n", Marker, code(name(r.Head)), code(name(r.Base)), verdict(r)))
+	d.add(fmt.Sprintf("%s\n## Review of %s against %s\n\n**%s**\n", Marker, markdown.Code(name(r.Head)), markdown.Code(name(r.Base)), verdict(r)))
 	if r.Changed() {
 		d.add(summary(r))
 	}
@@ -65,7 +66,7 @@ func summary(r *review.Review) string {
 	var text strings.Builder
 	text.WriteString("\n| Environment | Branch | AWS | Kubernetes | Per month |\n|---|---|---|---|---|\n")
 	for _, e := range r.Environments {
-		fmt.Fprintf(&text, "| %s | %s | %s | %s | %s |\n", cell(e.Name), cell(e.Branch), stacksCell(e), objectsCell(e), costCell(e, r.Prices.Currency))
+		fmt.Fprintf(&text, "| %s | %s | %s | %s | %s |\n", markdown.Inline(e.Name), markdown.Inline(e.Branch), stacksCell(e), objectsCell(e), costCell(e, r.Prices.Currency))
 	}
 	return text.String()
 }
@@ -79,14 +80,14 @@ func (d *document) findings(r *review.Review) {
 	d.add("\n### Read first\n\n")
 	end := min(d.limit, d.text.Len()+findingsShare)
 	for i, f := range all {
-		line := "- **" + word(f.Finding) + "** " + code(f.Resource)
+		line := "- **" + word(f.Finding) + "** " + markdown.Code(f.Resource)
 		if f.Type != "" {
 			line += " " + f.Type
 		}
-		line += cell(f.elsewhere()) + ": " + inline(f.Message)
+		line += markdown.Inline(f.elsewhere()) + ": " + markdown.Inline(f.Message)
 		for _, more := range []string{f.Remedy, f.Note} {
 			if more != "" {
-				line += "<br>" + inline(more)
+				line += "<br>" + markdown.Inline(more)
 			}
 		}
 		if d.text.Len()+len(line) > end {
@@ -102,7 +103,7 @@ func (d *document) notes(r *review.Review) {
 	title := "\n### Notes\n\n"
 	for _, e := range r.Environments {
 		for _, note := range e.Notes {
-			if d.add(title + "- " + cell(e.Name) + ": " + inline(note) + "\n") {
+			if d.add(title + "- " + markdown.Inline(e.Name) + ": " + markdown.Inline(note) + "\n") {
 				title = ""
 			}
 		}
@@ -115,7 +116,7 @@ func (d *document) blocks(r *review.Review) {
 	for _, b := range blocks(r) {
 		heading := ""
 		if key := string(b.half) + ": " + b.group; key != group {
-			heading = "\n### " + cell(key) + "\n"
+			heading = "\n### " + markdown.Inline(key) + "\n"
 			group = key
 		}
 		if d.add(heading + details(b, diffLines)) {
@@ -146,14 +147,14 @@ func details(b block, lines int) string {
 
 func body(text *strings.Builder, b block, lines int) {
 	if b.note != "" {
-		text.WriteString(inline(b.note) + "\n\n")
+		text.WriteString(markdown.Inline(b.note) + "\n\n")
 	}
 	text.WriteString(fenced(b.diff, lines))
 	for _, v := range b.variants {
-		text.WriteString("The same in " + cell(strings.Join(v.environments, ", ")) + ", but for these lines:\n\n" + fenced(v.lines, lines))
+		text.WriteString("The same in " + markdown.Inline(strings.Join(v.environments, ", ")) + ", but for these lines:\n\n" + fenced(v.lines, lines))
 	}
 	for _, inner := range b.inner {
-		fmt.Fprintf(text, "%s, %s\n\n", code(inner.title), cell(inner.group))
+		fmt.Fprintf(text, "%s, %s\n\n", markdown.Code(inner.title), markdown.Inline(inner.group))
 		body(text, inner, lines/2)
 	}
 }
@@ -197,14 +198,14 @@ func (d *document) costs(r *review.Review) {
 			text.WriteString("| Per month | For | Where |\n|---:|---|---|\n")
 		}
 		for _, line := range e.Cost.Lines {
-			fmt.Fprintf(&text, "| %s | %s | %s |\n", signed(line.Monthly), cell(line.Item), cell(line.Where))
+			fmt.Fprintf(&text, "| %s | %s | %s |\n", signed(line.Monthly), markdown.Inline(line.Item), markdown.Inline(line.Where))
 		}
 		text.WriteString("\n")
 		for _, item := range e.Cost.Unknown {
-			fmt.Fprintf(&text, "- no price known: %s\n", inline(item))
+			fmt.Fprintf(&text, "- no price known: %s\n", markdown.Inline(item))
 		}
 		for _, item := range e.Cost.Usage {
-			fmt.Fprintf(&text, "- paid by use: %s\n", inline(item))
+			fmt.Fprintf(&text, "- paid by use: %s\n", markdown.Inline(item))
 		}
 		text.WriteString("</details>\n")
 		if d.add(text.String()) {
@@ -229,15 +230,3 @@ func (d *document) close(r *review.Review) {
 	d.add(fmt.Sprintf("\n**This comment is not complete**: %s shortened, %s left out, because GitHub takes no longer ones. `gitops review --base %s` shows all.\n",
 		count(d.shortened, "difference is", "differences are"), count(d.omitted, "is", "are"), r.Base.Name))
 }
-
-// code is text in a code span.
-func code(text string) string { return "`" + strings.ReplaceAll(text, "`", "'") + "`" }
-
-// inline is one line of text in which nothing is markup, a mention or an issue.
-func inline(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`, "`", "'", "|", `\|`, "[", `\[`, "@", "@&#8203;", "#", "&#35;").Replace(text)
-}
-
-// cell is text in a table or a heading.
-func cell(text string) string { return inline(text) }

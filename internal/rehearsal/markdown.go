@@ -1,0 +1,85 @@
+package rehearsal
+
+import (
+	"fmt"
+	"html"
+	"strings"
+
+	"k8s-plus-aws-gitops/internal/review/markdown"
+)
+
+// most lines of a list in the comment; the JSON has all.
+const most = 40
+
+// Markdown is the section of a pull request's comment. It begins with an empty line and ends with one line's end.
+func (r *Result) Markdown() string {
+	var d strings.Builder
+	fmt.Fprintf(&d, "\n### Rehearsal in %s\n\n**%s**\n", markdown.Inline(r.Environment), markdown.Inline(r.Headline()))
+	if len(r.Findings) > 0 {
+		d.WriteString("\n")
+	}
+	for i, f := range r.Findings {
+		if i == most {
+			fmt.Fprintf(&d, "- and %d more\n", len(r.Findings)-most)
+			break
+		}
+		word := "look at"
+		if f.Broke {
+			word = "BROKE"
+		}
+		line := fmt.Sprintf("- **%s** %s: %s", word, markdown.Inline(f.What), markdown.Code(f.Where))
+		if f.Detail != "" {
+			line += ": " + markdown.Inline(f.Detail)
+		}
+		d.WriteString(line + "\n")
+	}
+	if r.Verdict == CouldNotRun {
+		return d.String()
+	}
+	r.details(&d)
+	fmt.Fprintf(&d, "\nRehearsed %s on %s. A rehearsal cannot show: %s.\n", markdown.Code(short(r.Commit)), markdown.Code(short(r.Base)), markdown.Inline(strings.Join(r.CannotShow, "; ")))
+	return d.String()
+}
+
+func (r *Result) details(d *strings.Builder) {
+	if len(r.Hosts) > 0 {
+		d.WriteString("\n| Host | Requests | Lost | ms before | merge | held | Session |\n|---|---:|---:|---:|---:|---:|---|\n")
+	}
+	for _, h := range r.Hosts {
+		fmt.Fprintf(d, "| %s | %s | %s | %s | %s | %s | %s |\n", markdown.Inline(h.Name+h.change()), grouped(h.Requests()), grouped(h.Lost()),
+			h.Period(Before).latency(), h.Period(Merge).latency(), h.Period(Hold).latency(), h.Session.word())
+	}
+	d.WriteString("\n<details><summary>Stages</summary>\n\n| Stage | Merge | Revert |\n|---|---:|---:|\n")
+	for _, both := range r.stages() {
+		fmt.Fprintf(d, "| %s | %s | %s |\n", markdown.Inline(both[0].Name), both[0].took(), both[1].took())
+	}
+	fmt.Fprintf(d, "| both halves | %s | %s |\n\n</details>\n", r.Merge.took(), r.Revert.took())
+	if len(r.Migrations) > 0 {
+		d.WriteString("\n| Migration | Seconds | Others waited | State |\n|---|---:|---:|---|\n")
+	}
+	for _, m := range r.Migrations {
+		fmt.Fprintf(d, "| %s | %.1f | %s | %s |\n", markdown.Inline(m.Where.String()), m.Seconds, locked(m), m.State)
+	}
+	collapsed(d, "AWS: "+r.AWS.sentence(), r.AWS.marked())
+	collapsed(d, "Kubernetes: "+r.Kubernetes.sentence(), r.Kubernetes.marked())
+	collapsed(d, "Not looked at", r.Unseen)
+}
+
+// collapsed is a list that opens; without lines there is only its title, when that says something by itself.
+func collapsed(d *strings.Builder, title string, lines []string) {
+	if len(lines) == 0 {
+		if strings.Contains(title, ":") {
+			fmt.Fprintf(d, "\n%s\n", markdown.Inline(title))
+		}
+		return
+	}
+	fmt.Fprintf(d, "\n<details><summary>%s</summary>\n\n", html.EscapeString(title))
+	for i, line := range lines {
+		if i == most {
+			fmt.Fprintf(d, "- and %d more\n", len(lines)-most)
+			break
+		}
+		fmt.Fprintf(d, "- %s\n", markdown.Code(line))
+	}
+	d.WriteString("\n</details>\n")
+}

@@ -1,0 +1,195 @@
+package rehearsal
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s-plus-aws-gitops/internal/golden"
+)
+
+const base, commit = "1b2c3d4e5f60718293a4b5c6d7e8f90123456789", "aaaabbbbccccddddeeeeffff0000111122223333"
+
+// good is a rehearsal of which nothing is to be said.
+func good() *Result {
+	stages := func(plan float64) []Stage {
+		return []Stage{
+			{Name: "Plan", Seconds: plan, State: Succeeded}, {Name: "Test", State: Skipped},
+			{Name: "Applications", Seconds: 18.3, State: Succeeded}, {Name: "Release", Seconds: 1, State: Succeeded}, {Name: "Verify", Seconds: 12, State: Succeeded},
+		}
+	}
+	return &Result{
+		Environment: "production", Base: base, Commit: commit, Started: time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC),
+		Merge: Half{Commit: commit, Seconds: 41.2, State: Succeeded, Stages: stages(9.96)}, HeldSeconds: 30,
+		Revert: Half{Commit: base, Seconds: 38, State: Succeeded, Stages: stages(6.5)},
+		Observations: Observations{
+			Hosts: []Host{
+				{Name: "ghost.localhost", URL: "https://ghost.localhost:8443/", Session: Session{Kept: true}, Periods: []Period{
+					{Before, 300, 0, 12, 31}, {Merge, 412, 0, 14.6, 80.2}, {Hold, 300, 0, 13, 33}, {Revert, 380, 0, 15, 71}, {After, 10, 0, 12, 30},
+				}},
+				{Name: "a-service-with-a-rather-long-name.of-a-team.localhost", Added: true, Periods: []Period{{Hold, 15, 0, 2, 3}}},
+			},
+			Migrations: []Migration{{Where{"orders", "Job", "orders-migrate-7"}, 3.2, Succeeded, 0.4, Merge}},
+			AWS:        Changes{Made: []string{"production-orders/Queue4A7E3555 AWS::SQS::Queue"}, Changed: []string{"production-ghost/Database AWS::RDS::DBInstance"}},
+			Kubernetes: Changes{Changed: []string{"ghost/Deployment/ghost"}},
+		},
+	}
+}
+
+// bad is one of which everything is to be said.
+func bad() *Result {
+	r := good()
+	r.Merge.State, r.Merge.Stages[4].State, r.Merge.Stages[4].Cause = Failed, Failed, "Deployment ghost/ghost: 1 of 2 replicas is ready: CrashLoopBackOff:\nback-off 10s"
+	r.Hosts[0].Periods[1].Lost, r.Hosts[0].Periods[3].Lost = 3, 1
+	r.Hosts[0].FirstLost = &Loss{Merge, 18.04, "502 Bad Gateway | <html>"}
+	r.Hosts[0].Session = Session{Why: "the cookie ghost-session was given anew", Phase: Merge}
+	r.Restarts = []Restart{{Where{"ghost", "Deployment", "ghost"}, "ghost", Merge, 2, "Error, exit code 1"}}
+	r.Events = []Event{
+		{Where{"ghost", "Deployment", "ghost"}, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503", 1, Merge, Merge},
+		{Where{"ghost", "Ingress", "ghost"}, "FailedBuildModel", "conflicting host", 4, Merge, Hold},
+	}
+	r.Errors = []LogLine{{Where{"orders", "Deployment", "orders"}, "orders", `level=error msg="the queue @orders does not exist"`, 12, Merge, Revert}}
+	r.Migrations[0].LockedSeconds = 61
+	r.Refused = []Refusal{{"orders/orders", "arn:aws:iam::000000000000:role/x", "sqs:SendMessage", "arn:aws:sqs:eu-central-1:000000000000:orders", 3}}
+	r.AWS.Left, r.Kubernetes.Missing = []string{"production-orders/Queue4A7E3555 AWS::SQS::Queue"}, []string{"orders/ConfigMap/orders"}
+	r.Unseen = []string{"the calls of roles: the AWS endpoint answers 503"}
+	return r
+}
+
+func failed() *Result {
+	return &Result{Environment: "dev", Base: base, Commit: commit, Verdict: CouldNotRun, Cause: "the base did not come up: Deployment ghost/ghost is not ready after 10 minutes"}
+}
+
+func TestRenderings(t *testing.T) {
+	for name, c := range map[string]struct {
+		result *Result
+		exit   int
+	}{"verified": {good(), ExitVerified}, "broke": {bad(), ExitBroke}, "could-not-run": {failed(), ExitCouldNotRun}} {
+		t.Run(name, func(t *testing.T) {
+			c.result.Judge()
+			if got := c.result.ExitCode(); got != c.exit {
+				t.Errorf("exit code %d, want %d", got, c.exit)
+			}
+			var table bytes.Buffer
+			c.result.Print(&table)
+			golden.Compare(t, filepath.Join("testdata", name+".txt"), table.Bytes())
+			golden.Compare(t, filepath.Join("testdata", name+".md"), []byte(c.result.Markdown()))
+			written, err := json.MarshalIndent(c.result, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden.Compare(t, filepath.Join("testdata", name+".json"), append(written, '\n'))
+			for _, line := range strings.Split(table.String(), "\n") {
+				if len([]rune(line)) > 80 {
+					t.Errorf("longer than 80 columns: %q", line)
+				}
+			}
+		})
+	}
+}
+
+// What a program wrote says the same after it is read.
+func TestReadFile(t *testing.T) {
+	want := bad()
+	want.Judge()
+	file := filepath.Join(t.TempDir(), "r.json")
+	written, _ := json.Marshal(want)
+	for name, c := range map[string]struct{ content, err string }{
+		"a result":   {string(written), ""},
+		"no verdict": {"{}", "verdict must be"},
+		"no JSON":    {"Rehearsed", "must be the JSON that"},
+	} {
+		if err := os.WriteFile(file, []byte(c.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := ReadFile(file)
+		if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%s: got %v, want %q", name, err, c.err)
+		}
+		if err == nil && got.Markdown() != want.Markdown() {
+			t.Errorf("%s: reads otherwise:\n%s", name, got.Markdown())
+		}
+	}
+	if _, err := ReadFile(file + "x"); err == nil {
+		t.Error("a file that is not there is a result")
+	}
+}
+
+// Each thing that can go wrong makes the verdict, or is to be looked at.
+func TestJudge(t *testing.T) {
+	const verified, look, broke = "verified", "look", "broke"
+	where := Where{"n", "Deployment", "a"}
+	for name, c := range map[string]struct {
+		change func(r *Result)
+		want   string
+		says   string // of the cause, or of the finding
+	}{
+		"nothing":                    {func(*Result) {}, verified, ""},
+		"a stage":                    {func(r *Result) { r.Merge.State, r.Merge.Stages[2].State = Failed, Failed }, broke, "failed: Applications of the merge"},
+		"no stage began":             {func(r *Result) { r.Merge = Half{State: Failed, Cause: "the guard"} }, broke, "failed: the merge: the guard"},
+		"the revert":                 {func(r *Result) { r.Revert.State = Failed }, broke, "failed: the revert"},
+		"the revert was not reached": {func(r *Result) { r.Revert = Half{} }, broke, "failed: the revert"},
+		"one request":                {func(r *Result) { r.Hosts[0].Periods[2].Lost = 1 }, broke, "requests lost: ghost.localhost: 1 of 1,102"},
+		"the base lost one, too":     {func(r *Result) { r.Hosts[0].Periods[0].Lost, r.Hosts[0].Periods[2].Lost = 1, 1 }, look, "requests lost"},
+		"only the base lost one":     {func(r *Result) { r.Hosts[0].Periods[0].Lost = 1 }, verified, ""},
+		"slower":                     {func(r *Result) { r.Hosts[0].Periods[2].P50 = 90 }, look, "slower: ghost.localhost"},
+		"slower by a little":         {func(r *Result) { r.Hosts[0].Periods[2].P50 = 40 }, verified, ""},
+		"a session":                  {func(r *Result) { r.Hosts[0].Session = Session{Why: "x", Phase: Merge} }, broke, "session lost"},
+		"a restart":                  {func(r *Result) { r.Restarts = []Restart{{where, "c", Hold, 1, "OOMKilled"}} }, broke, "restart: n/Deployment/a (c): once in hold: OOMKilled"},
+		"an event of the rollout":    {func(r *Result) { r.Events = []Event{{where, "Unhealthy", "m", 3, Merge, Merge}} }, look, "warning"},
+		"an event that stays":        {func(r *Result) { r.Events = []Event{{where, "BackOff", "m", 3, Merge, Hold}} }, broke, "warning: n/Deployment/a: BackOff (3 times): m"},
+		"an event of the revert":     {func(r *Result) { r.Events = []Event{{where, "Unhealthy", "m", 3, Revert, Revert}} }, look, "warning"},
+		"an error of the rollout":    {func(r *Result) { r.Errors = []LogLine{{where, "c", "m", 3, Merge, Merge}} }, look, "error in log"},
+		"an error that stays":        {func(r *Result) { r.Errors = []LogLine{{where, "c", "m", 3, Hold, Hold}} }, broke, "error in log: n/Deployment/a (c): 3 times: m"},
+		"an error once":              {func(r *Result) { r.Errors = []LogLine{{where, "c", "m", 1, Hold, Hold}} }, look, "error in log"},
+		"a refusal":                  {func(r *Result) { r.Refused = []Refusal{{"n/a", "r", "s3:GetObject", "", 1}} }, broke, "AWS would refuse: n/a: s3:GetObject (once)"},
+		"a migration":                {func(r *Result) { r.Migrations[0].State = Failed }, broke, "migration failed: orders/Job/orders-migrate-7"},
+		"a lock":                     {func(r *Result) { r.Migrations[0].LockedSeconds = 5 }, broke, "migration locks"},
+		"a short lock":               {func(r *Result) { r.Migrations[0].LockedSeconds = 4.9 }, verified, ""},
+		"something left":             {func(r *Result) { r.AWS.Left = []string{"s/Q"} }, broke, "left behind: s/Q: the revert did not take it back from AWS"},
+		"something missing":          {func(r *Result) { r.Kubernetes.Missing = []string{"n/A/b"} }, broke, "did not come back: n/A/b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := good()
+			c.change(r)
+			r.Judge()
+			got := map[Verdict]string{Verified: verified, Broke: broke}[r.Verdict]
+			if got == verified && len(r.Findings) > 0 {
+				got = look
+			}
+			said := slices.ContainsFunc(r.Findings, func(f Finding) bool { return strings.Contains(f.String(), c.says) })
+			if got != c.want || c.says != "" && !said || c.want == broke && !strings.Contains(r.Cause, c.says) {
+				t.Errorf("got %s, %q, %v; want %s, %q", got, r.Cause, r.Findings, c.want, c.says)
+			}
+		})
+	}
+}
+
+// A rehearsal that could not run says nothing of the change, whatever it saw.
+func TestJudgeLeavesWhatCouldNotRun(t *testing.T) {
+	r := bad()
+	r.Verdict, r.Cause = CouldNotRun, "the disk is full"
+	r.Judge()
+	if r.Verdict != CouldNotRun || r.Headline() != "Not rehearsed: the disk is full" {
+		t.Errorf("got %s: %s", r.Verdict, r.Headline())
+	}
+	if code := (&Result{}).ExitCode(); code != ExitCouldNotRun {
+		t.Errorf("without a verdict: exit code %d", code)
+	}
+}
+
+func TestWords(t *testing.T) {
+	for got, want := range map[string]string{
+		grouped(0): "0", grouped(999): "999", grouped(1117): "1,117", grouped(1234567): "1,234,567", grouped(-1234): "-1,234", grouped(-123): "-123",
+		seconds(0): "0 s", seconds(0.44): "0.4 s", seconds(9): "9 s", seconds(9.97): "10 s", seconds(41.4): "41 s",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
