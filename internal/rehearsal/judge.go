@@ -179,6 +179,9 @@ func (c Changes) findings(half string) []Finding {
 	for _, what := range c.Missing {
 		all = append(all, Finding{true, "did not come back", what, "the revert did not bring it back to " + half})
 	}
+	for _, what := range c.Kept {
+		all = append(all, Finding{false, "kept", what, "its DeletionPolicy keeps it when the change is reverted: remove it by hand"})
+	}
 	return all
 }
 
@@ -220,8 +223,12 @@ func (r *Result) Headline() string {
 		for _, h := range r.Hosts {
 			lost, requests = lost+h.Lost(), requests+h.Requests()
 		}
-		line := fmt.Sprintf("Rehearsed: both halves verified in %s, %s of %s requests lost, reverted in %s, nothing left behind",
-			seconds(r.Merge.Seconds), grouped(lost), grouped(requests), seconds(r.Revert.Seconds))
+		left := "nothing left behind"
+		if n := len(r.AWS.Kept); n > 0 {
+			left = fmt.Sprintf("nothing left behind but %d that policies keep", n)
+		}
+		line := fmt.Sprintf("Rehearsed: both halves verified in %s, %s of %s requests lost, reverted in %s, %s",
+			seconds(r.Merge.Seconds), grouped(lost), grouped(requests), seconds(r.Revert.Seconds), left)
 		if n := len(r.Findings); n > 0 {
 			line += fmt.Sprintf("; %d to look at", n)
 		}

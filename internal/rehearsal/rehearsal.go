@@ -225,6 +225,8 @@ type Changes struct {
 	// Left is what the revert left: made and still there, or changed and not as before. Missing is what did not come back.
 	Left    []string `json:"left,omitempty"`
 	Missing []string `json:"missing,omitempty"`
+	// Kept is what a DeletionPolicy keeps on purpose, such as a database with data.
+	Kept []string `json:"kept,omitempty"`
 }
 
 // Refusal is a call of a pod that its role does not allow.

@@ -152,6 +152,7 @@ func TestJudge(t *testing.T) {
 		"a lock":                     {func(r *Result) { r.Migrations[0].LockedSeconds = 5 }, broke, "migration locks"},
 		"a short lock":               {func(r *Result) { r.Migrations[0].LockedSeconds = 4.9 }, verified, ""},
 		"something left":             {func(r *Result) { r.AWS.Left = []string{"s/Q"} }, broke, "left behind: s/Q: the revert did not take it back from AWS"},
+		"something kept":             {func(r *Result) { r.AWS.Kept = []string{"s/D"} }, look, "kept: s/D"},
 		"something missing":          {func(r *Result) { r.Kubernetes.Missing = []string{"n/A/b"} }, broke, "did not come back: n/A/b"},
 	} {
 		t.Run(name, func(t *testing.T) {

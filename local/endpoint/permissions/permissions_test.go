@@ -99,7 +99,7 @@ func TestRecorder(t *testing.T) {
 	if err := r.See(presigned); err != nil {
 		t.Fatal(err)
 	}
-	want := []Call{{role, "ec2:DescribeSubnets", "", 2}, {role, "s3:GetObject", "arn:aws:s3:::b/k", 1}}
+	want := []Call{{role, "ec2:DescribeSubnets", "", 2, 0}, {role, "s3:GetObject", "arn:aws:s3:::b/k", 1, 0}}
 	if diff := cmp.Diff(want, r.Calls()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -120,14 +120,14 @@ func TestJudge(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := []Call{
-		{role, "ec2:DescribeInstances", "", 1},
-		{role, "ec2:DescribeSubnets", "", 3},
-		{role, "ec2:DescribeSubnets", "arn:x", 1},
-		{role, "ec2:RunInstances", "", 1},
-		{role, "route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/Z1", 1},
-		{role, "s3:GetObject", "arn:aws:s3:::bucket/content/*", 1},
-		{role, "s3:GetObject", "arn:aws:s3:::other/k", 1},
-		{"arn:aws:iam::000000000000:role/gone", "iam:CreateUser", "", 1},
+		{role, "ec2:DescribeInstances", "", 1, 0},
+		{role, "ec2:DescribeSubnets", "", 3, 0},
+		{role, "ec2:DescribeSubnets", "arn:x", 1, 0},
+		{role, "ec2:RunInstances", "", 1, 0},
+		{role, "route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/Z1", 1, 0},
+		{role, "s3:GetObject", "arn:aws:s3:::bucket/content/*", 1, 0},
+		{role, "s3:GetObject", "arn:aws:s3:::other/k", 1, 0},
+		{"arn:aws:iam::000000000000:role/gone", "iam:CreateUser", "", 1, 0},
 	}
 	got := Judge([]Grant{{"ns/sa", role, []Policy{policy}}, {"ns/idle", "arn:idle", []Policy{policy}}}, calls)
 	want := []Verdict{
@@ -186,6 +186,11 @@ func TestDenial(t *testing.T) {
 		}
 		if err := r.See(signed("OTHER", "s3", "GET", target, "")); err != nil {
 			t.Errorf("%s by somebody else: %v", target, err)
+		}
+	}
+	for _, c := range r.Calls() {
+		if want := c.Count * map[bool]int{c.Resource == "arn:aws:s3:::other/a/*" || c.Action == "s3:ListBucket": 1}[true]; c.Denied != want {
+			t.Errorf("%s on %s: %d of %d denied, want %d", c.Action, c.Resource, c.Denied, c.Count, want)
 		}
 	}
 	if asked != 1 {

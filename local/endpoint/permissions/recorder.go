@@ -28,6 +28,8 @@ type Call struct {
 	// Resource is an ARN, or empty where the request names none.
 	Resource string `json:"resource,omitempty"`
 	Count    int    `json:"count"`
+	// Denied is how many of them were refused.
+	Denied int `json:"denied,omitempty"`
 }
 
 // Recorder notes calls. It keeps them in a file, since pods hold their
@@ -152,10 +154,25 @@ func (r *Recorder) judge(ctx context.Context, role string, needs []need) error {
 	}
 	for _, n := range needs {
 		if !allows(had.all, Call{Action: n.Action, Resource: n.Resource}) {
+			if err := r.denied(role, n.noted()); err != nil {
+				return err
+			}
 			return &Denial{role, n.Action, n.Resource}
 		}
 	}
 	return nil
+}
+
+// denied counts a refusal of what was noted.
+func (r *Recorder) denied(role string, n need) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.kept.Calls {
+		if c.Role == role && c.Action == n.Action && c.Resource == n.Resource {
+			c.Denied++
+		}
+	}
+	return r.save()
 }
 
 func (r *Recorder) note(role string, needs []need) error {

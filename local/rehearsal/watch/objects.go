@@ -1,0 +1,170 @@
+package watch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"k8s-plus-aws-gitops/internal/flux"
+)
+
+var kustomizations = schema.GroupVersionResource{Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Resource: "kustomizations"}
+
+// fluxManager is the name under which Flux applies what a Kustomization holds.
+const fluxManager = "kustomize-controller"
+
+// lasting are kinds of which objects stay when what made them has gone, whoever made them. They are compared by name.
+var lasting = []schema.GroupVersionKind{
+	{Version: "v1", Kind: "Namespace"}, {Version: "v1", Kind: "PersistentVolumeClaim"}, {Version: "v1", Kind: "PersistentVolume"},
+	{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"},
+}
+
+// objects lists what Flux applies by "<namespace>/<kind>/<name>", with what it applied, and what of the known ones is still there,
+// though Flux no longer says that it is its own.
+func (w *Watch) objects(ctx context.Context, known []string) (map[string]string, error) {
+	applied := map[schema.GroupVersionKind]map[string]bool{}
+	_, err := w.flux.Items(ctx, kustomizations, func(o *unstructured.Unstructured, _ *flux.Item) {
+		for _, e := range flux.Inventory(o) {
+			if applied[e.Kind] == nil {
+				applied[e.Kind] = map[string]bool{}
+			}
+			applied[e.Kind][objectName(e.Kind.Kind, e.Namespace, e.Name)] = true
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.kinds(applied)
+	all := map[string]string{}
+	for kind, names := range applied {
+		err := w.kind(ctx, kind, func(name string, o *unstructured.Unstructured) error {
+			var err error
+			switch {
+			case names[name] || slices.Contains(known, name):
+				all[name], err = fingerprint(managed(o))
+			case slices.Contains(lasting, kind):
+				all[name] = "there"
+			}
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", kind.Kind, err)
+		}
+	}
+	return all, nil
+}
+
+// kinds adds the kinds that are looked at in any case, and remembers those of this look for the next.
+func (w *Watch) kinds(applied map[schema.GroupVersionKind]map[string]bool) {
+	for _, kind := range append(w.looks.kinds, lasting...) {
+		if applied[kind] == nil {
+			applied[kind] = map[string]bool{}
+		}
+	}
+	w.looks.kinds = w.looks.kinds[:0]
+	for kind := range applied {
+		w.looks.kinds = append(w.looks.kinds, kind)
+	}
+}
+
+// kind reads the objects of a kind. One that the API server no longer serves has none.
+func (w *Watch) kind(ctx context.Context, kind schema.GroupVersionKind, each func(name string, o *unstructured.Unstructured) error) error {
+	resource, err := w.resource(kind)
+	if meta.IsNoMatchError(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	list, err := w.flux.Dynamic.Resource(resource).List(ctx, metav1.ListOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for n := range list.Items {
+		o := &list.Items[n]
+		if err := each(objectName(kind.Kind, o.GetNamespace(), o.GetName()), o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func objectName(kind, namespace, name string) string {
+	return strings.TrimPrefix(namespace+"/"+kind+"/"+name, "/")
+}
+
+// managed is what Flux applied of an object: the rest is others', such as the replicas that an autoscaler chooses. Who applied what
+// is in managedFields: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+func managed(o *unstructured.Unstructured) any {
+	for _, f := range o.GetManagedFields() {
+		var fields map[string]any
+		if f.Manager != fluxManager || f.Operation != metav1.ManagedFieldsOperationApply || f.FieldsV1 == nil || json.Unmarshal(f.FieldsV1.Raw, &fields) != nil {
+			continue
+		}
+		return pick(o.Object, fields)
+	}
+	return nil
+}
+
+// pick takes the fields of a set out of a value: "f:" is a field, "k:" an item of a list by its keys, "v:" an item by its value.
+func pick(value any, fields map[string]any) any {
+	if len(fields) == 0 {
+		return value
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		picked := map[string]any{}
+		for key, inner := range fields {
+			if name, ok := strings.CutPrefix(key, "f:"); ok {
+				more, _ := inner.(map[string]any)
+				picked[name] = pick(v[name], more)
+			}
+		}
+		return picked
+	case []any:
+		picked := map[string]any{} // by its keys: whose order in the list it is, is another's
+		for key, inner := range fields {
+			if item := itemOf(v, key); item != nil {
+				more, _ := inner.(map[string]any)
+				picked[key] = pick(item, more)
+			}
+		}
+		return picked
+	default:
+		return value
+	}
+}
+
+// itemOf finds the item of a list that a key means.
+func itemOf(list []any, key string) any {
+	if value, ok := strings.CutPrefix(key, "v:"); ok {
+		return value
+	}
+	text, ok := strings.CutPrefix(key, "k:")
+	var keys map[string]any
+	if !ok || json.Unmarshal([]byte(text), &keys) != nil {
+		return nil
+	}
+next:
+	for _, item := range list {
+		fields, _ := item.(map[string]any)
+		for name, want := range keys {
+			if fmt.Sprint(fields[name]) != fmt.Sprint(want) {
+				continue next
+			}
+		}
+		return item
+	}
+	return nil
+}
