@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -44,11 +43,13 @@ func (w *Watch) look(ctx context.Context, phase rehearsal.Phase) error {
 		l.at, l.refused = map[rehearsal.Phase]look{}, map[refusal]int{}
 		l.stacks, l.accounts = map[string]bool{}, map[string]string{}
 	}
-	known := map[string]string{}
+	known := map[string]bool{}
 	for _, before := range l.at {
-		maps.Copy(known, before.kubernetes)
+		for name, is := range before.kubernetes {
+			known[name] = known[name] || is != unmanaged
+		}
 	}
-	kubernetes, err := w.objects(ctx, slices.Collect(maps.Keys(known)))
+	kubernetes, err := w.objects(ctx, known)
 	if err != nil {
 		return fmt.Errorf("the objects that Flux applies: %w", err)
 	}

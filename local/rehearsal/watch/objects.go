@@ -27,9 +27,12 @@ var lasting = []schema.GroupVersionKind{
 	{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"},
 }
 
+// unmanaged stands for an object that Flux has not applied: that it is there is all that is compared.
+const unmanaged = "there"
+
 // objects lists what Flux applies by "<namespace>/<kind>/<name>", with what it applied, and what of the known ones is still there,
 // though Flux no longer says that it is its own.
-func (w *Watch) objects(ctx context.Context, known []string) (map[string]string, error) {
+func (w *Watch) objects(ctx context.Context, known map[string]bool) (map[string]string, error) {
 	applied := map[schema.GroupVersionKind]map[string]bool{}
 	_, err := w.flux.Items(ctx, kustomizations, func(o *unstructured.Unstructured, _ *flux.Item) {
 		for _, e := range flux.Inventory(o) {
@@ -48,10 +51,10 @@ func (w *Watch) objects(ctx context.Context, known []string) (map[string]string,
 		err := w.kind(ctx, kind, func(name string, o *unstructured.Unstructured) error {
 			var err error
 			switch {
-			case names[name] || slices.Contains(known, name):
+			case names[name] || known[name]:
 				all[name], err = fingerprint(managed(o))
 			case slices.Contains(lasting, kind):
-				all[name] = "there"
+				all[name] = unmanaged
 			}
 			return err
 		})

@@ -166,6 +166,11 @@ func (p *pods) of(o corev1.ObjectReference) (rehearsal.Where, bool) {
 			return seen.of, seen.ending
 		}
 		where.Name = hash.ReplaceAllString(o.Name, "")
+		for _, seen := range p.known {
+			if seen.of.Namespace == o.Namespace && seen.of.Name == where.Name {
+				where.Kind = seen.of.Kind
+			}
+		}
 		return where, true // it has gone
 	case "ReplicaSet":
 		where.Kind, where.Name = "Deployment", hash.ReplaceAllString(o.Name, "")
