@@ -89,6 +89,7 @@ var system = map[string]string{
 	"gitops service logs":             "needs a cluster",
 	"gitops service connect":          "needs a cluster, and a client",
 	"gitops service show":             "synthesizes a stack and renders a service; internal/preview holds what it prints",
+	"gitops rehearse":                 "runs a system of its own; the rehearsals of the folder local run it",
 	"gitops teardown":                 "needs an account",
 	"gitops review":                   "synthesizes two revisions; internal/review and the end-to-end test run it",
 	"make":                            "builds or deploys",
@@ -96,7 +97,7 @@ var system = map[string]string{
 
 // added are the commands and targets that the folder local adds. Its own test checks their command lines: here it may be
 // missing.
-var added = []string{"local", "local-down", "local-reset", "e2e", "faults"}
+var added = []string{"local", "local-down", "local-reset", "e2e", "faults", "rehearsals"}
 
 // documents are the README and the guides.
 func documents(t *testing.T, root string) []string {

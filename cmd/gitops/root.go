@@ -27,6 +27,6 @@ Exit codes: 0 success, 1 an error, 2 a wrong command line; review has its own.`,
 		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newManifests(), newReview(), newService(), newApp(), newEnvironment(), newGenerate(), newPromotion(), newTeardown(), newVersion(), newCommitStatus(), newRepository(), newPlan(), newWindow(time.Now), newRelease(), newStatus(), newDrift(), newWhy(), newRollback(), newRotate(), newRestore(), newSnapshot(), newDashboard(), newReport(), newImages(), newDoctor(), newCost())
+	root.AddCommand(newManifests(), newReview(), newService(), newApp(), newEnvironment(), newGenerate(), newPromotion(), newTeardown(), newVersion(), newCommitStatus(), newRepository(), newPlan(), newWindow(time.Now), newRelease(), newStatus(), newDrift(), newWhy(), newRollback(), newRotate(), newRestore(), newSnapshot(), newDashboard(), newReport(), newImages(), newDoctor(), newCost(), newRehearse())
 	return root
 }

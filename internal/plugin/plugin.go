@@ -119,6 +119,29 @@ func command(name string) *cobra.Command {
 	return c
 }
 
+// Verb makes c a command that a plug-in has under the same name: `gitops rehearse` is `gitops-local rehearse`. Its flags and its
+// help are the plug-in's; c's own help is for where the plug-in is missing.
+func Verb(c *cobra.Command, name string) *cobra.Command {
+	args := func(args []string) []string { return append([]string{c.Name()}, args...) }
+	c.DisableFlagParsing = true
+	c.RunE = func(cmd *cobra.Command, given []string) error {
+		if _, found := Find(name); !found {
+			if slices.Contains(given, "--help") || slices.Contains(given, "-h") {
+				return cmd.Help()
+			}
+			return cli.ExitError{Code: 2, Err: fmt.Errorf("%s needs the program %s beside %s or on the PATH; where this checkout has its source, `make bin/%[2]s` builds it", c.Name(), prefix+name, c.Root().Name())}
+		}
+		return run(name, args(given))
+	}
+	own := c.HelpFunc()
+	c.SetHelpFunc(func(cmd *cobra.Command, given []string) {
+		if _, found := Find(name); !found || run(name, args([]string{"--help"})) != nil {
+			own(cmd, given)
+		}
+	})
+	return c
+}
+
 func run(name string, args []string) error {
 	path, found := Find(name)
 	if !found {

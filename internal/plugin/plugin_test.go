@@ -85,3 +85,30 @@ func TestMissing(t *testing.T) {
 		t.Errorf("names %q in %s", got, filepath.Base(beside()))
 	}
 }
+
+// A verb of a plug-in is run by it, with its help and its flags; without the plug-in it says what is missing.
+func TestVerb(t *testing.T) {
+	near, _, ran := world(t)
+	verb := func(of string, args ...string) (int, string) {
+		root := &cobra.Command{Use: "gitops", Args: cli.Args(cobra.NoArgs)}
+		root.AddCommand(Verb(&cobra.Command{Use: "rehearse", Short: "Rehearse.", Long: "Rehearse a change."}, of))
+		var said bytes.Buffer
+		return cli.Run(t.Context(), root, append([]string{"rehearse"}, args...), &said, &said), said.String()
+	}
+	for line, want := range map[string]string{
+		"":                 near + "/gitops-near rehearse",
+		"--keep -o json x": near + "/gitops-near rehearse --keep -o json x",
+		"--help":           near + "/gitops-near rehearse --help",
+	} {
+		*ran = nil
+		if code, said := verb("near", strings.Fields(line)...); code != 0 || strings.Join(*ran, " ") != want {
+			t.Errorf("rehearse %s: runs %q, code %d: %s", line, *ran, code, said)
+		}
+	}
+	if code, said := verb("none"); code != 2 || !strings.Contains(said, "gitops-none beside gitops") {
+		t.Errorf("without the plug-in: code %d: %s", code, said)
+	}
+	if code, said := verb("none", "--help"); code != 0 || !strings.Contains(said, "Rehearse a change.") {
+		t.Errorf("its help without the plug-in: code %d: %s", code, said)
+	}
+}

@@ -70,6 +70,14 @@ func (s *System) Push(ctx context.Context, o PushOptions) (Pushed, error) {
 	return p, s.waitPushed(ctx, &p, pushed, o.Timeout)
 }
 
+// Await waits again for what a Push started, such as after the approval that it waited for.
+func (s *System) Await(ctx context.Context, p *Pushed, limit time.Duration) error {
+	if _, err := s.running(); err != nil {
+		return err
+	}
+	return s.waitPushed(ctx, p, time.Now(), limit)
+}
+
 // send builds and pushes a commit, again when somebody else, as Flux with an
 // image tag, pushed in between.
 func send(ctx context.Context, b source.Builder, message, url string) (source.Commit, error) {

@@ -1,12 +1,15 @@
 package system
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,9 +141,37 @@ func (u *up) publish(ctx context.Context, url string, to services.Source, cluste
 	return publish.Publish(ctx, all, publish.Options{URL: url, Environment: deploy.Environment, Source: from})
 }
 
+// PublishServices publishes the services of a commit of the platform's repository as their tags would, by the program bin/services of
+// the checkout, and returns what changed. Secrets that nobody has made get random values; told are their names. Services that the
+// pipeline publishes are left to it.
+func (s *System) PublishServices(ctx context.Context, commit string) (changed []publish.Result, told []string, err error) {
+	ports, err := s.running()
+	if err != nil {
+		return nil, nil, err
+	}
+	u := &up{System: s, ports: ports, commit: commit}
+	loaded, err := u.fleet(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, to := loaded.Here(deploy.Environment), loaded.Config.For(deploy.Environment)
+	path, here := strings.CutPrefix(to.URL, "http://"+gitHost+"/")
+	if len(all) == 0 || !here || to.ByMerge() {
+		return nil, nil, nil
+	}
+	cluster, _ := loaded.Cluster(deploy.Environment) // it has services
+	var made bytes.Buffer
+	if err := u.serviceSecrets(ctx, cluster, all, &made); err != nil {
+		return nil, nil, err
+	}
+	results, err := u.publish(ctx, ports.URL(layout.Git)+"/"+path, to, cluster, all)
+	changed = slices.DeleteFunc(results, func(r publish.Result) bool { return !r.Changed })
+	return changed, slices.Collect(strings.Lines(made.String())), err
+}
+
 // serviceSecrets makes the secrets that services read and nobody has made. On AWS people put them there; here nothing
 // checks the values, so they are random.
-func (u *up) serviceSecrets(ctx context.Context, cluster services.Cluster, all []services.Service, out *progress.Output) error {
+func (u *up) serviceSecrets(ctx context.Context, cluster services.Cluster, all []services.Service, out io.Writer) error {
 	client := secretsmanager.NewFromConfig(deploy.Config(u.ports.URL(layout.AWS)))
 	for _, s := range all {
 		keys := map[string][]string{}

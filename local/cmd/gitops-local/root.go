@@ -46,6 +46,6 @@ in one state directory. local/README.md says what is real and what stands in.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().StringVar(&f.state, "state", "", "state directory (default: .local in the checkout)")
-	cmd.AddCommand(newUp(f), newDown(f), newReset(f), newStatus(f), newLogs(f), newPush(f), newPipelines(f), newApprove(f), newOverride(f), newPermissions(f), newMail(f), newPrograms(), newSnapshot(f), newRun(f), newEndpoints(f), newDocker(), newStandIn(), newFunction())
+	cmd.AddCommand(newUp(f), newDown(f), newReset(f), newStatus(f), newLogs(f), newPush(f), newPipelines(f), newApprove(f), newOverride(f), newPermissions(f), newMail(f), newPrograms(), newSnapshot(f), newRehearse(), newRun(f), newEndpoints(f), newDocker(), newStandIn(), newFunction())
 	return cmd
 }

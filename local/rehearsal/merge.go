@@ -1,0 +1,182 @@
+package rehearsal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/progress"
+	"k8s-plus-aws-gitops/internal/rehearsal"
+	"k8s-plus-aws-gitops/local/pipelines"
+	"k8s-plus-aws-gitops/local/system"
+)
+
+// mergeAndRevert is the rehearsal itself. What breaks is written into the result; an error is of the rehearsal.
+func (r *run) mergeAndRevert(ctx context.Context) error {
+	var err error
+	r.watch.Phase(rehearsal.Merge)
+	if r.result.Merge, err = r.bring(ctx, r.change.ID, "Rehearse: "+r.change.subject); err != nil {
+		return err
+	}
+	r.watch.Phase(rehearsal.Hold)
+	began := time.Now()
+	hold := progress.Step{Name: "Hold the change", Run: func(ctx context.Context, _ *progress.Output) error { return pause(ctx, r.Hold) }}
+	if err := r.steps(ctx, hold); err != nil {
+		return err
+	}
+	if err := r.watch.Look(ctx); err != nil {
+		return err
+	}
+	r.result.HeldSeconds = time.Since(began).Seconds()
+	r.watch.Phase(rehearsal.Revert)
+	if r.result.Revert, err = r.bring(ctx, r.change.base, "Revert: "+r.change.subject); err != nil {
+		return err
+	}
+	r.watch.Phase(rehearsal.After)
+	return r.steps(ctx, progress.Step{Name: "Compare with the base", Run: func(ctx context.Context, _ *progress.Output) error {
+		return pause(ctx, baseline)
+	}})
+}
+
+// bring pushes the content of a commit as a merge would, and waits until both halves have it. What the environment's people would
+// answer, an approval or a window, the rehearsal answers.
+func (r *run) bring(ctx context.Context, commit, message string) (rehearsal.Half, error) {
+	var h rehearsal.Half
+	if err := r.scratch.checkout(ctx, commit); err != nil {
+		return h, err
+	}
+	loud := *r.system
+	loud.Display = r.Display
+	began := time.Now()
+	pushed, err := loud.Push(ctx, system.PushOptions{Message: message, Timeout: r.Timeout})
+	for err == nil && r.answer(&loud, pushed.Executions) {
+		if err = pause(ctx, time.Second); err == nil { // the pipelines look for answers all the time
+			err = loud.Await(ctx, &pushed, r.Timeout)
+		}
+	}
+	if ctx.Err() != nil {
+		return h, ctx.Err()
+	}
+	h.Commit, h.Stages = pushed.ID, stages(pushed.Executions)
+	if h.State = rehearsal.Succeeded; err != nil {
+		h.State, h.Cause = rehearsal.Failed, cause(err)
+	} else {
+		stage, err := r.release(ctx, pushed.ID)
+		if err != nil {
+			return h, err
+		}
+		if stage != nil {
+			h.Stages, h.State, h.Cause = append(h.Stages, *stage), stage.State, stage.Cause
+		}
+	}
+	h.Seconds = time.Since(began).Seconds()
+	return h, nil
+}
+
+// answer approves what waits, and reports whether anything did.
+func (r *run) answer(s *system.System, all []*pipelines.Execution) bool {
+	answered := false
+	for _, e := range all {
+		switch e.Shown() {
+		case pipelines.Waiting:
+			_, a, err := s.Approve(e.Pipeline, true, "a rehearsal")
+			if err != nil {
+				continue // somebody else did
+			}
+			answered = true
+			r.note(fmt.Sprintf("who approves: the rehearsal approved %s of %s itself", a.Name, e.Pipeline))
+		case pipelines.Held:
+			_, stage, err := s.Override(e.Pipeline, "a rehearsal")
+			if err != nil {
+				continue
+			}
+			answered = true
+			r.note(fmt.Sprintf("the window: the rehearsal let %s enter %s before it opened", e.Pipeline, stage.Name))
+		}
+	}
+	return answered
+}
+
+// note adds to what the result cannot show, once.
+func (r *run) note(text string) {
+	for _, have := range r.notes {
+		if have == text {
+			return
+		}
+	}
+	r.notes = append(r.notes, text)
+}
+
+// stages are those that executions came to: the deployment's by their names, those of other pipelines with the pipeline's.
+func stages(all []*pipelines.Execution) []rehearsal.Stage {
+	var out []rehearsal.Stage
+	for i := len(all) - 1; i >= 0; i-- { // the newest is first
+		e := all[i]
+		prefix := strings.TrimPrefix(e.Pipeline, Environment+"-") + " "
+		if prefix == config.DeployPipeline+" " {
+			prefix = ""
+		}
+		for _, s := range e.Stages {
+			stage := stageOf(e, s)
+			stage.Name = prefix + stage.Name
+			out = append(out, stage)
+		}
+	}
+	return out
+}
+
+func stageOf(e *pipelines.Execution, s *pipelines.StageState) rehearsal.Stage {
+	stage := rehearsal.Stage{Name: s.Name, Seconds: took(e, s.Name).Seconds()}
+	switch s.Status {
+	case pipelines.Succeeded:
+		stage.State = rehearsal.Succeeded
+	case pipelines.Skipped:
+		stage.State = rehearsal.Skipped
+	case pipelines.Failed, pipelines.Stopped, pipelines.Cancelled, pipelines.Superseded:
+		stage.State, stage.Cause = rehearsal.Failed, s.Reason
+		for _, a := range e.Actions {
+			if a.Stage == s.Name && a.Status == pipelines.Failed {
+				stage.Cause = a.Name + ": " + a.Reason
+				break
+			}
+		}
+	}
+	return stage
+}
+
+// took is the time from the start of a stage's first action to the end of its last.
+func took(e *pipelines.Execution, stage string) time.Duration {
+	var first, last time.Time
+	for _, a := range e.Actions {
+		if a.Stage != stage || a.Started.IsZero() {
+			continue
+		}
+		if first.IsZero() || a.Started.Before(first) {
+			first = a.Started
+		}
+		if a.Ended.After(last) {
+			last = a.Ended
+		}
+	}
+	if last.Before(first) {
+		return 0 // it did not end
+	}
+	return last.Sub(first)
+}
+
+// cause is an error without the names of the steps that it came through.
+func cause(err error) string {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		if all := joined.Unwrap(); len(all) > 0 {
+			return cause(all[0])
+		}
+	}
+	var step *progress.Error
+	if errors.As(err, &step) {
+		return cause(step.Err)
+	}
+	return strings.Join(strings.Fields(err.Error()), " ")
+}

@@ -1,0 +1,136 @@
+package rehearsal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"k8s-plus-aws-gitops/internal/flux"
+	"k8s-plus-aws-gitops/internal/progress"
+	"k8s-plus-aws-gitops/internal/services"
+	"k8s-plus-aws-gitops/local/platform"
+	"k8s-plus-aws-gitops/local/system"
+	"k8s-plus-aws-gitops/local/system/layout"
+	"k8s-plus-aws-gitops/local/system/report"
+	"k8s-plus-aws-gitops/local/system/snapshot"
+)
+
+// start brings the base up, from its snapshot. Where there is none it is made first, which takes minutes once.
+func (r *run) start(ctx context.Context) error {
+	dir, err := layout.Open(r.scratch.state(), r.scratch.repo())
+	if err != nil {
+		return err
+	}
+	r.system = &system.System{Dir: dir, Executable: r.Executable}
+	tools := progress.Step{Name: "Prepare the base's checkout", Run: func(ctx context.Context, _ *progress.Output) error {
+		return errors.Join(r.scratch.linkModules(r.Repo), r.scratch.buildServices(ctx))
+	}}
+	if err := r.steps(ctx, tools); err != nil {
+		return err
+	}
+	store, err := snapshot.Open()
+	if err != nil {
+		return err
+	}
+	found, err := r.snapshot(ctx, store)
+	if errors.Is(err, snapshot.ErrNone) {
+		found, err = r.makeSnapshot(ctx, store)
+	}
+	if err != nil {
+		return err
+	}
+	return r.steps(ctx, progress.Step{Name: "Start the base", Run: func(ctx context.Context, out *progress.Output) error {
+		out.Note("from the snapshot %.12s", found.Key)
+		// In a directory that has its state already this is no restoration.
+		if _, err := r.system.Up(ctx, system.UpOptions{Timeout: r.Timeout}); err != nil {
+			return err
+		}
+		out.Result("snapshot %.12s", found.Key)
+		return r.wholeAgain(ctx, out)
+	}})
+}
+
+// snapshot looks for the base's.
+func (r *run) snapshot(ctx context.Context, store *snapshot.Store) (snapshot.Manifest, error) {
+	declared, err := platform.Load(r.scratch.repo())
+	if err != nil {
+		return snapshot.Manifest{}, err
+	}
+	key, err := system.SnapshotKey(ctx, declared, r.scratch.repo(), r.change.base)
+	if err != nil {
+		return snapshot.Manifest{}, fmt.Errorf("%w: %w", snapshot.ErrNone, err) // a program is missing, which `up` builds
+	}
+	return store.Find(key)
+}
+
+// makeSnapshot makes the base from nothing, lets it come to rest, stops it and saves it.
+func (r *run) makeSnapshot(ctx context.Context, store *snapshot.Store) (snapshot.Manifest, error) {
+	r.Display.Say("No snapshot of %.8s: it is made now, and later rehearsals on it begin with it", r.change.base)
+	loud := *r.system
+	loud.Display = r.Display
+	if _, err := loud.Up(ctx, system.UpOptions{Timeout: r.Timeout, Snapshot: system.NoSnapshot}); err != nil {
+		return snapshot.Manifest{}, fmt.Errorf("the base does not come up: %w", err)
+	}
+	if err := r.steps(ctx, progress.Step{Name: "Let the base come to rest", Run: r.wholeAgain}); err != nil {
+		return snapshot.Manifest{}, fmt.Errorf("the base does not come to rest: %w", err)
+	}
+	if _, err := loud.Down(ctx); err != nil {
+		return snapshot.Manifest{}, err
+	}
+	return loud.SaveSnapshot(ctx, store)
+}
+
+// wholeAgain waits until everything of the system is well and nothing is at work.
+func (r *run) wholeAgain(ctx context.Context, out *progress.Output) error {
+	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
+	defer cancel()
+	for {
+		s, err := report.Collect(ctx, r.system.Dir, 20*time.Second)
+		if err != nil {
+			return err
+		}
+		open := unwell(s)
+		if len(open) == 0 {
+			return nil
+		}
+		out.Note("%s", open[0])
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not after %s: %s", r.Timeout, strings.Join(open, "; "))
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+// unwell is what fails or is at work, services included.
+func unwell(s *report.Status) []string {
+	open := append(s.Problems(), s.Waiting()...)
+	for _, i := range s.Services {
+		if i.Ready != "True" && !i.Suspended {
+			open = append(open, flux.ServicesNamespace+"/"+i.Name)
+		}
+	}
+	return open
+}
+
+// buildServices builds the program that renders services, of the commit that is checked out, where there are any.
+func (s *scratch) buildServices(ctx context.Context) error {
+	files, err := filepath.Glob(filepath.Join(s.repo(), services.FilesDir, "*.yaml"))
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "make", "--silent", "bin/services")
+	var said bytes.Buffer
+	cmd.Dir, cmd.Stdout, cmd.Stderr = s.repo(), &said, &said
+	cmd.Env = append(os.Environ(), "CI=true") // no line that moves
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("make bin/services: %w: %s", err, strings.TrimSpace(said.String()))
+	}
+	return nil
+}
