@@ -4,7 +4,7 @@ LOCAL_SOURCES := $(GITOPS_SOURCES) local/go.mod local/go.sum $(shell find local 
 
 ##@ The whole system on this machine
 
-.PHONY: local local-down local-reset e2e faults check-local test-local bench-local golden-local
+.PHONY: local local-down local-reset e2e faults rehearsals check-local test-local bench-local golden-local
 local: bin/gitops bin/gitops-local bin/services ## Bring the whole system up here: no AWS account, no Docker.
 	@bin/gitops local up
 
@@ -19,6 +19,9 @@ e2e: bin/gitops bin/gitops-local node_modules/.package-lock.json ## Prove the wh
 
 faults: bin/gitops bin/gitops-local node_modules/.package-lock.json ## Break a system of its own as the second month does; writes out/faults.json. CI does not run it.
 	@TEST_FAULTS=1 go -C local test -tags e2e -count 1 -timeout 240m -v -run '^TestFaults$$' ./test/e2e
+
+rehearsals: bin/gitops bin/gitops-local node_modules/.package-lock.json ## Rehearse good and bad pull requests; writes out/rehearsals.json. CI does not run it.
+	@go -C local test -tags e2e -count 1 -timeout 240m -v ./test/rehearsals
 
 # --- its part of the targets of the same names ---------------------------
 

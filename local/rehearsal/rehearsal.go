@@ -68,6 +68,7 @@ func Run(ctx context.Context, o Options) (result *rehearsal.Result, err error) {
 	defer func() {
 		if o.Keep && scratch.started() {
 			err = errors.Join(err, scratch.keep())
+			scratch.tell(o.Display, o.Executable)
 			return
 		}
 		// Not the caller's context: it may be what ended.
@@ -76,7 +77,7 @@ func Run(ctx context.Context, o Options) (result *rehearsal.Result, err error) {
 	r := &run{Options: o, scratch: scratch}
 	r.result.Environment, r.result.Started = o.Environment, began.UTC()
 	if err := r.rehearse(ctx); err != nil {
-		return nil, err
+		return nil, cmp.Or(ctx.Err(), err) // what an interrupt ended failed for no other reason
 	}
 	return &r.result, nil
 }

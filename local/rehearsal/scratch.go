@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -114,6 +115,12 @@ func (s *scratch) remove(ctx context.Context, executable string, display *progre
 // keep leaves the folder to whoever wants to look.
 func (s *scratch) keep() error {
 	return errors.Join(os.WriteFile(filepath.Join(s.root, keptFile), nil, 0o600), s.lease.Close())
+}
+
+// tell says how to look at what was kept, and how to remove it.
+func (s *scratch) tell(display *progress.Display, executable string) {
+	tool := strings.TrimSuffix(executable, "-local") // which this is a plug-in of
+	display.Say("Kept. Look at it:  cd %s && %s local status --state %s\nRemove it:         %[2]s rehearse remove %[4]s", s.repo(), tool, s.state(), s.root)
 }
 
 // Remove stops and removes what a rehearsal left in a folder, such as one with Keep. A folder of anything else is refused.

@@ -1,0 +1,166 @@
+//go:build e2e
+
+package rehearsals
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s-plus-aws-gitops/internal/rehearsal"
+)
+
+// line is what a rehearsal said of a pull request.
+type line struct {
+	Name    string  `json:"name"`
+	Code    int     `json:"code"`
+	Seconds float64 `json:"seconds"`
+	Said    string  `json:"said"`
+	// Merged and Reverted are seconds until both halves were there.
+	Merged   float64 `json:"merged"`
+	Reverted float64 `json:"reverted"`
+}
+
+// Each pull request begins with the same snapshot of the base, which the first makes. out/rehearsals.json has what was said, also of
+// a run that was interrupted.
+func TestRehearsals(t *testing.T) {
+	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	repo, base := clone(t, root)
+	var said []line
+	for _, p := range pulls {
+		t.Run(p.name, func(t *testing.T) {
+			reset(t, repo, base)
+			p.change(t, repo)
+			l, result := rehearse(t, root, repo, base)
+			l.Name = p.name
+			said = append(said, l)
+			save(t, filepath.Join(root, "out", "rehearsals.json"), said)
+			t.Logf("exit code %d in %.0f s: %s", l.Code, l.Seconds, l.Said)
+			if l.Code != p.code || !strings.Contains(l.Said, p.says) {
+				t.Errorf("exit code %d, want %d; it says %q, want %q in it\n%s", l.Code, p.code, l.Said, p.says, findings(result))
+			}
+			if result.Revert.State != rehearsal.Succeeded {
+				t.Errorf("the revert: %s %s", result.Revert.State, result.Revert.Cause)
+			}
+		})
+	}
+}
+
+// clone is a checkout of HEAD and of what is not committed yet, whose base is one commit.
+func clone(t *testing.T, root string) (repo, base string) {
+	t.Helper()
+	repo = filepath.Join(t.TempDir(), "repo")
+	run(t, root, "git", "clone", "--quiet", "--no-hardlinks", root, repo)
+	if diff := run(t, root, "git", "diff", "--binary", "HEAD"); diff != "" {
+		cmd := exec.CommandContext(t.Context(), "git", "apply", "--whitespace=nowarn")
+		cmd.Dir, cmd.Stdin = repo, strings.NewReader(diff+"\n")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git apply: %v: %s", err, out)
+		}
+	}
+	run(t, repo, "git", "config", "user.name", "rehearsals")
+	run(t, repo, "git", "config", "user.email", "rehearsals@localhost")
+	run(t, repo, "git", "commit", "--quiet", "--all", "--allow-empty", "--no-verify", "-m", "The base")
+	if err := os.Symlink(filepath.Join(root, "node_modules"), filepath.Join(repo, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	run(t, repo, "make", "--silent", "bin/gitops", "bin/gitops-local")
+	return repo, run(t, repo, "git", "rev-parse", "HEAD")
+}
+
+func reset(t *testing.T, repo, base string) {
+	t.Helper()
+	run(t, repo, "git", "reset", "--quiet", "--hard", base)
+	run(t, repo, "git", "clean", "--quiet", "-fd")
+}
+
+// change makes the pull request's commit.
+func (p pull) change(t *testing.T, repo string) {
+	t.Helper()
+	for _, e := range p.edits {
+		file := filepath.Join(repo, e.file)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(text), e.old); n != 1 {
+			t.Fatalf("%s has %q %d times, must be once", e.file, e.old, n)
+		}
+		if err := os.WriteFile(file, bytes.Replace(text, []byte(e.old), []byte(e.new), 1), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range p.commands {
+		run(t, repo, c[0], c[1:]...)
+	}
+	run(t, repo, "git", "add", "--all")
+	run(t, repo, "git", "commit", "--quiet", "--no-verify", "-m", p.name)
+}
+
+// rehearse runs the command as a person would.
+func rehearse(t *testing.T, root, repo, base string) (line, *rehearsal.Result) {
+	t.Helper()
+	began := time.Now()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(repo, "bin", "gitops"), "rehearse", "--base", base, "--output", "json")
+	var out, errs bytes.Buffer
+	cmd.Dir, cmd.Stdout, cmd.Stderr = repo, &out, &errs
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it removes what it made
+	cmd.WaitDelay = 3 * time.Minute
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	result := &rehearsal.Result{}
+	if err := json.Unmarshal(out.Bytes(), result); err != nil {
+		t.Fatalf("%v: %s\n%s", err, out.String(), errs.String())
+	}
+	if result.Verdict == rehearsal.CouldNotRun {
+		t.Fatalf("it could not run: %s\n%s", result.Cause, errs.String())
+	}
+	l := line{Code: cmd.ProcessState.ExitCode(), Seconds: time.Since(began).Seconds(), Said: result.Headline()}
+	l.Merged, l.Reverted = result.Merge.Seconds, result.Revert.Seconds
+	return l, result
+}
+
+func findings(r *rehearsal.Result) string {
+	var b strings.Builder
+	for _, f := range r.Findings {
+		b.WriteString(f.String() + "\n")
+	}
+	return b.String()
+}
+
+func save(t *testing.T, file string, said []line) {
+	t.Helper()
+	raw, err := json.MarshalIndent(said, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, append(raw, '\n'), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func run(t *testing.T, dir, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	var out, errs bytes.Buffer
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &errs
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s %s: %v: %s%s", name, strings.Join(args, " "), err, out.String(), errs.String())
+	}
+	return strings.TrimSpace(out.String())
+}
