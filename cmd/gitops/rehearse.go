@@ -12,7 +12,7 @@ func newRehearse() *cobra.Command {
 		Use:   "rehearse",
 		Short: "Merge the change in a system of its own, hold it and revert it, before it is merged.",
 		Long: `Merge the change of this working tree in a system of its own on this machine, before
-it is merged for good: 'gitops local rehearse', which 'make bin/gitops-local' builds.
+it is merged for good, by 'gitops local rehearse' ('make bin/gitops-local').
 
 Exit codes: 0 verified, 1 it broke, 2 it could not run.`,
 		Example: "  gitops rehearse\n  gitops rehearse --base origin/main --output markdown",
