@@ -130,11 +130,10 @@ func (r *run) prepare(ctx context.Context) error {
 			return err
 		}
 		r.result.Base, r.result.Commit = r.change.base, cmp.Or(r.change.head, r.change.ID)
-		what := "HEAD"
 		if r.change.head == "" {
-			what = "the working tree"
+			r.Display.Say("The change has what is not committed in the working tree, too")
 		}
-		out.Result("%d files of %s differ from %.8s, %s", len(r.change.Files), what, r.change.base, r.change.why)
+		out.Result("%d files on %.8s, %s", len(r.change.Files), r.change.base, r.change.why)
 		return nil
 	}}
 	return r.steps(ctx, step)

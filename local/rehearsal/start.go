@@ -52,7 +52,7 @@ func (r *run) start(ctx context.Context) error {
 			return err
 		}
 		out.Result("snapshot %.12s", found.Key)
-		return r.wholeAgain(ctx, out)
+		return r.whole(ctx, 0, out)
 	}})
 }
 
@@ -77,7 +77,8 @@ func (r *run) makeSnapshot(ctx context.Context, store *snapshot.Store) (snapshot
 	if _, err := loud.Up(ctx, system.UpOptions{Timeout: r.Timeout, Snapshot: system.NoSnapshot}); err != nil {
 		return snapshot.Manifest{}, fmt.Errorf("the base does not come up: %w", err)
 	}
-	if err := r.steps(ctx, progress.Step{Name: "Let the base come to rest", Run: r.wholeAgain}); err != nil {
+	rest := func(ctx context.Context, out *progress.Output) error { return r.whole(ctx, quiet, out) }
+	if err := r.steps(ctx, progress.Step{Name: "Let the base come to rest", Run: rest}); err != nil {
 		return snapshot.Manifest{}, fmt.Errorf("the base does not come to rest: %w", err)
 	}
 	if _, err := loud.Down(ctx); err != nil {
@@ -86,17 +87,25 @@ func (r *run) makeSnapshot(ctx context.Context, store *snapshot.Store) (snapshot
 	return loud.SaveSnapshot(ctx, store)
 }
 
-// wholeAgain waits until everything of the system is well and nothing is at work.
-func (r *run) wholeAgain(ctx context.Context, out *progress.Output) error {
+// quiet is how long a base must have been well before it counts as at rest: the new pipelines have built images, of which Flux
+// finds the tags at its interval (k8s/clusters/base/image-automation) and commits them. In a snapshot without that commit it would
+// come in the midst of a rehearsal.
+const quiet = 75 * time.Second
+
+// whole waits until everything of the system has been well for a while, and nothing is at work.
+func (r *run) whole(ctx context.Context, while time.Duration, out *progress.Output) error {
 	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
 	defer cancel()
+	since := time.Now()
 	for {
 		s, err := report.Collect(ctx, r.system.Dir, 20*time.Second)
 		if err != nil {
 			return err
 		}
 		open := unwell(s)
-		if len(open) == 0 {
+		if len(open) > 0 {
+			since = time.Now()
+		} else if open = []string{"quiet for " + progress.Seconds(time.Since(since))}; time.Since(since) >= while {
 			return nil
 		}
 		out.Note("%s", open[0])
