@@ -15,12 +15,15 @@ import (
 	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/forge"
 	"k8s-plus-aws-gitops/internal/git"
+	"k8s-plus-aws-gitops/internal/review/comment"
 )
 
 // commitStatusFlags are those of commit-status.
 type commitStatusFlags struct {
 	status                   forge.Status
 	state                    string
+	rehearsal                string // a file
+	pullRequest              int
 	commit, tokenSecret, api string
 }
 
@@ -35,18 +38,25 @@ written again.
 
 The token is taken from GITOPS_REVIEW_TOKEN or GITHUB_TOKEN, else from the secret
 that --token-secret names in AWS Secrets Manager; it needs 'Commit statuses: write'.
-Without a token the status is printed.`,
+Without a token the status is printed.
+
+--rehearsal takes the status gitops/rehearsal from the result of a rehearsal: success
+if it verified, failure if it broke, error if it could not run. With --pull-request
+the result is also put there as a comment, the one before it is replaced.`,
 		Example: `  gitops commit-status --context gitops/dev --state pending \
     --description "Deploys the network" --url "$CODEBUILD_BUILD_URL"
-  gitops commit-status --context gitops/dev --state success --commit HEAD~1`,
+  gitops commit-status --context gitops/dev --state success --commit HEAD~1
+  gitops commit-status --rehearsal rehearsal.json --pull-request 42`,
 		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.status.Context, "context", "", "`name` of the status: gitops/review, or gitops/ENVIRONMENT (required)")
-	flags.StringVar(&f.state, "state", "", "pending, success, failure (a verdict) or error (there is none) (required)")
+	flags.StringVar(&f.status.Context, "context", "", "`name` of the status: gitops/review, or gitops/ENVIRONMENT (required without --rehearsal)")
+	flags.StringVar(&f.state, "state", "", "pending, success, failure (a verdict) or error (there is none) (required without --rehearsal)")
 	flags.StringVar(&f.status.Description, "description", "", "one `line`, of which 140 characters are kept")
 	flags.StringVar(&f.status.URL, "url", "", "`address` where the status leads (default: CODEBUILD_BUILD_URL)")
+	flags.StringVar(&f.rehearsal, "rehearsal", "", "the result, a `file` that gitops rehearse -o json wrote")
+	flags.IntVar(&f.pullRequest, "pull-request", 0, "with --rehearsal, `number` of the pull request that gets the comment")
 	flags.StringVar(&f.commit, "commit", "", "the `revision` (default: CODEBUILD_RESOLVED_SOURCE_VERSION, or HEAD)")
 	flags.StringVar(&f.tokenSecret, "token-secret", "", "`name` of the token's secret (default: REVIEW_TOKEN_SECRET)")
 	flags.StringVar(&f.api, "github-api", forge.API, "`address` of GitHub's REST API")
@@ -55,6 +65,14 @@ Without a token the status is printed.`,
 
 // check refuses flags that do not fit.
 func (f *commitStatusFlags) check() error {
+	switch {
+	case f.rehearsal != "" && (f.status.Context != "" || f.state != "" || f.status.Description != ""):
+		return errors.New("--rehearsal says what --context, --state and --description would; leave them out")
+	case f.pullRequest < 0 || f.pullRequest > 0 && f.rehearsal == "":
+		return fmt.Errorf("--pull-request %d: it is the number of a pull request, and goes with --rehearsal", f.pullRequest)
+	case f.rehearsal != "":
+		return nil
+	}
 	if f.status.Context == "" {
 		return errors.New("--context: name the status, for example gitops/dev")
 	}
@@ -83,6 +101,12 @@ func (f *commitStatusFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	markdown := ""
+	if f.rehearsal != "" {
+		if markdown, err = f.rehearsed(commit); err != nil {
+			return err
+		}
+	}
 	f.status.URL = cmp.Or(f.status.URL, os.Getenv("CODEBUILD_BUILD_URL"))
 	said := fmt.Sprintf("%s is %s at %.12s", f.status.Context, f.status.State, commit)
 	token, why := platformToken(cmd.Context(), f.tokenSecret, nil)
@@ -92,7 +116,16 @@ func (f *commitStatusFlags) run(cmd *cobra.Command) error {
 		return nil
 	}
 	client := forge.Client{API: f.api, Token: token}
-	written, err := client.SetStatus(cmd.Context(), forge.Repository{Owner: c.Repository.Owner, Name: c.Repository.Name}, commit, f.status)
+	repository := forge.Repository{Owner: c.Repository.Owner, Name: c.Repository.Name}
+	if f.pullRequest > 0 {
+		comments := comment.Client{Forge: client, Marker: rehearsalMarker}
+		address, err := comments.Put(cmd.Context(), comment.PullRequest{Repository: repository, Number: f.pullRequest}, rehearsalMarker+"\n"+markdown)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "The comment is %s\n", address)
+	}
+	written, err := client.SetStatus(cmd.Context(), repository, commit, f.status)
 	if err != nil {
 		return err
 	}

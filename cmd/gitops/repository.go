@@ -33,6 +33,7 @@ func newRepository() *cobra.Command {
 type setupFlags struct {
 	yes, dryRun       bool
 	releaseActor, api string
+	rehearsed         []string // environments
 }
 
 func newRepositorySetup() *cobra.Command {
@@ -45,6 +46,7 @@ func newRepositorySetup() *cobra.Command {
 - no forced push and no deletion of the environments' branches and of released/*
 - changes reach an environment's branch by pull requests, with an approval, the code
   owners' and the check gitops/review; where Flux commits image tags, it may push
+- with --require-rehearsal the check gitops/rehearsal is needed, too
 - only the release actor makes and moves released/*
 - a webhook tells Flux in each environment of pushes
 
@@ -65,7 +67,8 @@ in other accounts it is not known, and is left alone until a run that knows.
 
 Exit codes: 0 all is done, 1 an error, 2 a wrong command line.`,
 		Example: `  gitops repository setup --dry-run
-  AWS_PROFILE=dev gitops repository setup --release-actor user:platform-bot`,
+  AWS_PROFILE=dev gitops repository setup --release-actor user:platform-bot
+  gitops repository setup --require-rehearsal production`,
 		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
@@ -73,6 +76,7 @@ Exit codes: 0 all is done, 1 an error, 2 a wrong command line.`,
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show what it would do, and change nothing")
 	flags.StringVar(&f.releaseActor, "release-actor", "", "`actor` who moves released/*: user:LOGIN, app:SLUG, team:SLUG or deploy-keys (default: who may already)")
+	flags.StringSliceVar(&f.rehearsed, "require-rehearsal", nil, "also require the check gitops/rehearsal on the branches of these `environments`")
 	flags.StringVar(&f.api, "github-api", forge.API, "`address` of GitHub's REST API")
 	return cmd
 }
@@ -93,7 +97,7 @@ func (f *setupFlags) run(cmd *cobra.Command) error {
 	}
 	account := &setup.Account{}
 	options := setup.Options{
-		Config: c, Forge: client, ReleaseActor: f.releaseActor, Secret: account.Secret,
+		Config: c, Forge: client, ReleaseActor: f.releaseActor, Rehearsed: f.rehearsed, Secret: account.Secret,
 		Hook: func(ctx context.Context, environment string) (setup.Hook, error) {
 			return setup.FindHook(ctx, root, environment)
 		},

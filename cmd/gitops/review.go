@@ -18,6 +18,7 @@ import (
 	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/forge"
 	"k8s-plus-aws-gitops/internal/progress"
+	"k8s-plus-aws-gitops/internal/rehearsal"
 	"k8s-plus-aws-gitops/internal/review"
 	"k8s-plus-aws-gitops/internal/review/comment"
 	"k8s-plus-aws-gitops/internal/review/render"
@@ -32,6 +33,7 @@ type reviewFlags struct {
 	pullRequest int
 	tokenSecret string
 	api         string
+	rehearsal   string // a file
 }
 
 func newReview() *cobra.Command {
@@ -55,12 +57,16 @@ The token is taken from GITOPS_REVIEW_TOKEN or GITHUB_TOKEN, else from the secre
 that --token-secret names in AWS Secrets Manager; without a token the comment is
 printed.
 
+--rehearsal adds what a rehearsal of the same commit found, and with --comment gives
+the commit the status gitops/rehearsal, too. It leaves the exit code as it is.
+
 Exit codes: 0 nothing changes, 1 something changes, 2 an error, 3 a change that
 needs an entry in allowReplacement of cdk.json: it replaces or removes a
 database, the cluster, a namespace, volumes or something else that holds data.`,
 		Example: `  gitops review
   gitops review --base origin/production --head origin/integration
   gitops review --env production --output json
+  gitops review --rehearsal rehearsal.json
   gitops review --comment --pull-request 42 --markdown review.md`,
 		Args: cli.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
@@ -70,6 +76,7 @@ database, the cluster, a namespace, volumes or something else that holds data.`,
 	flags.StringVar(&f.Head, "head", "", "the change: a `checkout` or a revision (default: this working tree, as it is)")
 	flags.StringSliceVarP(&f.Environments, "env", "e", nil, "compare these `environments` only (default: all)")
 	flags.StringVarP(&f.output, "output", "o", "", "json or markdown, or text when left out")
+	flags.StringVar(&f.rehearsal, "rehearsal", "", "add the result of a rehearsal, the `file` that gitops rehearse -o json wrote")
 	flags.StringVar(&f.markdown, "markdown", "", "also write the comment to this `file`")
 	flags.BoolVar(&f.comment, "comment", false, "create or update the comment on the pull request")
 	flags.IntVar(&f.pullRequest, "pull-request", 0, "`number` of the pull request (default: PULL_REQUEST, CodeBuild's webhook, or the open one of this commit)")
@@ -84,6 +91,9 @@ func (f *reviewFlags) run(cmd *cobra.Command) error {
 		return cli.UsageError{Err: err}
 	}
 	result, err := f.review(cmd)
+	if err == nil {
+		err = f.rehearsed(result)
+	}
 	if err == nil {
 		err = f.report(cmd, result)
 	}
@@ -118,6 +128,22 @@ func (f *reviewFlags) review(cmd *cobra.Command) (*review.Review, error) {
 	f.Display = progress.New(cmd.ErrOrStderr())
 	defer f.Display.Close()
 	return review.Run(cmd.Context(), f.Options)
+}
+
+// rehearsed adds the result of the rehearsal. It must be the same commit's: what another one does says nothing of this.
+func (f *reviewFlags) rehearsed(result *review.Review) error {
+	if f.rehearsal == "" {
+		return nil
+	}
+	r, err := rehearsal.ReadFile(f.rehearsal)
+	if err != nil {
+		return fmt.Errorf("--rehearsal: %w", err)
+	}
+	if r.Commit != "" && result.Head.Commit != "" && r.Commit != result.Head.Commit {
+		return fmt.Errorf("--rehearsal %s: must be of commit %.12s, which is reviewed, got %.12s; run `gitops rehearse -o json` again", f.rehearsal, result.Head.Commit, r.Commit)
+	}
+	result.Rehearsal = r
+	return nil
 }
 
 // report writes the review to everything that was asked for.
@@ -196,6 +222,11 @@ func (f *reviewFlags) status(ctx context.Context, errs io.Writer, client forge.C
 		s.State, s.Description = forge.Failure, fmt.Sprintf("The guard forbids %d changes; the comment says which", count)
 	}
 	_, err := client.SetStatus(ctx, r, result.Head.Commit, s)
+	if err == nil && result.Rehearsal != nil {
+		s = rehearsalStatus(result.Rehearsal)
+		s.URL = address
+		_, err = client.SetStatus(ctx, r, result.Head.Commit, s)
+	}
 	var refused *forge.Error
 	if errors.As(err, &refused) && refused.Denied() {
 		fmt.Fprintf(errs, "No commit status is written: %v.\n", err)

@@ -26,6 +26,9 @@ var States = []State{Pending, Success, Failure, Errored}
 // ReviewContext is the context of the review's status. That of a deployment is Context(environment).
 const ReviewContext = "gitops/review"
 
+// RehearsalContext is the context of the rehearsal's status.
+const RehearsalContext = "gitops/rehearsal"
+
 // Context is the context of the status of an environment's deployment.
 func Context(environment string) string { return "gitops/" + environment }
 

@@ -2,6 +2,7 @@ package review
 
 import (
 	"k8s-plus-aws-gitops/internal/manifests"
+	"k8s-plus-aws-gitops/internal/rehearsal"
 	"k8s-plus-aws-gitops/internal/review/cfndiff"
 	"k8s-plus-aws-gitops/internal/review/cost"
 	"k8s-plus-aws-gitops/internal/review/kubediff"
@@ -24,6 +25,8 @@ type Review struct {
 	Environments []Environment `json:"environments"`
 	// Prices names the table that the cost is made of.
 	Prices Prices `json:"prices"`
+	// Rehearsal is what a rehearsal of the change found; nil without one.
+	Rehearsal *rehearsal.Result `json:"rehearsal,omitempty"`
 }
 
 // Prices is where the prices come from.

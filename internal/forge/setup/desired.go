@@ -39,6 +39,8 @@ type Branch struct {
 	Name string
 	// Reviewed: an environment reviews pull requests towards it. Without, nothing would ever write the check.
 	Reviewed bool
+	// Rehearsed: the check of a rehearsal is asked for, too.
+	Rehearsed bool
 	// Writers push to it beside pull requests: Flux, where it commits image tags.
 	Writers Actors
 }
@@ -77,6 +79,9 @@ type Options struct {
 	Hook func(ctx context.Context, environment string) (Hook, error)
 	// ReleaseActor is who moves the branches that Flux follows, as forge.FindActor takes it. Default: who may already.
 	ReleaseActor string
+	// Rehearsed are the environments whose branches ask for the check of a rehearsal. Default: none; a branch that asks for it
+	// already goes on.
+	Rehearsed []string
 }
 
 // Hook is a Receiver in an environment's manifests.
@@ -98,6 +103,11 @@ func Desire(ctx context.Context, o Options) (Desired, error) {
 			continue
 		}
 		mine = append(mine, e)
+	}
+	for _, name := range o.Rehearsed {
+		if !slices.ContainsFunc(mine, func(e config.Environment) bool { return e.Name == name }) {
+			return d, fmt.Errorf("--require-rehearsal %s: must be an environment of cdk.json that follows %s", name, d.Repository)
+		}
 	}
 	for _, e := range mine {
 		if e.RollsBack() {
@@ -127,6 +137,7 @@ func (d *Desired) branch(ctx context.Context, o Options, e config.Environment) e
 	}
 	b := &d.Branches[at]
 	b.Reviewed = b.Reviewed || e.Delivers() && e.Delivery.Review
+	b.Rehearsed = b.Rehearsed || slices.Contains(o.Rehearsed, e.Name)
 	if !e.Delivers() || e.Delivery.ImageUpdates != config.ImageUpdatesCommit {
 		return nil
 	}

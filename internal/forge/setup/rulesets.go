@@ -80,12 +80,21 @@ func pullRequest(owners bool) any {
 func (b Branch) review() ruleset {
 	rules := []any{pullRequest(true)}
 	does := "pull requests only, with an approval and the code owners'"
-	if b.Reviewed {
-		does += ", and the check " + forge.ReviewContext
+	var checks []any
+	for _, c := range []struct {
+		context string
+		asked   bool
+	}{{forge.ReviewContext, b.Reviewed}, {forge.RehearsalContext, b.Rehearsed}} {
+		if c.asked {
+			does += ", and the check " + c.context
+			checks = append(checks, map[string]any{"context": c.context})
+		}
+	}
+	if len(checks) > 0 {
 		rules = append(rules, map[string]any{"type": "required_status_checks", "parameters": map[string]any{
 			// A new environment's branch is pushed before anything reviews it.
 			"do_not_enforce_on_create":             true,
-			"required_status_checks":               []any{map[string]any{"context": forge.ReviewContext}},
+			"required_status_checks":               checks,
 			"strict_required_status_checks_policy": false,
 		}})
 	}

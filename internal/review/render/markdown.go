@@ -35,6 +35,7 @@ func Markdown(r *review.Review, limit int) string {
 	}
 	d.findings(r)
 	d.notes(r)
+	d.rehearsal(r)
 	d.blocks(r)
 	d.costs(r)
 	d.close(r)
@@ -107,6 +108,13 @@ func (d *document) notes(r *review.Review) {
 				title = ""
 			}
 		}
+	}
+}
+
+// rehearsal writes what a rehearsal found, or its line alone where there is no room.
+func (d *document) rehearsal(r *review.Review) {
+	if r.Rehearsal != nil && !d.add(r.Rehearsal.Markdown()) {
+		d.add("\n**" + markdown.Inline(r.Rehearsal.Headline()) + "**\n")
 	}
 }
 

@@ -14,6 +14,7 @@ func Text(w io.Writer, r *review.Review) {
 	fmt.Fprintf(w, "%s against %s\n%s\n", name(r.Head), name(r.Base), verdict(r))
 	if !r.Changed() {
 		textNotes(w, r)
+		textRehearsal(w, r)
 		return
 	}
 	fmt.Fprintln(w)
@@ -27,6 +28,15 @@ func Text(w io.Writer, r *review.Review) {
 	textNotes(w, r)
 	textBlocks(w, r)
 	textCost(w, r)
+	textRehearsal(w, r)
+}
+
+// textRehearsal writes what a rehearsal found.
+func textRehearsal(w io.Writer, r *review.Review) {
+	if r.Rehearsal != nil {
+		fmt.Fprintln(w)
+		r.Rehearsal.Print(w)
+	}
 }
 
 // textFindings writes what a reviewer has to see first.
