@@ -23,8 +23,9 @@ type host struct {
 	// there is true while an Ingress names it; seen is when that was last looked up.
 	there bool
 	seen  time.Time
-	// answered is false until the first good answer since it came; said is then what it answers instead.
+	// answered is false until the first good answer since it came, which was at since; said is what it answers until then.
 	answered bool
+	since    time.Time
 	said     string
 	// good are the statuses that it gave as the base: a page that needs a sign-in is no loss.
 	good           map[int]bool
@@ -145,7 +146,11 @@ func (h *host) note(phase rehearsal.Phase, now time.Time, took time.Duration, a 
 		if phase == rehearsal.Before || !h.answered {
 			h.good[a.status] = true
 		}
-		h.answered = true
+		if !h.answered {
+			h.answered, h.since = true, now
+		}
+	} else if now.Add(-took).Before(h.since) {
+		return // it was asked before the first good answer
 	}
 	h.samples = append(h.samples, sample{now, took, said})
 }

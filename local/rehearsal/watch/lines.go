@@ -12,10 +12,10 @@ var (
 	colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
 	// says is what a line of text begins or names when it is an error: a level, klog's letter, an exception, a crash.
 	says = regexp.MustCompile(`\b(ERROR|FATAL|PANIC|CRITICAL|Traceback|Unhandled|Uncaught)\b|\blevel="?(error|fatal|panic|dpanic|critical)\b|` +
-		`\[(error|crit|alert|emerg|fatal|panic)\]|^[EF]\d{4} \d|^(panic|fatal error|error): |[A-Za-z]*(Error|Exception): |^npm (ERR!|error)`)
+		`\[(error|crit|alert|emerg|fatal|panic)\]|^[EF]\d{4} \d|^(panic|fatal error|error): |[A-Za-z]*(Error|Exception): |: An error occurred|^npm (ERR!|error)`)
 	// variable is what differs between two lines that say the same: ids, addresses, times, numbers, hashes in names.
 	variable = regexp.MustCompile(`\b[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b|\b[A-Za-z0-9+/=]*[0-9][A-Za-z0-9+/=]{15,}\b|\b[A-Za-z0-9+/=]{15,}[0-9][A-Za-z0-9+/=]*\b|` +
-		`-[a-z0-9]{6,10}-[a-z0-9]{5}\b|-[0-9a-f]{8,10}\b|\b[0-9a-f]{7,}\b|[0-9]+`)
+		`-[a-z0-9]{6,10}-[a-z0-9]{5}\b|-[0-9a-f]{8,10}\b|\b[0-9a-f]{7,}\b|[0-9]+([.,:][0-9]+)*`)
 	repeated = regexp.MustCompile(`\(combined from similar events\): `)
 )
 
