@@ -36,10 +36,19 @@ func (r *run) mergeAndRevert(ctx context.Context) error {
 		return err
 	}
 	r.watch.Phase(rehearsal.After)
-	return r.steps(ctx, progress.Step{Name: "Compare with the base", Run: func(ctx context.Context, _ *progress.Output) error {
+	return r.steps(ctx, progress.Step{Name: "Compare with the base", Run: func(ctx context.Context, out *progress.Output) error {
+		// Verify waits for the platform. What does not come back the last look tells.
+		limited, cancel := context.WithTimeout(ctx, comingBack)
+		defer cancel()
+		if err := r.whole(limited, 0, out); err != nil && ctx.Err() == nil {
+			out.Result("%v", cause(err))
+		}
 		return pause(ctx, baseline)
 	}})
 }
+
+// comingBack is how long services may take to be there again after the revert: a namespace that the change removed takes a minute.
+const comingBack = 3 * time.Minute
 
 // bring pushes the content of a commit as a merge would, and waits until both halves have it. What the environment's people would
 // answer, an approval or a window, the rehearsal answers.
@@ -61,6 +70,9 @@ func (r *run) bring(ctx context.Context, commit, message string) (rehearsal.Half
 		return h, ctx.Err()
 	}
 	h.Commit, h.Stages = pushed.ID, stages(pushed.Executions)
+	if err == nil && !pushed.Unchanged() && len(pushed.Executions) == 0 {
+		r.note("a deployment: no pipeline of " + r.Environment + " starts for these files")
+	}
 	if h.State = rehearsal.Succeeded; err != nil {
 		h.State, h.Cause = rehearsal.Failed, cause(err)
 	} else {

@@ -55,17 +55,15 @@ func TestRehearsals(t *testing.T) {
 	}
 }
 
-// clone is a checkout of HEAD and of what is not committed yet, whose base is one commit.
+// clone is a checkout of HEAD and of what is not committed yet in files that git knows; the base is one commit more.
 func clone(t *testing.T, root string) (repo, base string) {
 	t.Helper()
 	repo = filepath.Join(t.TempDir(), "repo")
 	run(t, root, "git", "clone", "--quiet", "--no-hardlinks", root, repo)
-	if diff := run(t, root, "git", "diff", "--binary", "HEAD"); diff != "" {
-		cmd := exec.CommandContext(t.Context(), "git", "apply", "--whitespace=nowarn")
-		cmd.Dir, cmd.Stdin = repo, strings.NewReader(diff+"\n")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("git apply: %v: %s", err, out)
-		}
+	patch := filepath.Join(t.TempDir(), "patch")
+	run(t, root, "git", "diff", "--binary", "--output="+patch, "HEAD")
+	if info, err := os.Stat(patch); err == nil && info.Size() > 0 {
+		run(t, repo, "git", "apply", "--whitespace=nowarn", patch)
 	}
 	run(t, repo, "git", "config", "user.name", "rehearsals")
 	run(t, repo, "git", "config", "user.email", "rehearsals@localhost")
