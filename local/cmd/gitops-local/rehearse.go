@@ -68,11 +68,10 @@ func rehearse(cmd *cobra.Command, o rehearsal.Options, output string) error {
 	began := time.Now()
 	got, err := runIn(cmd, o)
 	if err != nil {
-		cause := err
 		if errors.Is(err, context.Canceled) {
-			cause = errors.New("interrupted")
+			err = errors.New("interrupted")
 		}
-		got = &result.Result{Environment: o.Environment, Started: began.UTC(), Verdict: result.CouldNotRun, Cause: strings.Join(strings.Fields(cause.Error()), " ")}
+		got = &result.Result{Environment: o.Environment, Started: began.UTC(), Verdict: result.CouldNotRun, Cause: strings.Join(strings.Fields(err.Error()), " ")}
 	} else {
 		fmt.Fprintf(cmd.ErrOrStderr(), "The rehearsal took %s.\n", progress.Seconds(time.Since(began)))
 	}
@@ -85,13 +84,14 @@ func rehearse(cmd *cobra.Command, o rehearsal.Options, output string) error {
 	case err == nil:
 		got.Print(out)
 	}
-	switch {
-	case got.Verdict == result.CouldNotRun:
+	switch got.Verdict {
+	case result.CouldNotRun:
 		return cli.ExitError{Code: result.ExitCouldNotRun, Err: cmp.Or(err, errors.New(got.Cause))}
-	case got.Verdict == result.Broke:
+	case result.Broke:
 		return cli.ExitError{Code: result.ExitBroke, Err: errors.New(got.Cause)}
+	default:
+		return err
 	}
-	return err
 }
 
 // runIn rehearses the checkout of the working directory.
