@@ -38,7 +38,7 @@ written again.
 
 The token is taken from GITOPS_REVIEW_TOKEN or GITHUB_TOKEN, else from the secret
 that --token-secret names in AWS Secrets Manager; it needs 'Commit statuses: write'.
-Without a token the status is printed.
+Without a token the status, or the result of the rehearsal, is printed.
 
 --rehearsal takes the status gitops/rehearsal from the result of a rehearsal: success
 if it verified, failure if it broke, error if it could not run. With --pull-request
@@ -111,7 +111,7 @@ func (f *commitStatusFlags) run(cmd *cobra.Command) error {
 	said := fmt.Sprintf("%s is %s at %.12s", f.status.Context, f.status.State, commit)
 	token, why := platformToken(cmd.Context(), f.tokenSecret, nil)
 	if token == "" {
-		fmt.Fprintln(cmd.OutOrStdout(), strings.TrimSuffix(said+": "+f.status.Description, ": "))
+		fmt.Fprintln(cmd.OutOrStdout(), cmp.Or(markdown, strings.TrimSuffix(said+": "+f.status.Description, ": ")))
 		fmt.Fprintf(cmd.ErrOrStderr(), "No commit status is written: %s.\n", why)
 		return nil
 	}

@@ -57,6 +57,10 @@ func TestRehearsalStatus(t *testing.T) {
 			if got["context"] != "gitops/rehearsal" || got["state"] != c.state || got["description"] != c.description || got["sha"] != commit || got["target_url"] != "https://run/1" {
 				t.Errorf("status %v", got)
 			}
+			t.Setenv("GITHUB_TOKEN", "")
+			if says := gitops(t, 0, "commit-status", "--rehearsal", file, "--commit", commit); !strings.Contains(says, "**"+c.description+"**") || len(s.Statuses) != 1 {
+				t.Errorf("without a token: %s", says)
+			}
 			if !strings.HasPrefix(body, rehearsalMarker+"\n\n### Rehearsal in local\n\n**"+c.description+"**") {
 				t.Errorf("comment %q", body)
 			}
