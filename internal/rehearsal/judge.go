@@ -148,19 +148,52 @@ func (o Observations) refused() []Finding {
 	return all
 }
 
-// errors are new lines. One that is still written while the change is live is harm; one of a rollout is to be looked at.
+// errors are new lines. One that is still written while the change is live is harm; one of a rollout is to be looked at, when it
+// is there more than once.
 func (o Observations) errors() []Finding {
 	var all []Finding
 	for _, l := range o.Errors {
-		all = append(all, Finding{l.Count > 1 && lasts(l.First, l.Last), "error in log", l.Where.String() + " (" + l.Container + ")", fmt.Sprintf("%s: %s", times(l.Count), shorten(oneLine(l.Text), 200))})
+		if !passing(l.Count, l.First, l.Last) {
+			all = append(all, Finding{l.Count > 1 && lasts(l.First, l.Last), "error in log", l.place(), l.said()})
+		}
 	}
 	return all
+}
+
+func (l LogLine) place() string { return l.Where.String() + " (" + l.Container + ")" }
+func (l LogLine) said() string {
+	return fmt.Sprintf("%s: %s", times(l.Count), shorten(oneLine(l.Text), 200))
 }
 
 func (o Observations) events() []Finding {
 	var all []Finding
 	for _, e := range o.Events {
-		all = append(all, Finding{e.Count > 1 && lasts(e.First, e.Last), "warning", e.Where.String(), fmt.Sprintf("%s (%s): %s", e.Reason, times(e.Count), shorten(oneLine(e.Message), 200))})
+		if !passing(e.Count, e.First, e.Last) {
+			all = append(all, Finding{e.Count > 1 && lasts(e.First, e.Last), "warning", e.Where.String(), e.said()})
+		}
+	}
+	return all
+}
+
+func (e Event) said() string {
+	return fmt.Sprintf("%s (%s): %s", e.Reason, times(e.Count), shorten(oneLine(e.Message), 200))
+}
+
+// passing reports whether something was said once while pods were replaced: what starts may miss what is not ready yet.
+func passing(count int, first, last Phase) bool { return count == 1 && !lasts(first, last) }
+
+// Passing are the warnings and errors that were said once while pods were replaced. They are no findings.
+func (o Observations) Passing() []string {
+	var all []string
+	for _, e := range o.Events {
+		if passing(e.Count, e.First, e.Last) {
+			all = append(all, fmt.Sprintf("%s in %s: %s", e.Where, e.First, e.said()))
+		}
+	}
+	for _, l := range o.Errors {
+		if passing(l.Count, l.First, l.Last) {
+			all = append(all, fmt.Sprintf("%s in %s: %s", l.place(), l.First, l.said()))
+		}
 	}
 	return all
 }

@@ -62,6 +62,7 @@ func (r *Result) details(d *strings.Builder) {
 	}
 	collapsed(d, "AWS: "+r.AWS.sentence(), r.AWS.marked())
 	collapsed(d, "Kubernetes: "+r.Kubernetes.sentence(), r.Kubernetes.marked())
+	collapsed(d, "Said once while pods were replaced", r.Passing())
 	collapsed(d, "Not looked at", r.Unseen)
 }
 

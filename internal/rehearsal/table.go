@@ -33,6 +33,7 @@ func (r *Result) Print(w io.Writer) {
 	}
 	printChanges(w, "AWS", r.AWS)
 	printChanges(w, "KUBERNETES", r.Kubernetes)
+	printList(w, "SAID ONCE WHILE PODS WERE REPLACED", r.Passing())
 	printList(w, "NOT LOOKED AT", r.Unseen)
 	printList(w, "WHAT A REHEARSAL CANNOT SHOW", r.CannotShow)
 }
