@@ -79,7 +79,7 @@ func (r *Result) reverted() []Finding {
 func (o Observations) restarts() []Finding {
 	var all []Finding
 	for _, r := range o.Restarts {
-		where := r.Where.String()
+		where := r.String()
 		if r.Container != "" {
 			where += " (" + r.Container + ")"
 		}
@@ -132,9 +132,9 @@ func (o Observations) migrations() []Finding {
 	for _, m := range o.Migrations {
 		switch {
 		case m.State == Failed:
-			all = append(all, Finding{true, "migration failed", m.Where.String(), "after " + seconds(m.Seconds) + " in " + string(m.Phase)})
+			all = append(all, Finding{true, "migration failed", m.String(), "after " + seconds(m.Seconds) + " in " + string(m.Phase)})
 		case m.LockedSeconds >= lockLimit:
-			all = append(all, Finding{true, "migration locks", m.Where.String(), "others waited " + seconds(m.LockedSeconds)})
+			all = append(all, Finding{true, "migration locks", m.String(), "others waited " + seconds(m.LockedSeconds)})
 		}
 	}
 	return all
@@ -160,7 +160,7 @@ func (o Observations) errors() []Finding {
 	return all
 }
 
-func (l LogLine) place() string { return l.Where.String() + " (" + l.Container + ")" }
+func (l LogLine) place() string { return l.String() + " (" + l.Container + ")" }
 func (l LogLine) said() string {
 	return fmt.Sprintf("%s: %s", times(l.Count), shorten(oneLine(l.Text), 200))
 }
@@ -169,7 +169,7 @@ func (o Observations) events() []Finding {
 	var all []Finding
 	for _, e := range o.Events {
 		if !passing(e.Count, e.First, e.Last) {
-			all = append(all, Finding{e.Count > 1 && lasts(e.First, e.Last), "warning", e.Where.String(), e.said()})
+			all = append(all, Finding{e.Count > 1 && lasts(e.First, e.Last), "warning", e.String(), e.said()})
 		}
 	}
 	return all

@@ -58,7 +58,7 @@ func (r *Result) details(d *strings.Builder) {
 		d.WriteString("\n| Migration | Seconds | Others waited | State |\n|---|---:|---:|---|\n")
 	}
 	for _, m := range r.Migrations {
-		fmt.Fprintf(d, "| %s | %.1f | %s | %s |\n", markdown.Inline(m.Where.String()), m.Seconds, locked(m), m.State)
+		fmt.Fprintf(d, "| %s | %.1f | %s | %s |\n", markdown.Inline(m.String()), m.Seconds, locked(m), m.State)
 	}
 	collapsed(d, "AWS: "+r.AWS.sentence(), r.AWS.marked())
 	collapsed(d, "Kubernetes: "+r.Kubernetes.sentence(), r.Kubernetes.marked())

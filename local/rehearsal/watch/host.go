@@ -190,7 +190,7 @@ func (h *host) result(t *timeline) rehearsal.Host {
 		}
 		p.Lost++
 		if out.FirstLost == nil && phase != rehearsal.Before {
-			out.FirstLost = &rehearsal.Loss{Phase: phase, Seconds: math.Round(since.Seconds()*10) / 10, Said: s.said}
+			out.FirstLost = &rehearsal.Loss{Phase: phase, Seconds: rounded(since.Seconds()), Said: s.said}
 		}
 	}
 	for _, phase := range rehearsal.Phases() {
@@ -208,5 +208,5 @@ func percentile(all []float64, p float64) float64 {
 		return 0
 	}
 	slices.Sort(all)
-	return math.Round(all[int(math.Ceil(p/100*float64(len(all))))-1]*10) / 10
+	return rounded(all[int(math.Ceil(p/100*float64(len(all))))-1])
 }

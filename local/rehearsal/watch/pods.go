@@ -28,6 +28,8 @@ type pods struct {
 	known map[string]*podSeen
 	jobs  map[types.UID]*jobSeen
 	found []restart
+	// ran are the runs of init containers that migrate, by pod and start.
+	ran map[string]migration
 }
 
 type podSeen struct {
@@ -52,7 +54,7 @@ type restart struct {
 }
 
 func newPods() *pods {
-	return &pods{known: map[string]*podSeen{}, jobs: map[types.UID]*jobSeen{}}
+	return &pods{known: map[string]*podSeen{}, jobs: map[types.UID]*jobSeen{}, ran: map[string]migration{}}
 }
 
 // pollPods looks at all pods and Jobs, and follows the logs of containers that have started.
@@ -120,6 +122,7 @@ func (p *pods) pod(o *corev1.Pod, now time.Time) {
 		}
 		seen.starts[c.Name] = c.RestartCount
 	}
+	p.migrate(o, seen.of)
 }
 
 // ended is how a container ended last.
@@ -204,39 +207,6 @@ func (p *pods) restarts(t *timeline) []rehearsal.Restart {
 		all = append(all, rehearsal.Restart{Where: r.of, Container: r.container, Phase: phase, Count: r.count, Reason: r.reason})
 	}
 	return slices.DeleteFunc(all, func(r rehearsal.Restart) bool { return base[key{r.Where, r.Container}] })
-}
-
-// migrations are Jobs that are not the base's, and not a schedule's: Flux applies those of a commit before what needs them.
-func (p *pods) migrations(t *timeline) []rehearsal.Migration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var all []rehearsal.Migration
-	for _, seen := range p.jobs {
-		j := seen.job
-		if owner := metav1.GetControllerOf(&j); seen.base || owner != nil && owner.Kind == "CronJob" {
-			continue
-		}
-		m := rehearsal.Migration{Where: rehearsal.Where{Namespace: j.Namespace, Kind: "Job", Name: j.Name}}
-		begun := j.CreationTimestamp.Time
-		if j.Status.StartTime != nil {
-			begun = j.Status.StartTime.Time
-		}
-		m.Phase, _ = t.at(begun)
-		until := time.Now()
-		for _, c := range j.Status.Conditions {
-			switch {
-			case c.Status != corev1.ConditionTrue:
-			case c.Type == batchv1.JobComplete:
-				m.State, until = rehearsal.Succeeded, c.LastTransitionTime.Time
-			case c.Type == batchv1.JobFailed:
-				m.State, until = rehearsal.Failed, c.LastTransitionTime.Time
-			}
-		}
-		m.Seconds = until.Sub(begun).Round(100 * time.Millisecond).Seconds()
-		all = append(all, m)
-	}
-	slices.SortFunc(all, func(a, b rehearsal.Migration) int { return strings.Compare(a.Where.String(), b.Where.String()) })
-	return all
 }
 
 // sorted are the keys of a map in their order.

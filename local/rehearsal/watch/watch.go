@@ -50,6 +50,8 @@ type sources struct {
 	stacks  stacksAPI
 	calls   func(context.Context) ([]permissions.Call, error)
 	grants  func(context.Context) ([]permissions.Grant, error)
+	// waits is how many seconds a statement has been waiting for a lock of a database.
+	waits func(context.Context) (float64, error)
 	// every is the pause between two looks at the cluster, pause that between two requests of a client.
 	every, pause time.Duration
 }
@@ -63,6 +65,7 @@ type Watch struct {
 	events *events
 	logs   *logs
 	looks  looks
+	locks  locks
 
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
@@ -117,6 +120,11 @@ func open(dir *layout.Dir) (sources, error) {
 		return permissions.Noted(ctx, ports.URL(layout.AWS))
 	}
 	s.grants = func(ctx context.Context) ([]permissions.Grant, error) { return permissions.Grants(ctx, config) }
+	databases, err := servers(dir, ports)
+	if err != nil {
+		return s, err
+	}
+	s.waits = func(ctx context.Context) (float64, error) { return longest(ctx, databases) }
 	s.every, s.pause = 300*time.Millisecond, 100*time.Millisecond
 	return s, nil
 }
@@ -136,6 +144,7 @@ func start(ctx context.Context, s sources) (*Watch, error) {
 		w.tasks.Wait()
 		return nil, err
 	}
+	w.tasks.Go(func() { w.watchLocks(background) })
 	w.tasks.Go(func() {
 		for pause(background, w.every) {
 			if err := w.poll(background); err != nil && background.Err() == nil {
@@ -172,7 +181,7 @@ func (w *Watch) Stop(ctx context.Context) (rehearsal.Observations, error) {
 	w.tasks.Wait()
 	o := rehearsal.Observations{
 		Hosts: w.hosts.result(&w.times), Restarts: w.pods.restarts(&w.times), Events: w.events.result(&w.times),
-		Errors: w.logs.result(&w.times), Migrations: w.pods.migrations(&w.times),
+		Errors: w.logs.result(&w.times), Migrations: w.pods.migrations(&w.times, &w.locks),
 	}
 	w.looks.compare(&o)
 	w.mu.Lock()

@@ -43,6 +43,7 @@ type world struct {
 	serve map[string]http.HandlerFunc // by host
 	lines map[string]string           // logs by pod
 	calls []permissions.Call
+	waits float64 // for a lock
 }
 
 var (
@@ -107,6 +108,11 @@ func (w *world) sources() sources {
 		},
 		grants: func(context.Context) ([]permissions.Grant, error) {
 			return []permissions.Grant{{ServiceAccount: "orders/orders", Role: "role"}}, nil
+		},
+		waits: func(context.Context) (float64, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.waits, nil
 		},
 		every: 5 * time.Millisecond, pause: 2 * time.Millisecond,
 	}
