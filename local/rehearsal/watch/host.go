@@ -55,7 +55,7 @@ func newHost(name, url string, phase rehearsal.Phase) *host {
 }
 
 // come notes that an Ingress names the host, and reports whether it is to be asked from now on.
-func (h *host) come(phase rehearsal.Phase, now time.Time) bool {
+func (h *host) come(now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.seen = now
@@ -173,6 +173,9 @@ func (h *host) result(t *timeline) rehearsal.Host {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	out := rehearsal.Host{Name: h.name, URL: h.url, Session: h.session, Added: h.added, Removed: h.removed}
+	if h.since.IsZero() {
+		out.Session = rehearsal.Session{} // it never answered, so there was none
+	}
 	times := map[rehearsal.Phase][]float64{}
 	periods := map[rehearsal.Phase]*rehearsal.Period{}
 	slices.SortStableFunc(h.samples, func(a, b sample) int { return a.at.Compare(b.at) })

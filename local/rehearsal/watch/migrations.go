@@ -82,7 +82,7 @@ func (p *pods) migrations(t *timeline, l *locks) []rehearsal.Migration {
 		}
 	}
 	slices.SortFunc(all, func(a, b rehearsal.Migration) int {
-		return cmp.Or(strings.Compare(a.Where.String(), b.Where.String()), strings.Compare(string(a.Phase), string(b.Phase)),
+		return cmp.Or(strings.Compare(a.String(), b.String()), strings.Compare(string(a.Phase), string(b.Phase)),
 			strings.Compare(string(a.State), string(b.State)), cmp.Compare(b.Seconds, a.Seconds)) // "failed" is before "succeeded"
 	})
 	return slices.CompactFunc(all, func(a, b rehearsal.Migration) bool { return a.Where == b.Where && a.Phase == b.Phase })

@@ -112,7 +112,7 @@ func objectName(kind, namespace, name string) string {
 func managed(o *unstructured.Unstructured) any {
 	for _, f := range o.GetManagedFields() {
 		var fields map[string]any
-		if f.Manager != fluxManager || f.Operation != metav1.ManagedFieldsOperationApply || f.FieldsV1 == nil || json.Unmarshal(f.FieldsV1.Raw, &fields) != nil {
+		if f.Manager != fluxManager || f.Operation != metav1.ManagedFieldsOperationApply || f.FieldsV1 == nil || json.Unmarshal(f.FieldsV1.GetRawBytes(), &fields) != nil {
 			continue
 		}
 		return pick(o.Object, fields)

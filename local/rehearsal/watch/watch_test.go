@@ -153,6 +153,9 @@ func TestHostsComeAndGo(t *testing.T) {
 		wantLost, came, went := 0, h.Name == "comes.localhost" || h.Name == "never.localhost", h.Name == "goes.localhost"
 		if h.Name == "never.localhost" {
 			wantLost = 2 // in Hold, and in After: it is still there
+			if h.Session.Kept {
+				t.Error("a host that never answered kept a session")
+			}
 			if h.FirstLost == nil || h.FirstLost.Phase != rehearsal.Hold || h.FirstLost.Said != "it never answered: 503 Service Unavailable" {
 				t.Errorf("%s: first lost %+v", h.Name, h.FirstLost)
 			}
