@@ -40,9 +40,9 @@ The token is taken from GITOPS_REVIEW_TOKEN or GITHUB_TOKEN, else from the secre
 that --token-secret names in AWS Secrets Manager; it needs 'Commit statuses: write'.
 Without a token the status, or the result of the rehearsal, is printed.
 
---rehearsal takes the status gitops/rehearsal from the result of a rehearsal: success
-if it verified, failure if it broke, error if it could not run. With --pull-request
-the result is also put there as a comment, the one before it is replaced.`,
+--rehearsal takes the status gitops/rehearsal from a rehearsal's result: success if
+it verified, failure if it broke, error if it could not run. With --pull-request the
+result is also put there as a comment, the one before it is replaced.`,
 		Example: `  gitops commit-status --context gitops/dev --state pending \
     --description "Deploys the network" --url "$CODEBUILD_BUILD_URL"
   gitops commit-status --context gitops/dev --state success --commit HEAD~1
