@@ -44,7 +44,7 @@ func (w *Watch) pollHosts(ctx context.Context) error {
 			w.hosts.all[url] = h
 		}
 		if h.come(now) {
-			if err := w.ask(ctx, h, len(named)); err != nil {
+			if err := w.ask(h, len(named)); err != nil {
 				return err
 			}
 		}
@@ -84,8 +84,9 @@ func overTLS(annotations map[string]string) bool {
 }
 
 // ask starts the clients of a host. Their pauses grow with the number of hosts: the machine is to run the system, not the clients.
-func (w *Watch) ask(ctx context.Context, h *host, hosts int) error {
-	ctx, h.stop = context.WithCancel(ctx)
+func (w *Watch) ask(h *host, hosts int) error {
+	ctx, stop := context.WithCancel(w.life)
+	h.stop = stop
 	wait := max(w.pause, w.pause*time.Duration(hosts)/2)
 	for range clients {
 		client, err := w.client()

@@ -30,7 +30,7 @@ type logged struct {
 func newLogs() *logs { return &logs{streams: map[string]bool{}, all: map[string]*logged{}} }
 
 // follow reads the logs of a pod's containers from their beginning, which says what the base writes when it starts, and goes on.
-func (w *Watch) follow(ctx context.Context, p *corev1.Pod) {
+func (w *Watch) follow(p *corev1.Pod) {
 	of := workload(p)
 	for _, c := range append(p.Status.InitContainerStatuses, p.Status.ContainerStatuses...) {
 		if c.State.Running == nil && c.State.Terminated == nil {
@@ -46,7 +46,7 @@ func (w *Watch) follow(ctx context.Context, p *corev1.Pod) {
 			continue
 		}
 		w.tasks.Go(func() {
-			if err := w.stream(ctx, p, of, c.Name); err != nil && ctx.Err() == nil {
+			if err := w.stream(w.life, p, of, c.Name); err != nil && w.life.Err() == nil {
 				w.unseen("the log of "+of.String()+" ("+c.Name+")", err)
 			}
 		})

@@ -70,7 +70,7 @@ func (w *Watch) pollPods(ctx context.Context) error {
 	now := time.Now()
 	w.pods.note(list.Items, jobs.Items, now)
 	for n := range list.Items {
-		w.follow(ctx, &list.Items[n])
+		w.follow(&list.Items[n])
 	}
 	return nil
 }

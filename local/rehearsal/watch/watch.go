@@ -67,6 +67,8 @@ type Watch struct {
 	looks  looks
 	locks  locks
 
+	// life is the clients' and the logs': until Stop.
+	life  context.Context
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
 	mu    sync.Mutex
@@ -137,7 +139,7 @@ func start(ctx context.Context, s sources) (*Watch, error) {
 		return nil, fmt.Errorf("the base: %w", err)
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	w.stop = stop
+	w.life, w.stop = background, stop
 	// Once before the merge can begin, so that what is there is the base's.
 	if err := w.poll(background); err != nil {
 		stop()
@@ -147,12 +149,19 @@ func start(ctx context.Context, s sources) (*Watch, error) {
 	w.tasks.Go(func() { w.watchLocks(background) })
 	w.tasks.Go(func() {
 		for pause(background, w.every) {
-			if err := w.poll(background); err != nil && background.Err() == nil {
+			if err := w.pollOnce(); err != nil && background.Err() == nil {
 				w.unseen("the cluster for a while", err)
 			}
 		}
 	})
 	return w, nil
+}
+
+// pollOnce is not broken off by Stop, but ends by itself: client-go tells people of answers that are.
+func (w *Watch) pollOnce() error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.life), 10*time.Second)
+	defer cancel()
+	return w.poll(ctx)
 }
 
 // poll looks once at the cluster.

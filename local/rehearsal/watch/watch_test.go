@@ -304,3 +304,29 @@ func TestLooks(t *testing.T) {
 		t.Errorf("refused %+v", o.Refused)
 	}
 }
+
+// What comes at the last moment is looked at, and does not keep Stop from ending.
+func TestStopEnds(t *testing.T) {
+	s := newWorld(t)
+	from := s.sources()
+	from.every = time.Hour // so that the last look is the first that sees them
+	w, err := start(t.Context(), from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.host("late.localhost", ok)
+	s.pod("orders-5fb8858795-abcde", 0, nil)
+	ended := make(chan error)
+	go func() {
+		_, err := w.Stop(t.Context())
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("Stop does not end")
+	}
+}

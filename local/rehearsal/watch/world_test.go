@@ -88,9 +88,14 @@ func (w *world) sources() sources {
 		resource: func(k schema.GroupVersionKind) (schema.GroupVersionResource, error) {
 			return k.GroupVersion().WithResource(plurals[k.Kind]), nil
 		},
-		logs: func(_ context.Context, p *corev1.Pod, _ string) (io.ReadCloser, error) {
+		logs: func(ctx context.Context, p *corev1.Pod, _ string) (io.ReadCloser, error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
+			if w.lines[p.Name] == "" {
+				ended, end := io.Pipe() // a log that goes on until nobody reads it
+				context.AfterFunc(ctx, func() { _ = end.Close() })
+				return ended, nil
+			}
 			return io.NopCloser(strings.NewReader(w.lines[p.Name])), nil
 		},
 		client: func() (*http.Client, error) {
