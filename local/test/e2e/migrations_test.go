@@ -150,8 +150,11 @@ func (s *system) overExpand(ctx context.Context, to string) error {
 	if !strings.Contains(string(content), "version: 2\n") {
 		return errors.New("the rollback does not lead to schema 2")
 	}
-	// The checkout follows.
+	// The checkout follows, and a push tells it so.
 	if err := os.WriteFile(filepath.Join(s.repo, ledger), content, 0o644); err != nil {
+		return err
+	}
+	if _, err := s.gitops(ctx, "local", "push"); err != nil {
 		return err
 	}
 	if err := until(ctx, 25*time.Minute, "the rollback to be deployed", func() error {
