@@ -73,7 +73,7 @@ func checkBackup(f field, e Environment) {
 		case !e.BacksUp():
 			copyTo.add("leave it out, or set deletionProtection to true", "must not be set where there are no backups, got %q", b.CopyTo)
 		case regions[b.CopyTo] == "":
-			copyTo.add(Suggest(b.CopyTo, regionNames()), "must be a region of AWS, got %q", b.CopyTo)
+			copyTo.add(Suggest(b.CopyTo, Regions()), "must be a region of AWS, got %q", b.CopyTo)
 		case b.CopyTo == e.Region:
 			copyTo.add("name another one", "must be another region than the environment's, got %q", b.CopyTo)
 		case partition(b.CopyTo) != e.Partition():

@@ -230,6 +230,12 @@ var badConfigurations = []struct {
 		"gitops/environments/dev/cost": map[string]any{"anomalies": "account"}, "gitops/environments/production/cost": map[string]any{"anomalies": "account"},
 		"gitops/environments/production/account": "111111111111", "gitops/environments/production/cluster": absent{},
 	}},
+	{name: "budget where CloudFormation makes none", edits: map[string]any{
+		"gitops/environments/dev/cost": map[string]any{"budget": 500}, "gitops/environments/dev/region": "eu-north-1",
+	}},
+	{name: "anomalies where CloudFormation watches for none", edits: map[string]any{
+		"gitops/environments/dev/cost": map[string]any{"anomalies": "account"}, "gitops/environments/dev/region": "mx-central-1",
+	}},
 	{name: "budget in another partition", edits: map[string]any{
 		"gitops/environments/dev/cost": map[string]any{"budget": 500}, "gitops/environments/dev/region": "us-gov-west-1", "gitops/environments/dev/cluster/admins": []string{},
 	}},

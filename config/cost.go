@@ -2,6 +2,7 @@ package config
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -31,11 +32,31 @@ func (e Environment) FindsAnomalies() bool { return e.Delivers() && e.Cost.Anoma
 // monitorARN: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscostexplorerservice.html
 var monitorARN = regexp.MustCompile(`^arn:aws:ce::[0-9]{12}:anomalymonitor/[0-9a-f-]{36}$`)
 
+// CloudFormation has budgets in these regions alone, and monitors of anomalies in all but those, as its schemas by region say. AWS
+// keeps both for the whole account, so where a stack cannot make one, the console can.
+var (
+	budgetRegions = strings.Fields("ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-1 ap-southeast-2 ca-central-1 eu-central-1 eu-west-1 eu-west-2 eu-west-3 me-south-1 sa-east-1 us-east-1 us-east-2 us-west-1 us-west-2")
+	noAnomalies   = strings.Fields("ap-east-2 ap-southeast-5 ap-southeast-6 ap-southeast-7 mx-central-1")
+)
+
+// BudgetsIn reports whether CloudFormation makes budgets in a region.
+func BudgetsIn(region string) bool { return slices.Contains(budgetRegions, region) }
+
+// AnomaliesIn reports whether CloudFormation makes monitors of anomalies, and who is told of them, in a region.
+func AnomaliesIn(region string) bool { return !slices.Contains(noAnomalies, region) }
+
 // checkCost checks what is told of cost.
 func checkCost(f field, e Environment) {
 	c := e.Cost
 	f.key("budget").between(c.Budget, 0, 100_000_000)
 	f.key("anomaliesFrom").between(c.AnomaliesFrom, 1, 1_000_000)
+	const byHand = "leave it out, and make it in the console of Billing and Cost Management"
+	if c.Budget > 0 && e.Partition() == "aws" && !BudgetsIn(e.Region) {
+		f.key("budget").add(byHand, "must be left out in %s, where CloudFormation makes no budget", e.Region)
+	}
+	if c.Anomalies != NoAnomalies && !AnomaliesIn(e.Region) {
+		f.key("anomalies").add(byHand, "must be left out in %s, where CloudFormation makes no monitor and tells nobody of one", e.Region)
+	}
 	switch {
 	case (c.Budget > 0 || c.Anomalies != NoAnomalies) && e.Partition() != "aws":
 		f.add("leave it out", "must be left out in partition %s, whose cost AWS keeps elsewhere", e.Partition())

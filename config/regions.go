@@ -27,8 +27,8 @@ var zonesOfNewAccounts = map[string][]string{
 	"us-west-1":      nil,
 }
 
-// regionNames lists the regions in alphabetical order.
-func regionNames() []string { return slices.Sorted(maps.Keys(regions)) }
+// Regions lists the regions in which AWS offers EKS, in alphabetical order.
+func Regions() []string { return slices.Sorted(maps.Keys(regions)) }
 
 // defaultZones returns the letters of three zones that every account has in the region, or none if AWS gives no such three.
 func defaultZones(region string) []string {

@@ -105,7 +105,7 @@ func checkEnvironment(f field, e Environment) {
 		f.key("account").add("give 12 digits in quotes", "must be an AWS account, got %q", e.Account)
 	}
 	if regions[e.Region] == "" {
-		f.key("region").add(Suggest(e.Region, regionNames()), "must be a region of AWS with EKS, got %q", e.Region)
+		f.key("region").add(Suggest(e.Region, Regions()), "must be a region of AWS with EKS, got %q", e.Region)
 	}
 	checkDomain(f, e)
 	if !isBranch(e.Branch) {

@@ -25,8 +25,13 @@ const region = "eu-north-1"
 // values are what a new user sets, by the key that the README names.
 var values = map[string]func(name string, env object){
 	"account": func(name string, env object) { env["account"] = account(name) },
-	"region":  func(_ string, env object) { env["region"] = region },
-	"domain":  func(name string, env object) { env["domain"] = name + ".acme.example" },
+	"region": func(_ string, env object) {
+		env["region"] = region
+		if cost, ok := env["cost"].(object); ok {
+			delete(cost, "budget") // CloudFormation makes none there, and cdk.json is refused with one
+		}
+	},
+	"domain": func(name string, env object) { env["domain"] = name + ".acme.example" },
 	"hostedZone": func(name string, env object) {
 		env["hostedZone"] = object{"id": "Z9876543210" + strings.ToUpper(name), "name": "acme.example"}
 	},
