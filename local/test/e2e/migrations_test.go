@@ -57,6 +57,10 @@ func (s *system) migrates(ctx context.Context) (string, error) {
 	if err := s.push(ctx, "Remove ledger"); err != nil {
 		return "", err
 	}
+	// The schema stays with the database, and a second run begins without one.
+	if _, err := s.gitops(ctx, "teardown", "local", "--stack", "ledger", "--yes"); err != nil {
+		return "", err
+	}
 	return fmt.Sprintf("back over expand in %.0f s", back.Seconds()), s.publishByMerge(ctx, false)
 }
 
