@@ -14,8 +14,9 @@ import (
 	"k8s-plus-aws-gitops/local/pipelines"
 )
 
-// answersOfAWS are the errors of package fault, as SDKs and the AWS CLI tell them.
-const answersOfAWS = "Rate exceeded|Throttling|InternalFailure|InternalError|unknown error, exception or failure|ServiceUnavailable|temporary failure of the server|Unavailable|SlowDown|status code: 500|status code: 503"
+// answersOfAWS are the errors of package fault, as SDKs and the AWS CLI tell them. The CDK CLI says of an STS that fails that there
+// are no credentials.
+const answersOfAWS = "no credentials have been configured|Rate exceeded|Throttling|InternalFailure|InternalError|unknown error, exception or failure|ServiceUnavailable|temporary failure of the server|Unavailable|SlowDown|status code: 500|status code: 503"
 
 // hit makes AWS fail until the returned function is called.
 func (s *system) hit(f fault.Faults) (end func() error, err error) {
