@@ -76,7 +76,7 @@ func (s *system) alerted(ctx context.Context) (said string, err error) {
 	}
 	web := &http.Server{Handler: heard, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = web.Serve(listener) }()
-	defer web.Close() //nolint:errcheck // the test ends
+	defer web.Close()
 	if err := s.alertSecret(ctx, "http://"+listener.Addr().String(), heard.key); err != nil {
 		return "", err
 	}
