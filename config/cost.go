@@ -32,8 +32,8 @@ func (e Environment) FindsAnomalies() bool { return e.Delivers() && e.Cost.Anoma
 // monitorARN: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscostexplorerservice.html
 var monitorARN = regexp.MustCompile(`^arn:aws:ce::[0-9]{12}:anomalymonitor/[0-9a-f-]{36}$`)
 
-// CloudFormation has budgets in these regions alone, and monitors of anomalies in all but those, as its schemas by region say. AWS
-// keeps both for the whole account, so where a stack cannot make one, the console can.
+// CloudFormation makes budgets in budgetRegions alone, and monitors of anomalies everywhere but in noAnomalies, as its schemas by
+// region say. AWS keeps both for the whole account, so where a stack cannot make one, the console can.
 var (
 	budgetRegions = strings.Fields("ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-1 ap-southeast-2 ca-central-1 eu-central-1 eu-west-1 eu-west-2 eu-west-3 me-south-1 sa-east-1 us-east-1 us-east-2 us-west-1 us-west-2")
 	noAnomalies   = strings.Fields("ap-east-2 ap-southeast-5 ap-southeast-6 ap-southeast-7 mx-central-1")

@@ -96,6 +96,23 @@ type StageState struct {
 	Override *Decision `json:"override,omitempty"`
 }
 
+// StageTook is the time from the start of a stage's first action to the end of its last; 0 for one that did not end.
+func (e *Execution) StageTook(stage string) time.Duration {
+	var first, last time.Time
+	for _, a := range e.Actions {
+		if a.Stage != stage || a.Started.IsZero() {
+			continue
+		}
+		if first.IsZero() || a.Started.Before(first) {
+			first = a.Started
+		}
+		if a.Ended.After(last) {
+			last = a.Ended
+		}
+	}
+	return max(0, last.Sub(first))
+}
+
 // ActionState is an action of an execution.
 type ActionState struct {
 	Stage   string    `json:"stage"`

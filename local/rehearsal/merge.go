@@ -141,7 +141,7 @@ func stages(all []*pipelines.Execution) []rehearsal.Stage {
 }
 
 func stageOf(e *pipelines.Execution, s *pipelines.StageState) rehearsal.Stage {
-	stage := rehearsal.Stage{Name: s.Name, Seconds: took(e, s.Name).Seconds()}
+	stage := rehearsal.Stage{Name: s.Name, Seconds: e.StageTook(s.Name).Seconds()}
 	switch s.Status {
 	case pipelines.Succeeded:
 		stage.State = rehearsal.Succeeded
@@ -157,26 +157,6 @@ func stageOf(e *pipelines.Execution, s *pipelines.StageState) rehearsal.Stage {
 		}
 	}
 	return stage
-}
-
-// took is the time from the start of a stage's first action to the end of its last.
-func took(e *pipelines.Execution, stage string) time.Duration {
-	var first, last time.Time
-	for _, a := range e.Actions {
-		if a.Stage != stage || a.Started.IsZero() {
-			continue
-		}
-		if first.IsZero() || a.Started.Before(first) {
-			first = a.Started
-		}
-		if a.Ended.After(last) {
-			last = a.Ended
-		}
-	}
-	if last.Before(first) {
-		return 0 // it did not end
-	}
-	return last.Sub(first)
 }
 
 // cause is an error without the names of the steps that it came through.

@@ -105,19 +105,7 @@ func took(all []pipelines.Shown) string {
 	for _, e := range all {
 		var stages []string
 		for _, st := range e.Stages {
-			var began, ended time.Time
-			for _, a := range e.Actions {
-				if a.Stage != st.Name || a.Started.IsZero() {
-					continue
-				}
-				if began.IsZero() || a.Started.Before(began) {
-					began = a.Started
-				}
-				if a.Ended.After(ended) {
-					ended = a.Ended
-				}
-			}
-			if d := ended.Sub(began); !began.IsZero() && d >= time.Second {
+			if d := e.StageTook(st.Name); d >= time.Second {
 				stages = append(stages, fmt.Sprintf("%s %.0f", st.Name, d.Seconds()))
 			}
 		}

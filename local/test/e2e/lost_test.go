@@ -15,14 +15,14 @@ import (
 // lost is the backup with which the environment comes again: a snapshot outside of every stack, as AWS Backup makes them.
 const lost = "ghost-before-it-is-lost"
 
-// backup writes a row, and makes a snapshot of it.
+// backup writes a row, makes a snapshot of it, and writes another one, which is lost.
 func (s *system) backup(ctx context.Context) (string, error) {
 	conn, _, err := s.database(ctx, "/local/ghost/database")
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close()
-	for _, statement := range []string{"CREATE TABLE IF NOT EXISTS kept (id INT PRIMARY KEY)", "REPLACE INTO kept VALUES (42)"} {
+	for _, statement := range []string{"CREATE TABLE IF NOT EXISTS kept (id INT PRIMARY KEY)", "DELETE FROM kept", "INSERT INTO kept VALUES (42)"} {
 		if _, err := conn.ExecContext(ctx, statement); err != nil {
 			return "", err
 		}
@@ -31,7 +31,10 @@ func (s *system) backup(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = rds.NewFromConfig(c).CreateDBSnapshot(ctx, &rds.CreateDBSnapshotInput{DBInstanceIdentifier: aws.String("local-ghost"), DBSnapshotIdentifier: aws.String(lost)})
+	if _, err := rds.NewFromConfig(c).CreateDBSnapshot(ctx, &rds.CreateDBSnapshotInput{DBInstanceIdentifier: aws.String("local-ghost"), DBSnapshotIdentifier: aws.String(lost)}); err != nil {
+		return "", err
+	}
+	_, err = conn.ExecContext(ctx, "INSERT INTO kept VALUES (43)")
 	return "", err
 }
 
@@ -57,9 +60,9 @@ func (s *system) comesAgain(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer conn.Close()
-	kept := 0
-	if err := conn.QueryRowContext(ctx, "SELECT id FROM kept").Scan(&kept); err != nil || kept != 42 {
-		return "", errors.Join(err, fmt.Errorf("the row that was kept is %d, want 42", kept))
+	kept := ""
+	if err := conn.QueryRowContext(ctx, "SELECT GROUP_CONCAT(id) FROM kept").Scan(&kept); err != nil || kept != "42" {
+		return "", errors.Join(err, fmt.Errorf("the rows are %s, want 42, which the snapshot has", kept))
 	}
 	ready := ""
 	err = until(ctx, 15*time.Minute, "everything to be ready", func() (err error) {
