@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/awsclient"
 	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/doctor"
 	"k8s-plus-aws-gitops/internal/flux"
@@ -164,7 +165,7 @@ func ofCaller(ctx context.Context, c config.Config) ([]config.Environment, error
 
 // caller is the account of the caller's credentials.
 func caller(ctx context.Context, region string) (string, error) {
-	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithDefaultRegion(region))
+	c, err := awsclient.Load(ctx, awsconfig.WithDefaultRegion(region))
 	if err != nil {
 		return "", err
 	}
@@ -182,7 +183,7 @@ func (f *doctorFlags) doctor(ctx context.Context, root string, env config.Enviro
 		return nil, err
 	}
 	in.RetryMaxAttempts = 5 // what is out of order is to be said within the time of one look
-	own, err := awsconfig.LoadDefaultConfig(ctx)
+	own, err := awsclient.Load(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -109,9 +108,7 @@ func (f *driftFlags) run(cmd *cobra.Command, name string) error {
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
 	defer cancel()
-	// Detection makes many calls at once, for which an account is throttled: the SDK slows down and tries on.
-	c, err := awsOf(ctx, env.Region,
-		awsconfig.WithRetryMode(aws.RetryModeAdaptive), awsconfig.WithRetryMaxAttempts(6))
+	c, err := patientAWS(ctx, env.Region)
 	if err != nil {
 		return cli.ExitError{Code: unseen, Err: err}
 	}

@@ -118,7 +118,7 @@ func scanned(cmd *cobra.Command, env config.Environment, program string) images.
 // logIn is the registry of an environment with a login, which is good for what the caller's role may do there.
 func logIn(ctx context.Context, env config.Environment) (images.Repository, error) {
 	at := images.Repository{Host: env.Registry()}
-	c, err := awsOf(ctx, env.Region)
+	c, err := patientAWS(ctx, env.Region)
 	if err != nil {
 		return at, err
 	}

@@ -74,7 +74,7 @@ func (f *planFlags) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	c, err := awsOf(cmd.Context(), env.Region)
+	c, err := patientAWS(cmd.Context(), env.Region)
 	if err != nil {
 		return err
 	}

@@ -111,7 +111,7 @@ func (f *releaseFlags) rollback(ctx context.Context, env config.Environment) (*r
 	if id == "" {
 		return nil, nil
 	}
-	c, err := awsOf(ctx, env.Region)
+	c, err := patientAWS(ctx, env.Region)
 	if err != nil {
 		return nil, err
 	}

@@ -7,8 +7,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/spf13/cobra"
 
@@ -61,8 +59,7 @@ func (f *reportFlags) run(cmd *cobra.Command, name string) error {
 	if !env.Delivers() {
 		return fmt.Errorf("%s has no pipeline; give repository.connectionArn in cdk.json, or delivery.connectionArn of the environment", env.Name)
 	}
-	// CodePipeline limits how often it answers, and many executions may end at once.
-	c, err := awsOf(cmd.Context(), env.Region, awsconfig.WithRetryMode(aws.RetryModeAdaptive), awsconfig.WithRetryMaxAttempts(10))
+	c, err := patientAWS(cmd.Context(), env.Region) // many executions may end at once
 	if err != nil {
 		return err
 	}

@@ -142,7 +142,7 @@ func verified(ctx context.Context, env config.Environment) ([]string, error) {
 	if !env.Delivers() {
 		return nil, fmt.Errorf("%s has no pipelines that could have verified a commit; name one with --to", env.Name)
 	}
-	c, err := awsOf(ctx, env.Region)
+	c, err := patientAWS(ctx, env.Region)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/awsclient"
 	"k8s-plus-aws-gitops/internal/checkout"
 	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/endpoints"
@@ -47,6 +48,11 @@ func loadEnvironment(cmd *cobra.Command, name string) (string, config.Environmen
 }
 
 // awsOf is AWS in an environment's region, whatever the caller's own is, by the caller's credentials.
-func awsOf(ctx context.Context, region string, more ...func(*awsconfig.LoadOptions) error) (aws.Config, error) {
-	return awsconfig.LoadDefaultConfig(ctx, append(more, awsconfig.WithRegion(region))...)
+func awsOf(ctx context.Context, region string) (aws.Config, error) {
+	return awsclient.Load(ctx, awsconfig.WithRegion(region))
+}
+
+// patientAWS is the same for what can wait when AWS does not answer.
+func patientAWS(ctx context.Context, region string) (aws.Config, error) {
+	return awsclient.Load(ctx, awsconfig.WithRegion(region), awsclient.Patient)
 }

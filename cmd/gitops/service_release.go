@@ -6,10 +6,10 @@ import (
 	"maps"
 	"slices"
 
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/spf13/cobra"
 
+	"k8s-plus-aws-gitops/internal/awsclient"
 	"k8s-plus-aws-gitops/internal/forge"
 	"k8s-plus-aws-gitops/internal/services"
 	"k8s-plus-aws-gitops/internal/services/publish"
@@ -64,7 +64,7 @@ func secretToken(cmd *cobra.Command, name string) (string, error) {
 	if name == "" {
 		return "", nil
 	}
-	c, err := awsconfig.LoadDefaultConfig(cmd.Context())
+	c, err := awsclient.Load(cmd.Context())
 	if err != nil {
 		return "", err
 	}

@@ -145,7 +145,11 @@ func (f *statusFlags) source(ctx context.Context, root string, env config.Enviro
 	if err != nil && !errors.As(err, &lost) {
 		return from, err
 	}
-	c, err := awsOf(ctx, env.Region)
+	account := awsOf
+	if f.wait {
+		account = patientAWS // who waits has the time, and Verify hangs on it
+	}
+	c, err := account(ctx, env.Region)
 	if err != nil {
 		return from, err
 	}

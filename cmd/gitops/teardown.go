@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -114,13 +113,12 @@ func (f *teardownFlags) remove(cmd *cobra.Command, plan teardown.Plan, name stri
 	return nil
 }
 
-// account is the environment's, by the caller's credentials where it is in AWS. A removal asks for much at a time, so it
-// is patient when AWS throttles.
+// account is the environment's, by the caller's credentials where it is in AWS.
 func account(ctx context.Context, env config.Environment) (aws.Config, error) {
 	if err := endpoints.Use(ctx, env.Name); err != nil {
 		return aws.Config{}, err
 	}
-	return awsOf(ctx, env.Region, awsconfig.WithRetryMaxAttempts(8))
+	return patientAWS(ctx, env.Region)
 }
 
 // confirmName asks a person for the name of what goes or changes; without one it has to be confirmed on the command line.

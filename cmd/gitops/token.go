@@ -5,9 +5,9 @@ import (
 	"context"
 	"os"
 
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"k8s-plus-aws-gitops/internal/awsclient"
 	"k8s-plus-aws-gitops/internal/forge"
 )
 
@@ -24,7 +24,7 @@ func platformToken(ctx context.Context, secret string, environments []string) (f
 	if name == "" {
 		return "", "there is no token; set GITOPS_REVIEW_TOKEN, or name its secret with --token-secret"
 	}
-	c, err := awsconfig.LoadDefaultConfig(ctx)
+	c, err := awsclient.Load(ctx)
 	if err != nil {
 		return "", err.Error()
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
@@ -89,7 +88,7 @@ func (f *whyFlags) run(cmd *cobra.Command, what string) error {
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
 	defer cancel()
-	c, err := awsOf(ctx, env.Region, awsconfig.WithRetryMode(aws.RetryModeAdaptive))
+	c, err := patientAWS(ctx, env.Region)
 	if err != nil {
 		return err
 	}

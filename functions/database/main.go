@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/aws/aws-sdk-go-v2/config"
-
 	"k8s-plus-aws-gitops/functions/database/handler"
+	"k8s-plus-aws-gitops/internal/awsclient"
 )
 
 func main() {
-	c, err := config.LoadDefaultConfig(context.Background())
+	c, err := awsclient.Load(context.Background())
 	if err == nil {
 		err = handler.Serve(c)
 	}

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"k8s-plus-aws-gitops/local/internal/httpbody"
+	"k8s-plus-aws-gitops/internal/httpbody"
 )
 
 // targetIdle is how long an idle connection to a target is kept. It stays below the 5 s after which a Node.js server

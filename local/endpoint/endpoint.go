@@ -26,7 +26,7 @@ import (
 	_ "k8s-plus-aws-gitops/local/endpoint/kube" // registers the cluster's custom resources
 	"k8s-plus-aws-gitops/local/endpoint/permissions"
 	"k8s-plus-aws-gitops/local/endpoint/resources"
-	"k8s-plus-aws-gitops/local/internal/httpbody"
+	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/pipelines"
 )
 

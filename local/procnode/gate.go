@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"k8s-plus-aws-gitops/local/internal/httpbody"
+	"k8s-plus-aws-gitops/internal/httpbody"
 )
 
 // gate is an HTTP forward proxy, CONNECT included, through which pods reach Services and each other. The API server uses it

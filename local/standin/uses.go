@@ -20,7 +20,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	_ "github.com/lib/pq" // database/sql finds it by its name
 
-	"k8s-plus-aws-gitops/local/internal/httpbody"
+	"k8s-plus-aws-gitops/internal/httpbody"
 )
 
 // uses are what a service has in AWS, found as its pods find it: by the variables of docs/guides/your-application.md, and with

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/awsclient"
 )
 
 // Account reads secrets with the caller's credentials, which are of one account: only of its environments it can tell
@@ -25,7 +26,7 @@ type Account struct {
 
 // Secret reads a secret of an environment, for Options.
 func (a *Account) Secret(ctx context.Context, e config.Environment, name string) (string, error) {
-	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(e.Region))
+	c, err := awsclient.Load(ctx, awsconfig.WithRegion(e.Region))
 	if err != nil {
 		return "", err
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"k8s-plus-aws-gitops/local/endpoint/resources"
-	"k8s-plus-aws-gitops/local/internal/httpbody"
+	"k8s-plus-aws-gitops/internal/httpbody"
 )
 
 // world is a fake service whose things the engine makes, with the engine in

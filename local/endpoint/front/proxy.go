@@ -12,7 +12,7 @@ import (
 	"os"
 	"time"
 
-	"k8s-plus-aws-gitops/local/internal/httpbody"
+	"k8s-plus-aws-gitops/internal/httpbody"
 )
 
 // inMemory is how much of a body of unknown length is kept in memory before it

@@ -18,7 +18,7 @@ import (
 	"k8s-plus-aws-gitops/local/endpoint/moto"
 	"k8s-plus-aws-gitops/local/endpoint/moto/mototest"
 	"k8s-plus-aws-gitops/local/internal/freeport"
-	"k8s-plus-aws-gitops/local/internal/httpbody"
+	"k8s-plus-aws-gitops/internal/httpbody"
 )
 
 // python returns an interpreter with moto; the test is skipped when there is none.

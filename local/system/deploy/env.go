@@ -12,7 +12,7 @@ import (
 
 	"k8s-plus-aws-gitops/internal/forge"
 	"k8s-plus-aws-gitops/local/endpoint/fault"
-	"k8s-plus-aws-gitops/local/internal/httpbody"
+	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/system/layout"
 )
 

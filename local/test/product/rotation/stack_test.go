@@ -25,7 +25,7 @@ import (
 	"k8s-plus-aws-gitops/local/endpoint/moto/mototest"
 	"k8s-plus-aws-gitops/local/endpoint/resources"
 	"k8s-plus-aws-gitops/local/internal/freeport"
-	"k8s-plus-aws-gitops/local/internal/httpbody"
+	"k8s-plus-aws-gitops/internal/httpbody"
 )
 
 // TestMain is also the program of the function, as gitops-local is.

@@ -30,7 +30,7 @@ import (
 	"k8s-plus-aws-gitops/local/endpoint"
 	"k8s-plus-aws-gitops/local/endpoint/moto/mototest"
 	"k8s-plus-aws-gitops/local/internal/freeport"
-	"k8s-plus-aws-gitops/local/internal/httpbody"
+	"k8s-plus-aws-gitops/internal/httpbody"
 )
 
 const account = "000000000000"
