@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"k8s-plus-aws-gitops/internal/httpbody"
@@ -19,7 +20,10 @@ func Load(ctx context.Context, options ...func(*config.LoadOptions) error) (aws.
 	if err != nil {
 		return aws.Config{}, err
 	}
-	// Around the SDK's own client, which has by now what AWS_CA_BUNDLE and the like ask for.
+	// Around the SDK's own client, which is there by now where AWS_CA_BUNDLE asks for one.
+	if c.HTTPClient == nil {
+		c.HTTPClient = awshttp.NewBuildableClient()
+	}
 	c.HTTPClient = exact{c.HTTPClient}
 	return c, nil
 }

@@ -17,7 +17,7 @@ func client(t *testing.T, patient bool, h http.HandlerFunc) *cloudformation.Clie
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": s.URL, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "eu-central-1",
+		"AWS_ENDPOINT_URL": s.URL, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "eu-central-1", "AWS_CA_BUNDLE": "",
 	} {
 		t.Setenv(name, value)
 	}
