@@ -54,7 +54,7 @@ type Repository struct {
 // Paths are the files whose change starts a pipeline: patterns of CodePipeline, in which `*` stays inside a folder and `**` does not. At most 8 each.
 type Paths struct {
 	// Starts the deployment of all stacks: what the app is made of, the services' files, and the keys of `verify`. A test holds the default to the packages that the app imports. With `delivery.gate` or `imagesFrom` `k8s/**` starts it too, which leaves 7.
-	Deploy []string `json:"deploy" default:"[\"{app-resources,config,functions,infrastructure,keys}/**\",\"internal/{buildspec,cachedir,construct,eks,logicalid,nag,pathfilter,podidentity,policy,retention,signature,validation}/**\",\"internal/{rdsca,services,services/assets,services/iam}/*\",\"k8s/services/*\",\"{app,kernel,main,go}.*\",\"{cdk,package*}.json\",\"buildspec.yml\"]"`
+	Deploy []string `json:"deploy" default:"[\"{app-resources,config,functions,infrastructure,keys}/**\",\"internal/{awsclient,buildspec,cachedir,construct,eks,httpbody,logicalid,nag,pathfilter,podidentity,policy,retention,signature,validation}/**\",\"internal/{rdsca,services,services/assets,services/iam}/*\",\"k8s/services/*\",\"{app,kernel,main,go}.*\",\"{cdk,package*}.json\",\"buildspec.yml\"]"`
 	// Starts the build of the image.
 	Dockerbuild []string `json:"dockerbuild" default:"[\"dockerbuild/**\"]"`
 }
