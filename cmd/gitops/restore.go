@@ -45,7 +45,8 @@ it back for good. docs/guides/restore.md has the whole way.
 
 The tables are reached through a pod in NAME's namespace, like gitops service
 connect. The administrator of the new instance gets a password that this command
-alone knows. Both environments are of one account and region.
+alone knows. Both environments are of one account. From another region the latest
+snapshot is copied, and the copy is removed with the instance.
 
 Exit codes: 0 restored and proven, 1 an error, 2 a wrong command line, 3 the backup
 has no rows, or lacks those of a table that has some now.`,
@@ -109,8 +110,10 @@ func (f *restoreFlags) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
+	there := c
+	there.Region = from.Region
 	r := &restore.Restore{
-		API: rds.NewFromConfig(c), From: from, Into: into, Name: name, At: at, Snapshots: f.snapshots, Snapshot: f.snapshot, Keep: f.keep,
+		API: rds.NewFromConfig(c), Source: rds.NewFromConfig(there), From: from, Into: into, Name: name, At: at, Snapshots: f.snapshots, Snapshot: f.snapshot, Keep: f.keep,
 		Say: func(string, ...any) {},
 	}
 	plan, err := r.Plan(ctx)

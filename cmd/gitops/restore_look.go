@@ -29,6 +29,13 @@ type looks struct {
 	ways  map[string]*tunnel.Tunnel
 }
 
+// in is AWS in an environment's region.
+func (l *looks) in(env config.Environment) aws.Config {
+	c := l.aws
+	c.Region = env.Region
+	return c
+}
+
 // count counts the rows of a database that the pods of an environment reach.
 func (l *looks) count(ctx context.Context, env config.Environment, login restore.Login) ([]restore.Table, error) {
 	authorities, err := l.authorities(ctx, env, login.Host)
@@ -51,7 +58,7 @@ func (l *looks) way(ctx context.Context, env config.Environment, login restore.L
 	if way := l.ways[login.Host]; way != nil {
 		return way, nil
 	}
-	access, err := clusterAccess(ctx, l.flags.kubeconfig, l.aws, env)
+	access, err := clusterAccess(ctx, l.flags.kubeconfig, l.in(env), env)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +84,7 @@ func (l *looks) close() error {
 // now counts what is in the database that runs, as its pods' user.
 func (l *looks) now(ctx context.Context, env config.Environment) ([]restore.Table, error) {
 	name := env.SecretName(l.name, services.UserThing)
-	held, err := secretsmanager.NewFromConfig(l.aws).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name})
+	held, err := secretsmanager.NewFromConfig(l.in(env)).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -105,7 +112,7 @@ func (l *looks) now(ctx context.Context, env config.Environment) ([]restore.Tabl
 // or for one on this machine those that its cluster was told.
 func (l *looks) authorities(ctx context.Context, env config.Environment, host string) ([]byte, error) {
 	if onLoopback(host) {
-		access, err := clusterAccess(ctx, l.flags.kubeconfig, l.aws, env)
+		access, err := clusterAccess(ctx, l.flags.kubeconfig, l.in(env), env)
 		if err != nil {
 			return nil, err
 		}

@@ -57,7 +57,7 @@ func TestRestore(t *testing.T) {
 	}{
 		{[]string{"ghost", "--env", "production", "--dry-run"}, 0, "production-ghost-restored, db.m7g.large, would be made of snapshot rds:production-ghost-1 of 2026-11-30T05:00:00Z"},
 		{[]string{"ghost", "--env", "dev", "--at", "2026-11-29T00:00:00Z", "--dry-run"}, 1, "there is no backup of dev-ghost at or before 2026-11-29T00:00:00Z; the first one is of 2026-11-30T05:00:00Z"},
-		{[]string{"ghost", "--env", "dev", "--into", "production"}, 1, "dev and production must be of one account and region"},
+		{[]string{"ghost", "--env", "dev", "--into", "production"}, 1, "dev and production must be of one account:"},
 		{[]string{"ghost", "--env", "dev"}, 1, "AccessDenied"},
 		{[]string{"ghost", "--at", "yesterday"}, 2, "--at must be like 2026-11-30T09:30:00Z"},
 		{[]string{"ghost", "--output", "yaml"}, 2, `--output "yaml": it is json`},

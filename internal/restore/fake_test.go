@@ -37,14 +37,14 @@ func world() *fake {
 	made := func(id, kind string, ago time.Duration) types.DBSnapshot {
 		return types.DBSnapshot{
 			DBSnapshotIdentifier: &id, DBInstanceIdentifier: aws.String("dev-orders"), SnapshotType: &kind, Status: aws.String("available"),
-			SnapshotCreateTime: aws.Time(now.Add(-ago)), Engine: aws.String("postgres"),
+			SnapshotCreateTime: aws.Time(now.Add(-ago)), Engine: aws.String("postgres"), DBSnapshotArn: aws.String("arn:of:" + id),
 		}
 	}
 	return &fake{busy: 2, looks: map[string]int{}, fails: map[string]error{}, instances: map[string]*types.DBInstance{
 		"dev-orders": {
 			DBInstanceIdentifier: aws.String("dev-orders"), DBInstanceStatus: aws.String("available"), Engine: aws.String("postgres"),
 			DBInstanceClass: aws.String("db.t4g.small"), LatestRestorableTime: aws.Time(now.Add(-5 * time.Minute)), DBName: aws.String("ordersdb"), MasterUsername: aws.String("ordersdb"),
-			DBSubnetGroup: &types.DBSubnetGroup{DBSubnetGroupName: aws.String("isolated")}, DBParameterGroups: []types.DBParameterGroupStatus{{DBParameterGroupName: aws.String("tls")}},
+			KmsKeyId: aws.String("key"), DBSubnetGroup: &types.DBSubnetGroup{DBSubnetGroupName: aws.String("isolated")}, DBParameterGroups: []types.DBParameterGroupStatus{{DBParameterGroupName: aws.String("tls")}},
 			VpcSecurityGroups: []types.VpcSecurityGroupMembership{{VpcSecurityGroupId: aws.String("sg-1")}},
 		},
 	}, snapshots: []types.DBSnapshot{
@@ -205,8 +205,27 @@ func (f *fake) DeleteDBSnapshot(_ context.Context, in *rds.DeleteDBSnapshotInput
 	if err := f.call("forget %s", id); err != nil {
 		return nil, err
 	}
+	left := len(f.snapshots)
 	f.snapshots = slices.DeleteFunc(f.snapshots, func(s types.DBSnapshot) bool { return *s.DBSnapshotIdentifier == id })
+	if len(f.snapshots) == left {
+		return nil, &types.DBSnapshotNotFoundFault{}
+	}
 	return &rds.DeleteDBSnapshotOutput{}, nil
+}
+
+func (f *fake) CopyDBSnapshot(_ context.Context, in *rds.CopyDBSnapshotInput, _ ...func(*rds.Options)) (*rds.CopyDBSnapshotOutput, error) {
+	id := *in.TargetDBSnapshotIdentifier
+	if err := f.call("copy %s from %s to %s by %s", *in.SourceDBSnapshotIdentifier, *in.SourceRegion, id, aws.ToString(in.KmsKeyId)); err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(f.snapshots, func(s types.DBSnapshot) bool { return *s.DBSnapshotIdentifier == id }) {
+		return nil, &types.DBSnapshotAlreadyExistsFault{}
+	}
+	f.snapshots = append(f.snapshots, types.DBSnapshot{
+		DBSnapshotIdentifier: &id, DBInstanceIdentifier: aws.String("dev-orders"), SnapshotType: aws.String("manual"), Status: aws.String("creating"),
+		SnapshotCreateTime: &now, TagList: in.Tags,
+	})
+	return &rds.CopyDBSnapshotOutput{}, nil
 }
 
 // environment is one of an account.

@@ -2,7 +2,6 @@ package restore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -16,14 +15,19 @@ type Point struct {
 	Time time.Time `json:"time"`
 	// Snapshot is empty for a moment.
 	Snapshot string `json:"snapshot,omitempty"`
+	// Region is where the snapshot has to be copied from; empty: it is where the instance is made.
+	Region string `json:"region,omitempty"`
 
-	source, engine string
+	source, engine, arn string
 }
 
 // String names it for people.
 func (p Point) String() string {
 	at := p.Time.UTC().Format(time.RFC3339)
-	if p.Snapshot != "" {
+	switch {
+	case p.Region != "":
+		return "snapshot " + p.Snapshot + " of " + at + ", copied from " + p.Region
+	case p.Snapshot != "":
 		return "snapshot " + p.Snapshot + " of " + at
 	}
 	return p.source + " as it was at " + at
@@ -56,20 +60,28 @@ func (r *Restore) choose(ctx context.Context) (Point, error) {
 	}
 	switch {
 	case len(snapshots) == 0:
-		return Point{}, fmt.Errorf("there is no snapshot of %s", source)
+		return Point{}, fmt.Errorf("there is no snapshot of %s in %s", source, r.From.Region)
 	case best.DBSnapshotIdentifier == nil:
 		return Point{}, fmt.Errorf("there is no backup of %s at or before %s; the first one is of %s", source, r.At.UTC().Format(time.RFC3339), oldest.UTC().Format(time.RFC3339))
 	}
-	return pointOf(best), nil
+	p := pointOf(best)
+	if r.elsewhere() {
+		p.Region = r.From.Region
+	}
+	return p, nil
 }
 
 func pointOf(s types.DBSnapshot) Point {
-	return Point{Time: aws.ToTime(s.SnapshotCreateTime), Snapshot: aws.ToString(s.DBSnapshotIdentifier), engine: aws.ToString(s.Engine)}
+	return Point{
+		Time: aws.ToTime(s.SnapshotCreateTime), Snapshot: aws.ToString(s.DBSnapshotIdentifier),
+		engine: aws.ToString(s.Engine), arn: aws.ToString(s.DBSnapshotArn),
+	}
 }
 
-// moment is a point in time, if RDS can restore the one that is asked for. It keeps logs from the oldest automatic snapshot on.
+// moment is a point in time, if RDS can restore the one that is asked for. It keeps logs from the oldest automatic snapshot on, for
+// its own region.
 func (r *Restore) moment(ctx context.Context, source string, snapshots []types.DBSnapshot) (Point, bool, error) {
-	if r.Snapshots {
+	if r.Snapshots || r.elsewhere() {
 		return Point{}, false, nil
 	}
 	db, there, err := r.instance(ctx, source)
@@ -98,7 +110,7 @@ func (r *Restore) moment(ctx context.Context, source string, snapshots []types.D
 func (r *Restore) snapshots(ctx context.Context, instance string) ([]types.DBSnapshot, error) {
 	var all []types.DBSnapshot
 	for _, kind := range []*string{nil, aws.String("awsbackup")} {
-		pages := rds.NewDescribeDBSnapshotsPaginator(r.API, &rds.DescribeDBSnapshotsInput{DBInstanceIdentifier: &instance, SnapshotType: kind})
+		pages := rds.NewDescribeDBSnapshotsPaginator(r.source(), &rds.DescribeDBSnapshotsInput{DBInstanceIdentifier: &instance, SnapshotType: kind})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
@@ -114,21 +126,20 @@ func (r *Restore) snapshots(ctx context.Context, instance string) ([]types.DBSna
 	return all, nil
 }
 
-// named is the snapshot that was asked for.
+// named is the snapshot that was asked for, where the instance is made.
 func (r *Restore) named(ctx context.Context) (Point, error) {
 	// One that another account shares is listed by its ARN, and only if it is asked for.
-	out, err := r.API.DescribeDBSnapshots(ctx, &rds.DescribeDBSnapshotsInput{DBSnapshotIdentifier: &r.Snapshot, IncludeShared: aws.Bool(true)})
-	var missing *types.DBSnapshotNotFoundFault
-	if errors.As(err, &missing) || err == nil && len(out.DBSnapshots) == 0 {
-		return Point{}, fmt.Errorf("there is no snapshot %s in this account and region", r.Snapshot)
-	}
-	if err != nil {
+	s, there, err := r.snapshot(ctx, r.Snapshot)
+	switch {
+	case err != nil:
 		return Point{}, err
+	case !there:
+		return Point{}, fmt.Errorf("there is no snapshot %s in this account and %s", r.Snapshot, r.Into.Region)
 	}
-	if status := aws.ToString(out.DBSnapshots[0].Status); status != "available" {
+	if status := aws.ToString(s.Status); status != "available" {
 		return Point{}, fmt.Errorf("snapshot %s must be available, and is %s", r.Snapshot, status)
 	}
-	p := pointOf(out.DBSnapshots[0])
+	p := pointOf(s)
 	p.Snapshot = r.Snapshot
 	return p, nil
 }

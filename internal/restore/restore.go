@@ -29,12 +29,15 @@ type API interface {
 	ModifyDBInstance(context.Context, *rds.ModifyDBInstanceInput, ...func(*rds.Options)) (*rds.ModifyDBInstanceOutput, error)
 	DeleteDBInstance(context.Context, *rds.DeleteDBInstanceInput, ...func(*rds.Options)) (*rds.DeleteDBInstanceOutput, error)
 	CreateDBSnapshot(context.Context, *rds.CreateDBSnapshotInput, ...func(*rds.Options)) (*rds.CreateDBSnapshotOutput, error)
+	CopyDBSnapshot(context.Context, *rds.CopyDBSnapshotInput, ...func(*rds.Options)) (*rds.CopyDBSnapshotOutput, error)
+	DeleteDBSnapshot(context.Context, *rds.DeleteDBSnapshotInput, ...func(*rds.Options)) (*rds.DeleteDBSnapshotOutput, error)
 }
 
 // Restore is of one application's database.
 type Restore struct {
-	API API
-	// From is where the backup is of, and Into where the instance is made: both of one account and region.
+	// API is RDS in the region of Into, and Source in that of From; nil: API.
+	API, Source API
+	// From is where the backup is of, and Into where the instance is made: both of one account.
 	From, Into config.Environment
 	// Name is the application's or the service's.
 	Name string
@@ -83,8 +86,8 @@ type Plan struct {
 
 // Plan chooses a backup. It changes nothing.
 func (r *Restore) Plan(ctx context.Context) (Plan, error) {
-	if r.From.Account != r.Into.Account || r.From.Region != r.Into.Region {
-		return Plan{}, fmt.Errorf("%s and %s must be of one account and region: RDS restores no automatic backup elsewhere; copy a snapshot there and name it (docs/guides/restore.md)", r.From.Name, r.Into.Name)
+	if r.From.Account != r.Into.Account {
+		return Plan{}, fmt.Errorf("%s and %s must be of one account: RDS shares no snapshot that its own key encrypts; docs/guides/restore.md has what to do", r.From.Name, r.Into.Name)
 	}
 	p := Plan{Instance: r.Into.RestoredIdentifier(r.Name)}
 	twin, there, err := r.instance(ctx, r.Into.DatabaseIdentifier(r.Name))
@@ -103,7 +106,9 @@ func (r *Restore) Plan(ctx context.Context) (Plan, error) {
 		return p, fmt.Errorf("%s is an instance that this command did not make: it has no tag %s", p.Instance, config.RestoredTag)
 	}
 	p.leftover = there
-	p.Point, err = r.choose(ctx)
+	if p.Point, err = r.choose(ctx); err == nil && p.Point.Region != "" {
+		err = r.mayCopy(ctx, p)
+	}
 	if err == nil && p.Point.engine != "" && p.Point.engine != aws.ToString(twin.Engine) {
 		err = fmt.Errorf("snapshot %s is of engine %s, and the database in %s of %s", p.Point.Snapshot, p.Point.engine, r.Into.Name, aws.ToString(twin.Engine))
 	}
@@ -129,6 +134,13 @@ func (r *Restore) Run(ctx context.Context, p Plan) (result Result, err error) {
 		if err := r.remove(ctx, p.Instance); err != nil {
 			return result, err
 		}
+	}
+	if p.Point.Region != "" {
+		var forget func() error
+		if p.Point.Snapshot, forget, err = r.copied(ctx, p); err != nil {
+			return result, errors.Join(err, forget())
+		}
+		defer func() { err = errors.Join(err, forget()) }()
 	}
 	r.Say("%s is made of %s", p.Instance, p.Point)
 	if err := r.make(ctx, p); err != nil {

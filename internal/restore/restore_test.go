@@ -43,7 +43,7 @@ func TestChoice(t *testing.T) {
 		"a snapshot by its name":         {func(r *Restore, _ *fake) { r.Snapshot = "mine" }, "mine", 30 * 24 * time.Hour, ""},
 		"a snapshot that is none":        {func(r *Restore, _ *fake) { r.Snapshot = "other" }, "", 0, "there is no snapshot other"},
 		"a snapshot of another engine":   {func(r *Restore, f *fake) { r.Snapshot, f.snapshots[1].Engine = "mine", aws.String("mysql") }, "", 0, "is of engine mysql"},
-		"another account":                {func(r *Restore, _ *fake) { r.From.Account = "222222222222" }, "", 0, "must be of one account and region"},
+		"another account":                {func(r *Restore, _ *fake) { r.From.Account = "222222222222" }, "", 0, "must be of one account"},
 		"no database to be beside":       {func(r *Restore, _ *fake) { r.Into = environment("staging") }, "", 0, "staging has no database staging-orders"},
 		"an instance of somebody else's": {func(_ *Restore, f *fake) { _ = f.make("dev-orders-restored", nil) }, "", 0, "this command did not make"},
 	} {
