@@ -130,6 +130,9 @@ func (b *build) run(ctx context.Context) (outputs map[string]string, err error) 
 	if err := b.upload(); err != nil {
 		return nil, err
 	}
+	if err := b.keepPrograms(); err != nil {
+		return nil, err
+	}
 	return b.exported()
 }
 
@@ -154,6 +157,9 @@ func (b *build) checkout(ctx context.Context, from *Action, dir string) error {
 			return err
 		}
 	} else if err := source.Export(ctx, b.Repository, commit, dir); err != nil {
+		return err
+	}
+	if err := b.lendPrograms(dir); err != nil {
 		return err
 	}
 	return b.restore(dir)
@@ -257,7 +263,8 @@ func (b *build) codebuild() map[string]string {
 		"CODEBUILD_SRC_DIR":          b.src,
 		"CODEBUILD_START_TIME":       fmt.Sprint(b.began.UnixMilli()),
 		"DOCKER_CONFIG":              filepath.Join(b.scratch(), "docker"),
-		"GIT_CEILING_DIRECTORIES":    b.dir, // the checkout may lie inside the user's own
+		"GOFLAGS":                    strings.TrimSpace(os.Getenv("GOFLAGS") + " -buildvcs=false"), // by its commit each program would be another one
+		"GIT_CEILING_DIRECTORIES":    b.dir,                                                        // the checkout may lie inside the user's own
 	}
 	for _, in := range b.action.InputArtifacts {
 		switch {
