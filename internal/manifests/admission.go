@@ -18,6 +18,24 @@ type arrival struct {
 	files map[string]string
 }
 
+// in is the namespace that the object arrives in.
+func (a arrival) in() string {
+	if a.release == nil {
+		return a.namespace()
+	}
+	return cmp.Or(a.namespace(), text(a.release, "spec", "targetNamespace"), a.release.namespace())
+}
+
+// reportOf adds a problem of what arrives; one of a chart's object is its release's.
+func (c *check) reportOf(a arrival, message, remedy string) {
+	c.path, c.files = a.path, a.files
+	if a.release != nil {
+		c.report(a.release, fmt.Sprintf("the chart's %s: %s", a.object, message), "correct spec.values")
+		return
+	}
+	c.report(a.object, message, remedy)
+}
+
 // admission holds everything that arrives to the policies that arrive with it.
 func (c *check) admission() {
 	all := make([]object, len(c.arrived))
@@ -30,17 +48,12 @@ func (c *check) admission() {
 		return
 	}
 	for _, a := range c.arrived {
-		c.path, c.files = a.path, a.files
 		refused, err := policies.refused(c.ctx, a.object, a.release)
 		if err != nil {
 			refused = []string{err.Error()}
 		}
 		for _, message := range refused {
-			if a.release != nil {
-				c.report(a.release, fmt.Sprintf("the chart's %s: %s", a.object, message), "correct spec.values")
-				continue
-			}
-			c.report(a.object, message, "correct the field")
+			c.reportOf(a, message, "correct the field")
 		}
 	}
 }

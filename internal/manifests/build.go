@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -112,6 +113,16 @@ func value(node map[string]any, path ...string) any {
 func text(node map[string]any, path ...string) string {
 	found, _ := value(node, path...).(string)
 	return found
+}
+
+// typed reads an object as a type of its API. False: it is of another kind, or not readable, which the schema says.
+func typed[T any](o object, kind string) (T, bool) {
+	var read T
+	if key(o) != kind {
+		return read, false
+	}
+	content, err := json.Marshal(o)
+	return read, err == nil && json.Unmarshal(content, &read) == nil
 }
 
 // files maps "Kind/name" to the file below dir that declares it, for messages: kustomize does not

@@ -1,7 +1,6 @@
 package manifests
 
 import (
-	"cmp"
 	"encoding/json"
 	"slices"
 )
@@ -38,10 +37,7 @@ func (c *check) closed() {
 	made := map[string]arrival{}
 	runs, directions := map[string]bool{}, map[string][]string{}
 	for _, a := range c.arrived {
-		in := a.namespace()
-		if a.release != nil {
-			in = cmp.Or(in, text(a.release, "spec", "targetNamespace"), a.release.namespace())
-		}
+		in := a.in()
 		switch {
 		case key(a.object) == "v1/Namespace" && a.release == nil:
 			made[a.name()] = a

@@ -25,15 +25,17 @@ const platformSource = "flux-system"
 
 // check collects the problems of one environment.
 type check struct {
-	ctx         context.Context
-	root        string
-	environment string
-	entry       overlay // what the root Kustomization adds
-	facts       map[string]map[string]string
-	charts      Charts
-	validator   *schemaValidator
-	problems    []Problem
-	arrived     []arrival
+	ctx          context.Context
+	root         string
+	environment  string
+	settings     config.Environment // the environment's own
+	environments []config.Environment
+	entry        overlay // what the root Kustomization adds
+	facts        map[string]map[string]string
+	charts       Charts
+	validator    *schemaValidator
+	problems     []Problem
+	arrived      []arrival
 
 	// Where a problem belongs: the files of the folder that is being checked, and its path.
 	files map[string]string

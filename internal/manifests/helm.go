@@ -96,9 +96,25 @@ func render(r release, charts Charts) ([]object, error) {
 	if err != nil {
 		return nil, fmt.Errorf("chart %s: %w", wanted.Chart, err)
 	}
-	values := r.Spec.Values
-	if err := unknownValues(loaded, values); err != nil {
+	if err := unknownValues(loaded, r.Spec.Values); err != nil {
 		return nil, err
+	}
+	rendered, err := r.templates(dir, r.Spec.Values)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.ignoredValues(dir, loaded, rendered); err != nil {
+		return nil, err
+	}
+	return objectsOf(loaded, rendered)
+}
+
+// templates are what a chart's templates make of some values, by their files.
+func (r release) templates(dir string, values map[string]any) (map[string]string, error) {
+	wanted := r.Spec.Chart.Spec
+	loaded, err := loader.LoadDir(dir) // anew: dependencies that the values switch off are taken out of it
+	if err != nil {
+		return nil, fmt.Errorf("chart %s: %w", wanted.Chart, err)
 	}
 	if err := chartutil.ProcessDependenciesWithMerge(loaded, values); err != nil {
 		return nil, fmt.Errorf("chart %s: %w", wanted.Chart, err)
@@ -116,7 +132,7 @@ func render(r release, charts Charts) ([]object, error) {
 	if err != nil {
 		return nil, fmt.Errorf("chart %s %s: %w", wanted.Chart, wanted.Version, err)
 	}
-	return objectsOf(loaded, rendered)
+	return rendered, nil
 }
 
 // unknownValues refuses a value that the chart does not have: Helm would ignore it. Only the first level

@@ -94,12 +94,19 @@ func Check(ctx context.Context, options Options) ([]Problem, error) {
 		}
 		run := &check{
 			ctx: ctx, root: root, environment: environment, entry: rootOverlay(root, c.Environments[environment]),
-			facts: facts, charts: charts, validator: validator,
+			facts: facts, charts: charts, validator: validator, settings: c.Environments[environment],
+		}
+		for _, name := range c.Names() {
+			run.environments = append(run.environments, c.Environments[name])
 		}
 		run.cluster()
 		run.admission()
 		run.closed()
 		run.stores()
+		run.hosts()
+		run.budgets()
+		run.reach()
+		run.repeated()
 		problems = append(problems, run.problems...)
 	}
 	return unique(problems), nil

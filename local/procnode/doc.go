@@ -16,7 +16,8 @@
 //     variables; a path compiled into a program is not found. Volumes other than emptyDir, Secret, ConfigMap, downward
 //     API and projected are refused by name.
 //   - NetworkPolicy is not enforced: every pod reaches every other.
-//   - Resource requests and limits are not enforced; they only resolve in resourceFieldRef.
+//   - Resource requests and limits of CPU are not enforced; they only resolve in resourceFieldRef. A limit of memory is, on
+//     Linux: a container whose processes use more, by a look each second, ends as OOMKilled.
 //   - securityContext is not enforced: runAsNonRoot, runAsUser, readOnlyRootFilesystem, capabilities, seccomp. Everything
 //     runs as the user who started the node.
 //   - There is no kube-proxy and no cluster DNS. A pod reaches Services, ClusterIPs and pod IPs through the gate, an HTTP

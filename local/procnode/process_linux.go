@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -34,3 +35,34 @@ func killOrphans(root string, log *slog.Logger) {
 
 // notePID has nothing to do: killOrphans finds processes by their environment.
 func notePID(string, int) {}
+
+// groupMemory is what process groups use in bytes: anonymous and shared memory. Pages of files do not count, for a kernel takes
+// them back before it ends a container. https://man7.org/linux/man-pages/man5/proc_pid_status.5.html
+func groupMemory() map[int]int64 {
+	used := map[int]int64{}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return used
+	}
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		group, err := syscall.Getpgid(pid)
+		if err != nil {
+			continue // gone
+		}
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(status)) {
+			if name, rest, _ := strings.Cut(line, ":"); name == "RssAnon" || name == "RssShmem" {
+				kilobytes, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+				used[group] += kilobytes << 10
+			}
+		}
+	}
+	return used
+}

@@ -43,3 +43,6 @@ func startTime(pid int) string {
 	}
 	return strings.TrimSpace(string(out))
 }
+
+// groupMemory knows of nothing here, so no limit is enforced.
+func groupMemory() map[int]int64 { return nil }

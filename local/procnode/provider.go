@@ -33,6 +33,7 @@ type provider struct {
 	reports          reportQueue
 	addresses        *addresses
 	loopback         string // the first two octets of the pods' loopback addresses, with a trailing dot
+	memory           memory
 
 	mu   sync.Mutex
 	pods map[string]*pod // by namespace/name

@@ -54,6 +54,7 @@ func (c *container) run(parent context.Context, l *launch) corev1.ContainerState
 		return failed(err)
 	}
 	notePID(x.dir, p.cmd.Process.Pid)
+	beyond := x.node.memory.limit(ctx, p, c.definition())
 	x.event(corev1.EventTypeNormal, "Started", "Container %s started", c.name)
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); c.terminateWhenAsked(ctx, p) }()
@@ -62,7 +63,11 @@ func (c *container) run(parent context.Context, l *launch) corev1.ContainerState
 	cancel(nil)
 	<-stopped
 	drain()
-	return c.terminated(p, corev1.ContainerStateTerminated{StartedAt: began, ContainerID: id}, n)
+	end := c.terminated(p, corev1.ContainerStateTerminated{StartedAt: began, ContainerID: id}, n)
+	if beyond() {
+		end.Reason = "OOMKilled"
+	}
+	return end
 }
 
 // startLogged starts the process with its output going to the log; drain waits for the last line.

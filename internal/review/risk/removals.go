@@ -41,6 +41,13 @@ var removalRules = []objectRule{
 		},
 	},
 	{
+		name: "stored-version", kind: Refused, guarded: true,
+		finds:  "a CustomResourceDefinition without the version in which its objects are stored (`storage: true`)",
+		means:  "the API server refuses the definition while `status.storedVersions` names the version",
+		remedy: "keep the version with `storage: false`, write every object anew, take it out of `status.storedVersions`, and remove it then",
+		find:   findStored,
+	},
+	{
 		name: "volume-retention", kind: Protection,
 		finds:  "a PersistentVolume, StorageClass or StatefulSet whose volumes are now deleted with what uses them",
 		means:  "the data goes with its claim",
@@ -142,6 +149,26 @@ func findRemoved(s *scene, p kubediff.Pair) []string {
 		return nil
 	}
 	return []string{"will be deleted; at stake: " + stake}
+}
+
+// findStored finds versions that are stored and leave their definition, see
+// https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definition-versioning/#upgrade-existing-objects-to-a-new-stored-version
+func findStored(s *scene, p kubediff.Pair) []string {
+	if p.Now == nil || !is(p.Old, "apiextensions.k8s.io", "CustomResourceDefinition") {
+		return nil
+	}
+	type version struct {
+		Name    string
+		Storage bool
+	}
+	now := as[[]version](s, p.Now, "spec", "versions")
+	var found []string
+	for _, old := range as[[]version](s, p.Old, "spec", "versions") {
+		if old.Storage && !slices.ContainsFunc(now, func(v version) bool { return v.Name == old.Name }) {
+			found = append(found, "loses version "+old.Name+", in which its objects are stored")
+		}
+	}
+	return found
 }
 
 // findRetention finds volumes that are no longer kept.

@@ -40,11 +40,6 @@ type podSeen struct {
 	starts  map[string]int32 // restarts by container
 }
 
-type jobSeen struct {
-	job  batchv1.Job
-	base bool
-}
-
 type restart struct {
 	at        time.Time
 	of        rehearsal.Where
@@ -79,21 +74,17 @@ func (w *Watch) pollPods(ctx context.Context) error {
 func (p *pods) note(list []corev1.Pod, jobs []batchv1.Job, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for _, j := range jobs {
+		p.job(j, now)
+	}
 	there := map[string]bool{}
 	for n := range list {
 		there[list[n].Namespace+"/"+list[n].Name] = true
 		p.pod(&list[n], now)
+		p.try(&list[n], now)
 	}
 	for key, seen := range p.known {
 		seen.ending = seen.ending || !there[key]
-	}
-	for _, j := range jobs {
-		seen := p.jobs[j.UID]
-		if seen == nil {
-			seen = &jobSeen{base: !p.began}
-			p.jobs[j.UID] = seen
-		}
-		seen.job = j
 	}
 	p.began = true
 }
@@ -206,7 +197,8 @@ func (p *pods) restarts(t *timeline) []rehearsal.Restart {
 		}
 		all = append(all, rehearsal.Restart{Where: r.of, Container: r.container, Phase: phase, Count: r.count, Reason: r.reason})
 	}
-	return slices.DeleteFunc(all, func(r rehearsal.Restart) bool { return base[key{r.Where, r.Container}] })
+	all = slices.DeleteFunc(all, func(r rehearsal.Restart) bool { return base[key{r.Where, r.Container}] })
+	return append(all, p.madeAgain(t)...)
 }
 
 // sorted are the keys of a map in their order.

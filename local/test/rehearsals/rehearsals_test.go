@@ -30,13 +30,10 @@ type line struct {
 // Each pull request begins with the same snapshot of the base, which the first makes. out/rehearsals.json has what was said, also of
 // a run that was interrupted.
 func TestRehearsals(t *testing.T) {
-	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := root(t)
 	repo, base := clone(t, root)
 	var said []line
-	for _, p := range pulls {
+	for _, p := range append(good, bad...) {
 		t.Run(p.name, func(t *testing.T) {
 			reset(t, repo, base)
 			p.change(t, repo)
@@ -48,15 +45,24 @@ func TestRehearsals(t *testing.T) {
 			if l.Code != p.code || !strings.Contains(l.Said, p.says) {
 				t.Errorf("exit code %d, want %d; it says %q, want %q in it\n%s", l.Code, p.code, l.Said, p.says, findings(result))
 			}
-			if result.Revert.State != rehearsal.Succeeded {
+			if (result.Revert.State == rehearsal.Succeeded) == p.stays {
 				t.Errorf("the revert: %s %s", result.Revert.State, result.Revert.Cause)
 			}
 		})
 	}
 }
 
+func root(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
 // clone is a checkout of HEAD and of what is not committed yet in files that git knows; the base is one commit more.
-func clone(t *testing.T, root string) (repo, base string) {
+func clone(t *testing.T, root string) (repo, commit string) {
 	t.Helper()
 	repo = filepath.Join(t.TempDir(), "repo")
 	run(t, root, "git", "clone", "--quiet", "--no-hardlinks", root, repo)
@@ -67,11 +73,11 @@ func clone(t *testing.T, root string) (repo, base string) {
 	}
 	run(t, repo, "git", "config", "user.name", "rehearsals")
 	run(t, repo, "git", "config", "user.email", "rehearsals@localhost")
-	run(t, repo, "git", "commit", "--quiet", "--all", "--allow-empty", "--no-verify", "-m", "The base")
 	if err := os.Symlink(filepath.Join(root, "node_modules"), filepath.Join(repo, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
-	run(t, repo, "make", "--silent", "bin/gitops", "bin/gitops-local")
+	run(t, repo, "make", "--silent", "bin/gitops", "bin/gitops-local", "bin/services")
+	base.change(t, repo)
 	return repo, run(t, repo, "git", "rev-parse", "HEAD")
 }
 
@@ -84,6 +90,14 @@ func reset(t *testing.T, repo, base string) {
 // change makes the pull request's commit.
 func (p pull) change(t *testing.T, repo string) {
 	t.Helper()
+	for _, c := range p.commands {
+		run(t, repo, c[0], c[1:]...)
+	}
+	for name, text := range p.files {
+		if err := os.WriteFile(filepath.Join(repo, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, e := range p.edits {
 		file := filepath.Join(repo, e.file)
 		text, err := os.ReadFile(file)
@@ -96,9 +110,6 @@ func (p pull) change(t *testing.T, repo string) {
 		if err := os.WriteFile(file, bytes.Replace(text, []byte(e.old), []byte(e.new), 1), 0o600); err != nil {
 			t.Fatal(err)
 		}
-	}
-	for _, c := range p.commands {
-		run(t, repo, c[0], c[1:]...)
 	}
 	run(t, repo, "git", "add", "--all")
 	run(t, repo, "git", "commit", "--quiet", "--no-verify", "-m", p.name)
