@@ -3,6 +3,7 @@ package manifests
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -10,14 +11,15 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 )
 
-// ignoredValues refuses a value below the first level that the chart does not have, and without which its templates make the same:
-// a misspelt one, or one of another version. Many charts take what their defaults do not name, so only the result tells.
+// ignoredValues refuses a value below the first level that the chart does not have, that no template names, and without which these
+// make the same: a misspelt one, or one of another version. Many charts take what their defaults do not name, so only the result
+// tells; a template may read one for other environments alone.
 func (r release) ignoredValues(dir string, loaded *chart.Chart, rendered map[string]string) error {
 	defaults, err := chartutil.CoalesceValues(loaded, map[string]any{})
 	if err != nil {
 		return fmt.Errorf("chart %s: %w", loaded.Name(), err)
 	}
-	unknown := beside(r.Spec.Values, defaults, nil)
+	unknown := slices.DeleteFunc(beside(r.Spec.Values, defaults, nil), func(path []string) bool { return named(loaded, path[len(path)-1]) })
 	if len(unknown) == 0 {
 		return nil
 	}
@@ -39,7 +41,14 @@ func (r release) ignoredValues(dir string, loaded *chart.Chart, rendered map[str
 	return nil
 }
 
-// beside are the paths of values that defaults do not have, or for which these have an empty map.
+// named reports whether a template of a chart, or of one that it depends on, has the name of a value.
+func named(c *chart.Chart, name string) bool {
+	word := regexp.MustCompile(`\b` + regexp.QuoteMeta(name) + `\b`)
+	return slices.ContainsFunc(c.Templates, func(f *chart.File) bool { return word.Match(f.Data) }) ||
+		slices.ContainsFunc(c.Dependencies(), func(d *chart.Chart) bool { return named(d, name) })
+}
+
+// beside are the paths of values that defaults do not have. What is in a map that is empty there is for any content.
 func beside(values, defaults map[string]any, above []string) [][]string {
 	var all [][]string
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -50,7 +59,7 @@ func beside(values, defaults map[string]any, above []string) [][]string {
 		switch {
 		case !there:
 			all = append(all, here)
-		case nested && also:
+		case nested && also && len(its) > 0:
 			all = append(all, beside(inner, its, here)...)
 		}
 	}
