@@ -43,7 +43,7 @@ func (r release) ignoredValues(dir string, loaded *chart.Chart, rendered map[str
 
 // named reports whether a template of a chart, or of one that it depends on, has the name of a value.
 func named(c *chart.Chart, name string) bool {
-	word := regexp.MustCompile(`\b` + regexp.QuoteMeta(name) + `\b`)
+	word := regexp.MustCompile(`[."]` + regexp.QuoteMeta(name) + `\b`)
 	return slices.ContainsFunc(c.Templates, func(f *chart.File) bool { return word.Match(f.Data) }) ||
 		slices.ContainsFunc(c.Dependencies(), func(d *chart.Chart) bool { return named(d, name) })
 }
