@@ -29,20 +29,19 @@ const (
 )
 
 // base is what the repository has beside its own files: a service with a database, a queue, and rights on a bucket that is not its own.
-var base = pull{
-	name: "The base",
-	commands: [][]string{{
+var base = []pull{
+	{name: "Add orders", commands: [][]string{{
 		"bin/gitops", "service", "add", "orders", "--image", "ghcr.io/nodezoo/nodezoo-orders:1.0.0", "--health", "/healthz",
 		"--host", "orders", "--database", "mysql", "--queue",
-	}},
-	edits: []edit{{orders, "  queue: {}\n", `  queue: {}
+	}}},
+	{name: "Let orders use a bucket", edits: []edit{{orders, "  queue: {}\n", `  queue: {}
   policy:
     - actions: [s3:GetObject, s3:PutObject]
       resources: ["arn:aws:s3:::${ENVIRONMENT}-ghost-content-${AWS_ACCOUNT_ID}-${AWS_REGION}/orders/*"]
 environment:
   BUCKET_NAME: ${ENVIRONMENT}-ghost-content-${AWS_ACCOUNT_ID}-${AWS_REGION}
   COLUMN: what
-`}},
+`}}},
 }
 
 // migrate is a migration of the base's service by some SQL.

@@ -61,7 +61,7 @@ func root(t *testing.T) string {
 	return root
 }
 
-// clone is a checkout of HEAD and of what is not committed yet in files that git knows; the base is one commit more.
+// clone is a checkout of HEAD and of what is not committed yet in files that git knows; the base is two commits more.
 func clone(t *testing.T, root string) (repo, commit string) {
 	t.Helper()
 	repo = filepath.Join(t.TempDir(), "repo")
@@ -77,7 +77,9 @@ func clone(t *testing.T, root string) (repo, commit string) {
 		t.Fatal(err)
 	}
 	run(t, repo, "make", "--silent", "bin/gitops", "bin/gitops-local", "bin/services")
-	base.change(t, repo)
+	for _, p := range base {
+		p.change(t, repo)
+	}
 	return repo, run(t, repo, "git", "rev-parse", "HEAD")
 }
 
@@ -90,9 +92,6 @@ func reset(t *testing.T, repo, base string) {
 // change makes the pull request's commit.
 func (p pull) change(t *testing.T, repo string) {
 	t.Helper()
-	for _, c := range p.commands {
-		run(t, repo, c[0], c[1:]...)
-	}
 	for name, text := range p.files {
 		if err := os.WriteFile(filepath.Join(repo, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -110,6 +109,9 @@ func (p pull) change(t *testing.T, repo string) {
 		if err := os.WriteFile(file, bytes.Replace(text, []byte(e.old), []byte(e.new), 1), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for _, c := range p.commands {
+		run(t, repo, c[0], c[1:]...)
 	}
 	run(t, repo, "git", "add", "--all")
 	run(t, repo, "git", "commit", "--quiet", "--no-verify", "-m", p.name)
