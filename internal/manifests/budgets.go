@@ -79,7 +79,8 @@ func (c *check) budgets() {
 			}
 		}
 		if pods > 0 && allowed(b.Spec, pods) < 1 {
-			c.reportOf(a, fmt.Sprintf("spec: lets none of %d pods go, so no node with one can be drained", pods), "write maxUnavailable: 1, or add replicas")
+			c.reportOf(a, fmt.Sprintf("spec: lets none of %d pods go, so no node with one can be drained", pods),
+				"write maxUnavailable: 1, or add replicas")
 		}
 	}
 }

@@ -30,7 +30,8 @@ func (c *check) hosts() {
 			for _, path := range pathsOf(rule) {
 				place := rule.Host + path
 				if other, taken := owners[place]; taken {
-					c.reportOf(a, fmt.Sprintf("%s is %s's, too", place, other), "choose another host or path: the load balancer sends its requests to one of them")
+					c.reportOf(a, fmt.Sprintf("%s is %s's, too", place, other),
+						"choose another host or path: the load balancer sends its requests to one of them")
 					continue
 				}
 				owners[place] = a.object.String()

@@ -30,8 +30,8 @@ func (c *check) reach() {
 			if len(ports) == 0 || c.letsOut(w, ports) {
 				continue
 			}
-			c.reportOf(w.arrival, fmt.Sprintf("reads the address of its %s in Secret %s, and no NetworkPolicy lets the pods out to the VPC at port %s", thing, secret, either(ports)),
-				"let the pods out to ${VPC_CIDR} at that port")
+			c.reportOf(w.arrival, fmt.Sprintf("reads the address of its %s in Secret %s, and no NetworkPolicy lets the pods out to the VPC at port %s",
+				thing, secret, either(ports)), "let the pods out to ${VPC_CIDR} at that port")
 			break
 		}
 	}

@@ -19,14 +19,16 @@ func TestMemoryLimit(t *testing.T) {
 	}
 	const grow = `x=$(head -c 60000000 /dev/zero | tr '\0' a); while :; do sleep 0.1; done`
 	n := newTestNode(t)
-	n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{limited(grow, "32Mi")}}, corev1.PodStatus{})
+	grows := limited(grow, "32Mi")
+	n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{grows}}, corev1.PodStatus{})
 	s := n.wait("Failed", func(s corev1.PodStatus) bool { return s.Phase == corev1.PodFailed })
 	if end := s.ContainerStatuses[0].State.Terminated; end == nil || end.Reason != "OOMKilled" || end.ExitCode != 137 {
 		t.Errorf("got %+v, want OOMKilled, 137", s.ContainerStatuses[0].State)
 	}
 
 	n = newTestNode(t)
-	n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{limited("sleep 3; exit 3", "32Mi")}}, corev1.PodStatus{})
+	ends := limited("sleep 3; exit 3", "32Mi")
+	n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{ends}}, corev1.PodStatus{})
 	s = n.wait("Failed", func(s corev1.PodStatus) bool { return s.Phase == corev1.PodFailed })
 	if end := s.ContainerStatuses[0].State.Terminated; end == nil || end.Reason != "Error" || end.ExitCode != 3 {
 		t.Errorf("got %+v, want its own error, 3", s.ContainerStatuses[0].State)
