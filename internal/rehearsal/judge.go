@@ -33,8 +33,12 @@ func (r *Result) Judge() {
 	if r.Verdict == CouldNotRun {
 		return
 	}
+	if r.With != "" {
+		r.judgeOrders()
+		return
+	}
 	for _, found := range [][]Finding{
-		r.Merge.findings("merge"), r.restarts(), r.hosts(), r.migrations(), r.refused(), r.errors(), r.events(),
+		r.merges(), r.restarts(), r.hosts(), r.migrations(), r.refused(), r.errors(), r.events(),
 		r.reverted(), r.AWS.findings("AWS"), r.Kubernetes.findings("Kubernetes"),
 	} {
 		r.Findings = append(r.Findings, found...)
@@ -53,6 +57,18 @@ func rank(f Finding) int {
 		return 0
 	}
 	return 1
+}
+
+// merges are the findings of the merge, or of two, each by the name of what was merged.
+func (r *Result) merges() []Finding {
+	if len(r.Order) < 2 {
+		return r.Merge.findings("merge")
+	}
+	all := r.Merge.findings("merge of " + r.Order[0])
+	if r.Second != nil {
+		all = append(all, r.Second.findings("merge of "+r.Order[1]+" on top")...)
+	}
+	return all
 }
 
 func (h Half) findings(name string) []Finding {
@@ -249,10 +265,21 @@ func (h Host) sum(of func(Period) int) int {
 	return n
 }
 
+// merged is how many seconds the merges took.
+func (r *Result) merged() float64 {
+	if r.Second == nil {
+		return r.Merge.Seconds
+	}
+	return r.Merge.Seconds + r.Second.Seconds
+}
+
 // Headline is the result in one line.
 func (r *Result) Headline() string {
 	switch r.Verdict {
 	case Verified:
+		if r.With != "" && len(r.Orders) == 2 {
+			return r.headlineOrders()
+		}
 		lost, requests := 0, 0
 		for _, h := range r.Hosts {
 			lost, requests = lost+h.Lost(), requests+h.Requests()
@@ -262,12 +289,15 @@ func (r *Result) Headline() string {
 			left = fmt.Sprintf("nothing left behind but %d that policies keep", n)
 		}
 		line := fmt.Sprintf("Rehearsed: both halves verified in %s, %s of %s requests lost, reverted in %s, %s",
-			seconds(r.Merge.Seconds), grouped(lost), grouped(requests), seconds(r.Revert.Seconds), left)
+			seconds(r.merged()), grouped(lost), grouped(requests), seconds(r.Revert.Seconds), left)
 		if n := len(r.Findings); n > 0 {
 			line += fmt.Sprintf("; %d to look at", n)
 		}
 		return line
 	case Broke:
+		if len(r.Conflicts) > 0 {
+			return "Not rehearsed: " + r.Cause
+		}
 		return "Rehearsed: it broke: " + r.Cause
 	default:
 		return "Not rehearsed: " + cmp.Or(r.Cause, "no verdict")

@@ -15,12 +15,26 @@ const most = 40
 func (r *Result) Markdown() string {
 	var d strings.Builder
 	fmt.Fprintf(&d, "\n### Rehearsal in %s\n\n**%s**\n", markdown.Inline(r.Environment), markdown.Inline(r.Headline()))
+	r.listFindings(&d)
+	switch {
+	case r.unmerged():
+		return d.String()
+	case r.With != "":
+		r.detailOrders(&d)
+	default:
+		r.details(&d)
+	}
+	fmt.Fprintf(&d, "\nRehearsed %s on %s. A rehearsal cannot show: %s.\n", r.what(markdown.Code), markdown.Code(short(r.Base)), markdown.Inline(strings.Join(r.CannotShow, "; ")))
+	return d.String()
+}
+
+func (r *Result) listFindings(d *strings.Builder) {
 	if len(r.Findings) > 0 {
 		d.WriteString("\n")
 	}
 	for i, f := range r.Findings {
 		if i == most {
-			fmt.Fprintf(&d, "- and %d more\n", len(r.Findings)-most)
+			fmt.Fprintf(d, "- and %d more\n", len(r.Findings)-most)
 			break
 		}
 		word := "look at"
@@ -33,12 +47,6 @@ func (r *Result) Markdown() string {
 		}
 		d.WriteString(line + "\n")
 	}
-	if r.Verdict == CouldNotRun {
-		return d.String()
-	}
-	r.details(&d)
-	fmt.Fprintf(&d, "\nRehearsed %s on %s. A rehearsal cannot show: %s.\n", markdown.Code(short(r.Commit)), markdown.Code(short(r.Base)), markdown.Inline(strings.Join(r.CannotShow, "; ")))
-	return d.String()
 }
 
 func (r *Result) details(d *strings.Builder) {
@@ -49,11 +57,13 @@ func (r *Result) details(d *strings.Builder) {
 		fmt.Fprintf(d, "| %s | %s | %s | %s | %s | %s | %s |\n", markdown.Inline(h.Name+h.change()), grouped(h.Requests()), grouped(h.Lost()),
 			h.Period(Before).latency(), h.Period(Merge).latency(), h.Period(Hold).latency(), h.Session.word())
 	}
-	d.WriteString("\n<details><summary>Stages</summary>\n\n| Stage | Merge | Revert |\n|---|---:|---:|\n")
-	for _, both := range r.stages() {
-		fmt.Fprintf(d, "| %s | %s | %s |\n", markdown.Inline(both[0].Name), both[0].took(), both[1].took())
+	_, heads := r.halves()
+	fmt.Fprintf(d, "\n<details><summary>Stages</summary>\n\n| Stage | %s |\n|---|%s\n", strings.Join(heads, " | "), strings.Repeat("---:|", len(heads)))
+	names, times := r.stages()
+	for i, name := range names {
+		fmt.Fprintf(d, "| %s | %s |\n", markdown.Inline(name), strings.Join(times[i], " | "))
 	}
-	fmt.Fprintf(d, "| both halves | %s | %s |\n\n</details>\n", r.Merge.took(), r.Revert.took())
+	d.WriteString("\n</details>\n")
 	if len(r.Migrations) > 0 {
 		d.WriteString("\n| Migration | Seconds | Others waited | State |\n|---|---:|---:|---|\n")
 	}

@@ -36,15 +36,16 @@ type Phase string
 
 // The phases, in their order. What is said in Before is the base's own, and no finding.
 const (
-	Before Phase = "before" // the base, before the merge
-	Merge  Phase = "merge"  // from the merge until Verify
-	Hold   Phase = "hold"   // the change is live
-	Revert Phase = "revert" // from the revert's push until Verify
-	After  Phase = "after"  // the base again
+	Before Phase = "before"       // the base, before the merge
+	Merge  Phase = "merge"        // from the merge until Verify
+	Second Phase = "second merge" // of two, until Verify
+	Hold   Phase = "hold"         // the change is live
+	Revert Phase = "revert"       // from the revert's push until Verify
+	After  Phase = "after"        // the base again
 )
 
 // Phases are all phases in their order.
-func Phases() []Phase { return []Phase{Before, Merge, Hold, Revert, After} }
+func Phases() []Phase { return []Phase{Before, Merge, Second, Hold, Revert, After} }
 
 // State is how a stage or a half ended; empty when it was not reached.
 type State string
@@ -70,10 +71,17 @@ type Result struct {
 	// Findings are all that Judge found, what broke first.
 	Findings []Finding `json:"findings,omitempty"`
 	Merge    Half      `json:"merge"`
+	// Second is the merge on top of the first; nil where there is none. Order then names both.
+	Second *Half    `json:"second,omitempty"`
+	Order  []string `json:"order,omitempty"`
 	// HeldSeconds is how long the change was live before the revert.
 	HeldSeconds float64 `json:"heldSeconds"`
 	Revert      Half    `json:"revert"`
 	Observations
+	// With is the other pull request of a rehearsal of two, which has a result for each order, or Conflicts.
+	With      string     `json:"with,omitempty"`
+	Orders    []*Result  `json:"orders,omitempty"`
+	Conflicts []Conflict `json:"conflicts,omitempty"`
 	// CannotShow is what no rehearsal shows.
 	CannotShow []string `json:"cannotShow"`
 }

@@ -61,6 +61,19 @@ func bad() *Result {
 	return r
 }
 
+// pair is a rehearsal of two pull requests that break in one order.
+func pair() *Result {
+	one, two := good(), good()
+	one.Order, two.Order = []string{"this change", "#12"}, []string{"#12", "this change"}
+	one.Second = &Half{Commit: commit, Seconds: 20, State: Succeeded, Stages: []Stage{{Name: "Plan", Seconds: 8, State: Succeeded}, {Name: "Verify", Seconds: 12, State: Succeeded}}}
+	two.Second = &Half{Commit: commit, Seconds: 61, State: Failed, Stages: []Stage{{Name: "Plan", Seconds: 8, State: Succeeded}, {Name: "Verify", Seconds: 53, State: Failed, Cause: "Job orders/migrate failed"}}}
+	return &Result{Environment: "dev", Base: base, Commit: commit, With: "#12", Orders: []*Result{one, two}}
+}
+
+func conflicting() *Result {
+	return &Result{Environment: "dev", Base: base, Commit: commit, With: "feature/a-long-name", Conflicts: []Conflict{{"k8s/app.yaml", []string{"this change", "feature/a-long-name"}}}}
+}
+
 func failed() *Result {
 	return &Result{Environment: "dev", Base: base, Commit: commit, Verdict: CouldNotRun, Cause: "the base did not come up: Deployment ghost/ghost is not ready after 10 minutes"}
 }
@@ -69,7 +82,7 @@ func TestRenderings(t *testing.T) {
 	for name, c := range map[string]struct {
 		result *Result
 		exit   int
-	}{"verified": {good(), ExitVerified}, "broke": {bad(), ExitBroke}, "could-not-run": {failed(), ExitCouldNotRun}} {
+	}{"verified": {good(), ExitVerified}, "broke": {bad(), ExitBroke}, "could-not-run": {failed(), ExitCouldNotRun}, "pair": {pair(), ExitBroke}, "conflict": {conflicting(), ExitBroke}} {
 		t.Run(name, func(t *testing.T) {
 			c.result.Judge()
 			if got := c.result.ExitCode(); got != c.exit {
@@ -171,6 +184,36 @@ func TestJudge(t *testing.T) {
 				t.Errorf("got %s, %q, %v; want %s, %q", got, r.Cause, r.Findings, c.want, c.says)
 			}
 		})
+	}
+}
+
+// Of two orders the one that broke makes the verdict, whichever it is; one that could not run is no proof.
+func TestJudgeOrders(t *testing.T) {
+	broken := func(r *Result) { r.Merge = Half{State: Failed, Cause: "the guard"} }
+	stuck := func(r *Result) { r.Verdict, r.Cause = CouldNotRun, "the disk is full" }
+	none := func(*Result) {}
+	for name, c := range map[string]struct {
+		first, second func(*Result)
+		want          Verdict
+		cause         string
+	}{
+		"neither":                        {none, none, Verified, ""},
+		"the first":                      {broken, none, Broke, "a, then b: failed: the merge of a: the guard"},
+		"the second":                     {none, broken, Broke, "b, then a: failed: the merge of b: the guard"},
+		"both by the same":               {stuck, stuck, CouldNotRun, "in both orders: the disk is full"},
+		"the second could not run":       {none, stuck, CouldNotRun, "b, then a: the disk is full"},
+		"the second broke, no first":     {stuck, broken, Broke, "b, then a: failed: the merge of b: the guard"},
+		"the first broke, and no second": {broken, stuck, Broke, "a, then b: failed: the merge of a: the guard"},
+	} {
+		one, two := good(), good()
+		one.Order, two.Order = []string{"a", "b"}, []string{"b", "a"}
+		c.first(one)
+		c.second(two)
+		r := &Result{With: "b", Orders: []*Result{one, two}}
+		r.Judge()
+		if r.Verdict != c.want || r.Cause != c.cause {
+			t.Errorf("%s: got %s, %q; want %s, %q", name, r.Verdict, r.Cause, c.want, c.cause)
+		}
 	}
 }
 

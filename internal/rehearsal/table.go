@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"k8s-plus-aws-gitops/internal/cli"
@@ -18,11 +19,33 @@ const (
 // Print writes the result as text of at most 80 columns.
 func (r *Result) Print(w io.Writer) {
 	lines(w, r.Headline())
-	lines(w, fmt.Sprintf("%s: %s on %s", r.Environment, short(r.Commit), short(r.Base)))
+	lines(w, fmt.Sprintf("%s: %s on %s", r.Environment, r.what(strings.Clone), short(r.Base)))
 	r.printFindings(w)
-	if r.Verdict == CouldNotRun {
-		return
+	switch {
+	case r.unmerged():
+	case r.With != "":
+		r.printOrders(w)
+	default:
+		r.printSeen(w)
+		printList(w, "WHAT A REHEARSAL CANNOT SHOW", r.CannotShow)
 	}
+}
+
+// what was rehearsed, each name as written by code.
+func (r *Result) what(code func(string) string) string {
+	if r.With == "" {
+		return code(short(r.Commit))
+	}
+	return code(short(r.Commit)) + " and " + code(r.With)
+}
+
+// unmerged reports whether nothing was merged, so that there is nothing to tell but why.
+func (r *Result) unmerged() bool {
+	return len(r.Conflicts) > 0 || r.Verdict == CouldNotRun && len(r.Orders) == 0
+}
+
+// printSeen writes how the merge and the revert went, and what was seen.
+func (r *Result) printSeen(w io.Writer) {
 	r.printStages(w)
 	r.printHosts(w)
 	if len(r.Migrations) > 0 {
@@ -35,7 +58,6 @@ func (r *Result) Print(w io.Writer) {
 	printChanges(w, "KUBERNETES", r.Kubernetes)
 	printList(w, "SAID ONCE WHILE PODS WERE REPLACED", r.Passing())
 	printList(w, "NOT LOOKED AT", r.Unseen)
-	printList(w, "WHAT A REHEARSAL CANNOT SHOW", r.CannotShow)
 }
 
 func (r *Result) printFindings(w io.Writer) {
@@ -52,31 +74,48 @@ func (r *Result) printFindings(w io.Writer) {
 	}
 }
 
-// stages are those of both halves by name, in the order of the pipeline.
-func (r *Result) stages() [][2]Stage {
-	var all [][2]Stage
-	for _, s := range r.Merge.Stages {
-		all = append(all, [2]Stage{s, {}})
+// halves are the merge, or both, and the revert; each with the head of its column.
+func (r *Result) halves() (all []Half, heads []string) {
+	if r.Second == nil {
+		return []Half{r.Merge, r.Revert}, []string{"Merge", "Revert"}
 	}
-next:
-	for _, s := range r.Revert.Stages {
-		for i := range all {
-			if all[i][0].Name == s.Name {
-				all[i][1] = s
-				continue next
+	return []Half{r.Merge, *r.Second, r.Revert}, []string{"First merge", "Second", "Revert"}
+}
+
+// stages are the times of all halves by the stage's name, in the order of the pipeline; the last row is of the halves.
+func (r *Result) stages() (names []string, times [][]string) {
+	halves, _ := r.halves()
+	for i, h := range halves {
+		for _, s := range h.Stages {
+			at := slices.Index(names, s.Name)
+			if at < 0 {
+				at, names, times = len(names), append(names, s.Name), append(times, slices.Repeat([]string{Stage{}.took()}, len(halves)))
 			}
+			times[at][i] = s.took()
 		}
-		all = append(all, [2]Stage{{Name: s.Name}, s})
 	}
-	return all
+	last := make([]string, len(halves))
+	for i, h := range halves {
+		last[i] = h.took()
+	}
+	return append(names, "both halves"), append(times, last)
 }
 
 func (r *Result) printStages(w io.Writer) {
-	fmt.Fprintf(w, "\n%-30s %14s %14s\n", "STAGE", "MERGE", "REVERT")
-	for _, both := range r.stages() {
-		fmt.Fprintf(w, "%-30s %14s %14s\n", shorten(both[0].Name, 30), both[0].took(), both[1].took())
+	line := func(name string, cells []string) {
+		fmt.Fprintf(w, "%-30s", shorten(name, 30))
+		for _, c := range cells {
+			fmt.Fprintf(w, " %14s", c)
+		}
+		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "%-30s %14s %14s\n", "both halves", r.Merge.took(), r.Revert.took())
+	_, heads := r.halves()
+	fmt.Fprintln(w)
+	line("STAGE", strings.Split(strings.ToUpper(strings.Join(heads, "|")), "|"))
+	names, times := r.stages()
+	for i, name := range names {
+		line(name, times[i])
+	}
 }
 
 // took is a stage's time, or why it has none.

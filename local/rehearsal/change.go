@@ -17,9 +17,9 @@ import (
 type change struct {
 	source.Commit
 	base string
-	// why tells how the base was chosen.
-	why     string
-	subject string
+	// why tells how the base was chosen; tip is the branch that the change goes to, as the checkout knows it.
+	why, tip string
+	subject  string
 	// head is HEAD where the change is that commit, else empty: the working tree has more.
 	head string
 }
@@ -32,9 +32,10 @@ func find(ctx context.Context, s *scratch, o Options) (*change, error) {
 		return nil, err
 	}
 	c := &change{}
-	if c.base, c.why, err = chooseBase(ctx, o.Repo, o.Base, branch); err != nil {
+	if c.base, c.tip, err = chooseBase(ctx, o.Repo, o.Base, branch); err != nil {
 		return nil, err
 	}
+	c.why = "where HEAD left " + c.tip
 	if c.subject, err = source.Subject(ctx, o.Repo, "HEAD"); err != nil {
 		return nil, err
 	}
@@ -89,8 +90,8 @@ func environmentBranch(repo, environment string) (string, error) {
 	return env.Branch, nil
 }
 
-// chooseBase returns where the change left the branch that it goes to, and how that was found.
-func chooseBase(ctx context.Context, repo, wanted, branch string) (commit, why string, err error) {
+// chooseBase returns where the change left the branch that it goes to, and that branch.
+func chooseBase(ctx context.Context, repo, wanted, branch string) (commit, tip string, err error) {
 	candidates := []string{wanted}
 	if wanted == "" {
 		candidates = []string{"origin/" + branch, branch}
@@ -103,7 +104,7 @@ func chooseBase(ctx context.Context, repo, wanted, branch string) (commit, why s
 		if err != nil {
 			return "", "", fmt.Errorf("HEAD and %s have no commit in common; a shallow clone lacks it: git fetch --unshallow", revision)
 		}
-		return base, "where HEAD left " + revision, nil
+		return base, revision, nil
 	}
 	if wanted != "" {
 		return "", "", fmt.Errorf("there is no revision %q; fetch it, or name another with --base", wanted)

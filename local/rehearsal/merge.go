@@ -15,11 +15,23 @@ import (
 )
 
 // mergeAndRevert is the rehearsal itself. What breaks is written into the result; an error is of the rehearsal.
-func (r *run) mergeAndRevert(ctx context.Context) error {
+func (r *run) mergeAndRevert(ctx context.Context, merges []merge) error {
 	var err error
-	r.watch.Phase(rehearsal.Merge)
-	if r.result.Merge, err = r.bring(ctx, r.change.ID, "Rehearse: "+r.change.subject); err != nil {
-		return err
+	subjects := make([]string, len(merges))
+	for i, m := range merges {
+		subjects[i] = m.subject
+		into, phase := &r.result.Merge, rehearsal.Merge
+		if i > 0 {
+			if into.State != rehearsal.Succeeded { // what is merged on top of it would say nothing of the two
+				break
+			}
+			r.result.Second = &rehearsal.Half{}
+			into, phase = r.result.Second, rehearsal.Second
+		}
+		r.watch.Phase(phase)
+		if *into, err = r.bring(ctx, m.commit, "Rehearse: "+m.subject); err != nil {
+			return err
+		}
 	}
 	r.watch.Phase(rehearsal.Hold)
 	began := time.Now()
@@ -32,7 +44,7 @@ func (r *run) mergeAndRevert(ctx context.Context) error {
 	}
 	r.result.HeldSeconds = time.Since(began).Seconds()
 	r.watch.Phase(rehearsal.Revert)
-	if r.result.Revert, err = r.bring(ctx, r.change.base, "Revert: "+r.change.subject); err != nil {
+	if r.result.Revert, err = r.bring(ctx, r.change.base, "Revert: "+strings.Join(subjects, "; ")); err != nil {
 		return err
 	}
 	r.watch.Phase(rehearsal.After)

@@ -25,6 +25,8 @@ type Options struct {
 	Repo string
 	// Base is a branch or a commit: the change is what differs from its merge base with HEAD. Default: the environment's branch.
 	Base string
+	// With is another open pull request, a revision or a number: both are rehearsed in both orders. Empty: the change alone.
+	With string
 	// Environment that the change is rehearsed in; default [Environment].
 	Environment string
 	// Scratch is the folder that everything is made in; default: a new one for temporary files.
@@ -75,7 +77,7 @@ func Run(ctx context.Context, o Options) (result *rehearsal.Result, err error) {
 		err = errors.Join(err, scratch.remove(context.WithoutCancel(ctx), o.Executable, o.Display))
 	}()
 	r := &run{Options: o, scratch: scratch}
-	r.result.Environment, r.result.Started = o.Environment, began.UTC()
+	r.result.Environment, r.result.Started, r.result.With = o.Environment, began.UTC(), o.With
 	if err := r.rehearse(ctx); err != nil {
 		return nil, cmp.Or(ctx.Err(), err) // what an interrupt ended failed for no other reason
 	}
@@ -96,6 +98,7 @@ type run struct {
 	Options
 	scratch *scratch
 	change  *change
+	other   *other // nil without Options.With
 	system  *system.System
 	watch   *watch.Watch
 	result  rehearsal.Result
@@ -106,13 +109,25 @@ func (r *run) rehearse(ctx context.Context) error {
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
+	if len(r.result.Conflicts) > 0 { // which cannot both be merged
+		r.result.Judge()
+		return nil
+	}
 	if err := r.start(ctx); err != nil {
 		return err
 	}
+	if r.other != nil {
+		return r.bothOrders(ctx)
+	}
+	return r.round(ctx, merge{r.change.ID, thisChange, r.change.subject})
+}
+
+// round merges one change after the other, reverts all, and judges what was seen.
+func (r *run) round(ctx context.Context, merges ...merge) error {
 	if err := r.observe(ctx); err != nil {
 		return err
 	}
-	err := r.mergeAndRevert(ctx)
+	err := r.mergeAndRevert(ctx, merges)
 	seen, werr := r.watch.Stop(context.WithoutCancel(ctx))
 	if err := errors.Join(err, werr, ctx.Err()); err != nil {
 		return err
@@ -136,7 +151,19 @@ func (r *run) prepare(ctx context.Context) error {
 		out.Result("%d files on %.8s, %s", len(r.change.Files), r.change.base, r.change.why)
 		return nil
 	}}
-	return r.steps(ctx, step)
+	if err := r.steps(ctx, step); err != nil || r.With == "" {
+		return err
+	}
+	return r.steps(ctx, progress.Step{Name: "Find the other pull request", Run: func(ctx context.Context, out *progress.Output) (err error) {
+		if r.other, r.result.Conflicts, err = r.change.findOther(ctx, r.scratch, r.Options); err != nil {
+			return err
+		}
+		r.result.Base = r.change.base
+		if r.other != nil {
+			out.Result("%d files on %.8s, %s", len(r.other.Files), r.change.base, r.change.why)
+		}
+		return nil
+	}})
 }
 
 // observe starts the clients and takes the first look.

@@ -246,8 +246,7 @@ func TestCause(t *testing.T) {
 // Only what makes services has them rendered again.
 func TestPublishes(t *testing.T) {
 	for name, want := range map[string]bool{"k8s/services/npm.yaml": true, "services/app.go": true, "k8s/apps/ghost/service.yaml": false, "docs/guides/services.md": false} {
-		c := &change{}
-		if c.Files = []string{name}; c.publishes() != want {
+		if publishes([]string{name}) != want {
 			t.Errorf("%s: %t", name, !want)
 		}
 	}

@@ -17,9 +17,9 @@ import (
 // servicesStage is the stage of the result in which services are published that no pipeline publishes.
 const servicesStage = "Services"
 
-// publishes reports whether a change may change what services are.
-func (c *change) publishes() bool {
-	return slices.ContainsFunc(c.Files, func(name string) bool {
+// publishes reports whether a change of files may change what services are.
+func publishes(files []string) bool {
+	return slices.ContainsFunc(files, func(name string) bool {
 		return strings.HasPrefix(name, services.FilesDir+"/") || strings.HasPrefix(name, services.AppDir+"/") || strings.HasPrefix(name, "internal/services/")
 	})
 }
@@ -27,7 +27,7 @@ func (c *change) publishes() bool {
 // release publishes the services of a commit that differ from what is published, as their tags would after the merge, and waits
 // until they run. Nil: there were none.
 func (r *run) release(ctx context.Context, commit string) (*rehearsal.Stage, error) {
-	if !r.change.publishes() {
+	if !publishes(r.files()) {
 		return nil, nil
 	}
 	stage := &rehearsal.Stage{Name: servicesStage, State: rehearsal.Succeeded}

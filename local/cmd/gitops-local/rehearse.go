@@ -36,6 +36,11 @@ with what is not committed and not ignored. The checkout is not touched. An appr
 or a window on the way is answered by the rehearsal. What a rehearsal cannot show is
 listed under its result: docs/guides/rehearsal.md.
 
+With --with the change is rehearsed together with another open pull request, a branch
+or a commit of this repository or a number: this change with the other on top, then
+the other with this change on top. A file that both change at the same place is a
+finding, and nothing is started.
+
 The system has its own ports and folder, and is removed at the end, also after an
 interrupt; --keep leaves it, and 'gitops rehearse remove' removes it later.
 
@@ -43,6 +48,7 @@ Exit codes: 0 verified, 1 it broke: the first cause is the last line; 2 it could
 run.`,
 		Example: `  gitops rehearse
   gitops rehearse --base origin/main --hold 1m -o markdown
+  gitops rehearse --with 42
   gitops rehearse --keep --state /tmp/look
   gitops rehearse remove /tmp/look`,
 		Args: cli.Args(cobra.NoArgs),
@@ -51,6 +57,7 @@ run.`,
 	flags := cmd.Flags()
 	flags.StringVar(&o.Base, "base", "", "the `revision` that the change goes to (default: the environment's branch)")
 	flags.StringVar(&o.Environment, "env", rehearsal.Environment, "the `environment`; no other than local can be rehearsed")
+	flags.StringVar(&o.With, "with", "", "another open `pull request`, a revision or a number: both are rehearsed in both orders")
 	flags.BoolVar(&o.Keep, "keep", false, "leave the system running")
 	flags.DurationVar(&o.Hold, "hold", 10*time.Second, "how long the change stays live")
 	flags.DurationVar(&o.Timeout, "timeout", 15*time.Minute, "how long to wait for each step of the system")

@@ -122,7 +122,7 @@ func (w *Watch) ask(h *host, hosts int) error {
 
 // expire says of hosts that never answered in a phase in which they should have.
 func (all *hosts) expire(ended rehearsal.Phase, now time.Time) {
-	if ended == rehearsal.Merge || ended == rehearsal.Revert {
+	if ended == rehearsal.Merge || ended == rehearsal.Second || ended == rehearsal.Revert {
 		return // something new may still be coming up
 	}
 	all.mu.Lock()

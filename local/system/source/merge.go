@@ -22,27 +22,51 @@ func (b Builder) merge(ctx context.Context, parent, tree string) (string, error)
 	if _, err := git(ctx, b.Scratch, nil, "fetch", "--quiet", "--no-tags", "--update-shallow", b.Bare, "+"+checkoutRef+":"+checkoutRef); err != nil {
 		return "", err
 	}
+	merged, conflicts, err := b.combine(ctx, base, parent, tree)
+	if len(conflicts) > 0 {
+		return "", fmt.Errorf("%s: changed here and on %s of %s since the last push: run `git fetch %s %s && git checkout FETCH_HEAD -- FILE`, push, and change it again",
+			strings.Join(conflicts, ", "), Branch, b.Bare, b.Bare, Branch)
+	}
+	return merged, err
+}
+
+// Combine commits, in the builder's repository and on the commit onto, what another commit changed since base. Conflicts are the
+// files that onto changed as well, at the same place; then there is no commit.
+func (b Builder) Combine(ctx context.Context, base, onto, other, message string) (c Commit, conflicts []string, err error) {
+	tree, conflicts, err := b.combine(ctx, base, onto, other+"^{tree}")
+	if err != nil || len(conflicts) > 0 {
+		return Commit{}, conflicts, err
+	}
+	c = Commit{ID: onto, Parent: onto}
+	if c.Files, err = Changed(ctx, b.Scratch, onto, tree); err != nil || len(c.Files) == 0 {
+		return c, nil, err
+	}
+	c.ID, err = b.commitTree(ctx, message, tree, onto)
+	return c, nil, err
+}
+
+// combine merges what a commit and a tree have changed since a commit, and returns the tree, or the files in which they conflict.
+func (b Builder) combine(ctx context.Context, base, commit, tree string) (merged string, conflicts []string, err error) {
 	// A history of three commits: git finds the base of a merge by itself, and
 	// can be told it since 2.40 only.
 	root, err := b.snapshot(ctx, base+"^{tree}", "")
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	theirs, err := b.snapshot(ctx, parent+"^{tree}", root)
+	theirs, err := b.snapshot(ctx, commit+"^{tree}", root)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	ours, err := b.snapshot(ctx, tree, root)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	out, err := git(ctx, b.Scratch, nil, "merge-tree", "--write-tree", "--name-only", "--no-messages", theirs, ours)
 	merged, files, _ := strings.Cut(out, "\n")
 	if err != nil && files != "" {
-		return "", fmt.Errorf("%s: changed here and on %s of %s since the last push: run `git fetch %s %s && git checkout FETCH_HEAD -- FILE`, push, and change it again",
-			strings.Join(strings.Fields(files), ", "), Branch, b.Bare, b.Bare, Branch)
+		return "", strings.Split(files, "\n"), nil
 	}
-	return merged, err
+	return merged, nil, err
 }
 
 // snapshot is a commit of a tree, for the sake of the merge alone.
