@@ -54,6 +54,12 @@ var badConfigurations = []struct {
 	{name: "domain too long for a certificate", edits: dev("domain", strings.Repeat("a", 60)+".example.com")},
 	{name: "domain outside the zone", edits: dev("domain", "dev.example.org")},
 	{name: "domain of another environment", edits: dev("domain", "example.com")},
+	{name: "data by a generator and a dump", edits: dev("rehearsal/data", rehearsed(map[string]any{"generate": []string{"a"}, "dump": []string{"b"}, "anonymize": []string{"c"}}))},
+	{name: "data by nothing", edits: dev("rehearsal/data", rehearsed(map[string]any{}))},
+	{name: "a dump that nothing makes anonymous", edits: dev("rehearsal/data", rehearsed(map[string]any{"dump": []string{"b"}}))},
+	{name: "generated data that is made anonymous", edits: dev("rehearsal/data", rehearsed(map[string]any{"generate": []string{"a"}, "anonymize": []string{"c"}}))},
+	{name: "data of no database", edits: dev("rehearsal/data", rehearsed(map[string]any{"database": "a`b", "generate": []string{"a"}}))},
+	{name: "data of a database twice", edits: dev("rehearsal/data", append(rehearsed(map[string]any{"generate": []string{"a"}}), rehearsed(map[string]any{"generate": []string{"b"}})...))},
 	{name: "branch missing", edits: dev("branch", absent{})},
 	{name: "branch empty", edits: dev("branch", "")},
 	{name: "branch with blanks", edits: dev("branch", "my branch")},
@@ -345,4 +351,11 @@ func window(key string, value any, pairs ...any) map[string]any {
 		delivery[key] = value
 	}
 	return delivery
+}
+
+// rehearsed is data of a rehearsal in the database orders, unless it names another.
+func rehearsed(data map[string]any) []any {
+	all := map[string]any{"database": "orders"}
+	maps.Copy(all, data)
+	return []any{all}
 }

@@ -108,6 +108,8 @@ type Environment struct {
 	Alerts Alerts `json:"alerts"`
 	// What is told of its cost.
 	Cost Cost `json:"cost"`
+	// What a rehearsal begins with.
+	Rehearsal Rehearsal `json:"rehearsal"`
 	// More variables for the manifests, beside those of the bootstrap: capital letters, digits and underscores. Flux puts
 	// them in the place of `${NAME}`.
 	Facts map[string]string `json:"facts" default:"{}" example:"{\"CHARTS_URL_EXTERNAL_SECRETS\": \"https://charts.example.com/\"}"`

@@ -132,6 +132,7 @@ func checkEnvironment(f field, e Environment) {
 	checkDrift(f.key("drift"), e)
 	checkAlerts(f.key("alerts"), e)
 	checkCost(f.key("cost"), e)
+	checkRehearsal(f.key("rehearsal"), e.Rehearsal)
 	for name, value := range e.Facts {
 		checkFact(f.key("facts").key(name), name, value)
 	}

@@ -64,6 +64,9 @@ func (r *Result) details(d *strings.Builder) {
 		fmt.Fprintf(d, "| %s | %s |\n", markdown.Inline(name), strings.Join(times[i], " | "))
 	}
 	d.WriteString("\n</details>\n")
+	for _, line := range r.filled() {
+		fmt.Fprintf(d, "\nData of %s\n", markdown.Inline(line))
+	}
 	if len(r.Migrations) > 0 {
 		d.WriteString("\n| Migration | Seconds | Others waited | State |\n|---|---:|---:|---|\n")
 	}

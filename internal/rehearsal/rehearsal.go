@@ -77,6 +77,8 @@ type Result struct {
 	// HeldSeconds is how long the change was live before the revert.
 	HeldSeconds float64 `json:"heldSeconds"`
 	Revert      Half    `json:"revert"`
+	// Data are the databases that were filled before the merge.
+	Data []Data `json:"data,omitempty"`
 	Observations
 	// With is the other pull request of a rehearsal of two, which has a result for each order, or Conflicts.
 	With      string     `json:"with,omitempty"`
@@ -96,6 +98,20 @@ type Half struct {
 	// Cause says why it failed where no stage says it.
 	Cause  string  `json:"cause,omitempty"`
 	Stages []Stage `json:"stages,omitempty"`
+}
+
+// Data is what a database got before the merge.
+type Data struct {
+	Database string `json:"database"`
+	Rows     int64  `json:"rows"`
+	// Bytes of all its tables and indexes.
+	Bytes   int64   `json:"bytes"`
+	Seconds float64 `json:"seconds"`
+}
+
+// String says it in a line.
+func (d Data) String() string {
+	return fmt.Sprintf("%s: %s rows, %.1f MB with indexes, in %s", d.Database, grouped(int(d.Rows)), float64(d.Bytes)/1e6, seconds(d.Seconds))
 }
 
 // Stage is one of the environment's pipeline.

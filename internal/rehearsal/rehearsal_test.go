@@ -26,7 +26,7 @@ func good() *Result {
 	return &Result{
 		Environment: "production", Base: base, Commit: commit, Started: time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC),
 		Merge: Half{Commit: commit, Seconds: 41.2, State: Succeeded, Stages: stages(9.96)}, HeldSeconds: 30,
-		Revert: Half{Commit: base, Seconds: 38, State: Succeeded, Stages: stages(6.5)},
+		Revert: Half{Commit: base, Seconds: 38, State: Succeeded, Stages: stages(6.5)}, Data: []Data{{"orders", 1204300, 84_300_000, 21.3}},
 		Observations: Observations{
 			Hosts: []Host{
 				{Name: "ghost.localhost", URL: "https://ghost.localhost:8443/", Session: Session{Kept: true}, Periods: []Period{

@@ -48,6 +48,7 @@ func (r *Result) unmerged() bool {
 func (r *Result) printSeen(w io.Writer) {
 	r.printStages(w)
 	r.printHosts(w)
+	printList(w, "DATA BEFORE THE MERGE", r.filled())
 	if len(r.Migrations) > 0 {
 		fmt.Fprintf(w, "\n%-8s  %-8s  %-10s  %s\n", "SECONDS", "LOCKED", "STATE", "MIGRATION")
 	}
@@ -72,6 +73,15 @@ func (r *Result) printFindings(w io.Writer) {
 		row(w, word, f.What+": "+f.Where)
 		row(w, "", f.Detail)
 	}
+}
+
+// filled are the databases that were filled, a line each.
+func (r *Result) filled() []string {
+	var all []string
+	for _, d := range r.Data {
+		all = append(all, d.String())
+	}
+	return all
 }
 
 // halves are the merge, or both, and the revert; each with the head of its column.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -54,30 +55,35 @@ func (d Dumps) Forget(name string) error {
 	return nil
 }
 
-// run runs a client as the administrator, whose password is in a file. The server is not checked: it is the process next door.
-func (d Dumps) run(ctx context.Context, program string, in, out *os.File, args ...string) error {
-	path, err := find(program)
-	if err != nil {
-		return err
-	}
+// run runs a client as the administrator.
+func (d Dumps) run(ctx context.Context, program string, in io.Reader, out io.Writer, args ...string) error {
 	password, err := AdminPassword(d.Dir)
 	if err != nil {
 		return err
 	}
 	options := filepath.Join(d.Dir, "client.cnf")
-	content := "[client]\nprotocol=tcp\nhost=127.0.0.1\nport=" + strconv.Itoa(d.Port) + "\nuser=" + AdminUser + "\npassword=" + password + "\nssl\nloose-skip-ssl-verify-server-cert\n"
-	if err := os.WriteFile(options, []byte(content), 0o600); err != nil {
+	if err := WriteOptions(options, d.Port, AdminUser, password); err != nil {
+		return err
+	}
+	return Client(ctx, program, options, in, out, args...)
+}
+
+// WriteOptions writes the file by which a client signs in, so that the password is in no argument. The server is not checked: it
+// is the process next door.
+func WriteOptions(file string, port int, user, password string) error {
+	content := "[client]\nprotocol=tcp\nhost=127.0.0.1\nport=" + strconv.Itoa(port) + "\nuser=" + user + "\npassword=" + password + "\nssl\nloose-skip-ssl-verify-server-cert\n"
+	return os.WriteFile(file, []byte(content), 0o600)
+}
+
+// Client runs a client program of MariaDB with a file of WriteOptions.
+func Client(ctx context.Context, program, options string, in io.Reader, out io.Writer, args ...string) error {
+	path, err := find(program)
+	if err != nil {
 		return err
 	}
 	var said strings.Builder
 	c := exec.CommandContext(ctx, path, append([]string{"--defaults-file=" + options}, args...)...) //nolint:gosec // the system's client
-	c.Stderr = &said
-	if in != nil {
-		c.Stdin = in
-	}
-	if out != nil {
-		c.Stdout = out
-	}
+	c.Stdin, c.Stdout, c.Stderr = in, out, &said
 	if err := c.Run(); err != nil {
 		return fmt.Errorf("%s: %w: %s", program, err, firstError(said.String()))
 	}

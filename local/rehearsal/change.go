@@ -133,5 +133,8 @@ func (s *scratch) linkModules(repo string) error {
 	if _, err := os.Stat(filepath.Join(modules, ".package-lock.json")); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	return os.Symlink(modules, filepath.Join(s.repo(), "node_modules"))
+	if err := os.Symlink(modules, filepath.Join(s.repo(), "node_modules")); !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return nil // of an earlier start
 }

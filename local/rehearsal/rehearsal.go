@@ -101,6 +101,7 @@ type run struct {
 	other   *other // nil without Options.With
 	system  *system.System
 	watch   *watch.Watch
+	data    []rehearsal.Data
 	result  rehearsal.Result
 	notes   []string // what the result cannot show beside what none can
 }
@@ -132,7 +133,7 @@ func (r *run) round(ctx context.Context, merges ...merge) error {
 	if err := errors.Join(err, werr, ctx.Err()); err != nil {
 		return err
 	}
-	r.result.Observations = seen
+	r.result.Observations, r.result.Data = seen, r.data
 	r.result.CannotShow = append(rehearsal.CannotShow(), r.notes...)
 	r.result.Judge()
 	return nil

@@ -11,10 +11,13 @@ import (
 	"strings"
 	"time"
 
+	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/flux"
 	"k8s-plus-aws-gitops/internal/progress"
 	"k8s-plus-aws-gitops/internal/services"
+	"k8s-plus-aws-gitops/local/database"
 	"k8s-plus-aws-gitops/local/platform"
+	"k8s-plus-aws-gitops/local/rehearsal/data"
 	"k8s-plus-aws-gitops/local/system"
 	"k8s-plus-aws-gitops/local/system/layout"
 	"k8s-plus-aws-gitops/local/system/report"
@@ -45,7 +48,7 @@ func (r *run) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.steps(ctx, progress.Step{Name: "Start the base", Run: func(ctx context.Context, out *progress.Output) error {
+	began := progress.Step{Name: "Start the base", Run: func(ctx context.Context, out *progress.Output) error {
 		out.Note("from the snapshot %.12s", found.Key)
 		// In a directory that has its state already this is no restoration.
 		if _, err := r.system.Up(ctx, system.UpOptions{Timeout: r.Timeout}); err != nil {
@@ -53,7 +56,40 @@ func (r *run) start(ctx context.Context) error {
 		}
 		out.Result("snapshot %.12s", found.Key)
 		return r.whole(ctx, 0, out)
-	}})
+	}}
+	if err := r.steps(ctx, began); err != nil {
+		return err
+	}
+	return r.fill(ctx)
+}
+
+// fill brings the data of the base's environment into its databases.
+func (r *run) fill(ctx context.Context) error {
+	c, err := config.LoadDir(r.scratch.repo())
+	if err != nil {
+		return err
+	}
+	ports, err := r.system.Dir.LoadPorts()
+	if err != nil {
+		return err
+	}
+	filler := data.Filler{Repo: r.scratch.repo(), Server: database.Dumps{Dir: r.system.Dir.Path("database"), Port: ports[layout.Database]}}
+	r.data = nil
+	for _, d := range c.Environments[r.Environment].Rehearsal.Data {
+		step := progress.Step{Name: "Fill the database " + d.Database, Run: func(ctx context.Context, out *progress.Output) error {
+			got, err := filler.Fill(ctx, d)
+			if err != nil {
+				return err
+			}
+			r.data = append(r.data, got)
+			out.Result("%s", got)
+			return nil
+		}}
+		if err := r.steps(ctx, step); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // snapshot looks for the base's.
