@@ -71,24 +71,6 @@ func TestOnlyVersionsDiffer(t *testing.T) {
 	}
 }
 
-// absent lists the values that a chart does not have. Below a default that is no map, or an empty one, anything goes.
-func absent(defaults, values map[string]any, path string) []string {
-	var missing []string
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		found, known := defaults[name]
-		if !known {
-			missing = append(missing, path+name)
-			continue
-		}
-		deeper, isMap := found.(map[string]any)
-		inner, both := values[name].(map[string]any)
-		if isMap && both && len(deeper) > 0 {
-			missing = append(missing, absent(deeper, inner, path+name+".")...)
-		}
-	}
-	return missing
-}
-
 func TestAbsent(t *testing.T) {
 	defaults := map[string]any{"a": map[string]any{"b": 1}, "free": map[string]any{}, "text": "x"}
 	got := absent(defaults, map[string]any{"a": map[string]any{"c": 1}, "free": map[string]any{"z": 1}, "text": "y", "no": 1}, "")

@@ -38,7 +38,7 @@ func (r *Result) Judge() {
 		return
 	}
 	for _, found := range [][]Finding{
-		r.merges(), r.restarts(), r.hosts(), r.migrations(), r.refused(), r.errors(), r.events(),
+		r.Checks, r.merges(), r.restarts(), r.hosts(), r.migrations(), r.refused(), r.errors(), r.events(),
 		r.reverted(), r.AWS.findings("AWS"), r.Kubernetes.findings("Kubernetes"),
 	} {
 		r.Findings = append(r.Findings, found...)

@@ -77,6 +77,8 @@ type Result struct {
 	// HeldSeconds is how long the change was live before the revert.
 	HeldSeconds float64 `json:"heldSeconds"`
 	Revert      Half    `json:"revert"`
+	// Checks are what an upgrade breaks by what is written in it, before anything runs.
+	Checks []Finding `json:"checks,omitempty"`
 	// Data are the databases that were filled before the merge.
 	Data []Data `json:"data,omitempty"`
 	Observations

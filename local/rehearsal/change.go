@@ -22,6 +22,8 @@ type change struct {
 	subject  string
 	// head is HEAD where the change is that commit, else empty: the working tree has more.
 	head string
+	// made says that the change is the upgrade that Options name, and in no checkout.
+	made bool
 }
 
 // find clones the checkout into the scratch and makes one commit of its working tree on the base. The checkout's own index,
@@ -53,6 +55,10 @@ func find(ctx context.Context, s *scratch, o Options) (*change, error) {
 	b := source.Builder{Repo: o.Repo, Bare: gitDir, Scratch: filepath.Join(s.root, "change.git")}
 	if c.Commit, err = b.Build(ctx, "Rehearse: "+c.subject); err != nil {
 		return nil, err
+	}
+	if c.Unchanged() && o.Upgrade != "" {
+		c.made = true
+		return c, c.makeUpgrade(ctx, s, o, gitDir)
 	}
 	if c.Unchanged() {
 		return nil, fmt.Errorf("nothing differs from %.8s, %s: change something, or name an earlier commit with --base", c.base, c.why)

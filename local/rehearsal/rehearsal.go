@@ -27,6 +27,9 @@ type Options struct {
 	Base string
 	// With is another open pull request, a revision or a number: both are rehearsed in both orders. Empty: the change alone.
 	With string
+	// Upgrade is NAME or NAME=VERSION of something that is pinned. The change must bring it; where nothing differs from the base it
+	// is made. Empty: the change is no upgrade.
+	Upgrade string
 	// Environment that the change is rehearsed in; default [Environment].
 	Environment string
 	// Scratch is the folder that everything is made in; default: a new one for temporary files.
@@ -54,6 +57,9 @@ func Run(ctx context.Context, o Options) (result *rehearsal.Result, err error) {
 	}
 	if err := supported(o.Environment); err != nil {
 		return nil, err
+	}
+	if o.With != "" && o.Upgrade != "" {
+		return nil, errors.New("--with and --upgrade exclude each other: an upgrade is rehearsed by itself")
 	}
 	if o.Hold == 0 {
 		o.Hold = 10 * time.Second
@@ -146,14 +152,20 @@ func (r *run) prepare(ctx context.Context) error {
 			return err
 		}
 		r.result.Base, r.result.Commit = r.change.base, cmp.Or(r.change.head, r.change.ID)
-		if r.change.head == "" {
+		if r.change.head == "" && !r.change.made {
 			r.Display.Say("The change has what is not committed in the working tree, too")
 		}
 		out.Result("%d files on %.8s, %s", len(r.change.Files), r.change.base, r.change.why)
 		return nil
 	}}
-	if err := r.steps(ctx, step); err != nil || r.With == "" {
+	if err := r.steps(ctx, step); err != nil {
 		return err
+	}
+	if r.Upgrade != "" {
+		return r.steps(ctx, progress.Step{Name: "Compare the versions", Run: func(ctx context.Context, _ *progress.Output) error { return r.upgraded(ctx) }})
+	}
+	if r.With == "" {
+		return nil
 	}
 	return r.steps(ctx, progress.Step{Name: "Find the other pull request", Run: func(ctx context.Context, out *progress.Output) (err error) {
 		if r.other, r.result.Conflicts, err = r.change.findOther(ctx, r.scratch, r.Options); err != nil {

@@ -18,6 +18,7 @@ type Configuration struct {
 	PackageRules    []struct {
 		MatchFileNames, MatchDepTypes, MatchPackageNames []string
 		Enabled                                          *bool
+		DependencyDashboardApproval                      bool
 	}
 	CustomManagers []Manager
 }
@@ -50,8 +51,12 @@ var builtin = map[string][2]string{
 	"pip_requirements": {`(^|/)[\w-]*requirements([-._]\w+)?\.(txt|pip)$`, `(?m)^(?P<depName>[\w-]+)==(?P<currentValue>\S+)$`},
 }
 
-// Find is one version that Renovate finds: by which rule, and where it asks for newer ones.
-type Find struct{ Rule, Dependency, Datasource, Version string }
+// Find is one version that Renovate finds: by which rule, and where it asks for newer ones. Start and End are the version's bytes
+// in the file.
+type Find struct {
+	Rule, Dependency, Datasource, Version string
+	Start, End                            int
+}
 
 // Rule names a manager by its place in the file.
 func Rule(i int) string { return fmt.Sprintf("customManagers[%d]", i) }
@@ -65,11 +70,27 @@ func (m Manager) Reads(file string) bool {
 
 // Finds are what Renovate's managers find at a place of a file. Its regular expressions are those of RE2, as Go's are.
 func (c Configuration) Finds(file string, start, end int) ([]Find, error) {
+	all, err := c.All(file)
+	return slices.DeleteFunc(all, func(f Find) bool { return f.Start != start || f.End != end }), err
+}
+
+// ByHand reports whether a rule leaves the versions of a file to people.
+func (c Configuration) ByHand(file string) bool {
+	for _, rule := range c.PackageRules {
+		if rule.DependencyDashboardApproval && slices.ContainsFunc(rule.MatchFileNames, func(p string) bool { return glob(p).MatchString(file) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// All are what Renovate's managers find in a file.
+func (c Configuration) All(file string) ([]Find, error) {
 	raw, err := os.ReadFile(filepath.Join(c.root, filepath.FromSlash(file)))
 	if err != nil {
 		return nil, err
 	}
-	s := search{Configuration: c, content: string(raw), start: start, end: end}
+	s := search{Configuration: c, content: string(raw)}
 	whole := [2]int{0, len(s.content)}
 	for name, b := range builtin {
 		if slices.Contains(c.EnabledManagers, name) && regexp.MustCompile(b[0]).MatchString(file) {
@@ -86,12 +107,11 @@ func (c Configuration) Finds(file string, start, end int) ([]Find, error) {
 	return s.all, nil
 }
 
-// search is a look for a place of a text.
+// search is a look at a text.
 type search struct {
 	Configuration
-	content    string
-	start, end int
-	all        []Find
+	content string
+	all     []Find
 }
 
 // custom adds what a manager's patterns find.
@@ -118,10 +138,10 @@ func (s *search) custom(f Find, m Manager, whole [2]int) error {
 	return nil
 }
 
-// add adds the matches of a pattern whose version is at the place.
+// add adds the matches of a pattern.
 func (s *search) add(of Find, pattern *regexp.Regexp, within [2]int) {
 	for _, m := range pattern.FindAllStringSubmatchIndex(s.content[within[0]:within[1]], -1) {
-		f, here, indirect := of, false, false
+		f, indirect := of, false
 		for i, name := range pattern.SubexpNames() {
 			if m[2*i] < 0 {
 				continue
@@ -129,7 +149,7 @@ func (s *search) add(of Find, pattern *regexp.Regexp, within [2]int) {
 			from, to := within[0]+m[2*i], within[0]+m[2*i+1]
 			switch name {
 			case "currentValue":
-				f.Version, here = s.content[from:to], here || from == s.start && to == s.end
+				f.Version, f.Start, f.End = s.content[from:to], from, to
 			case "depName":
 				f.Dependency = s.content[from:to]
 			case "datasource":
@@ -141,7 +161,7 @@ func (s *search) add(of Find, pattern *regexp.Regexp, within [2]int) {
 		if of.Rule == "npm" && !depends(s.content, f.Dependency) || indirect && !s.enablesIndirect(f.Dependency) {
 			continue
 		}
-		if here {
+		if f.Version != "" {
 			s.all = append(s.all, f)
 		}
 	}
@@ -175,13 +195,17 @@ func (c Configuration) enablesIndirect(module string) bool {
 			continue
 		}
 		for _, pattern := range rule.MatchPackageNames {
-			glob := strings.NewReplacer(`\*\*`, `.*`, `\*`, `[^/]*`).Replace(regexp.QuoteMeta(pattern))
-			if regexp.MustCompile("^" + glob + "$").MatchString(module) {
+			if glob(pattern).MatchString(module) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// glob is a pattern of names.
+func glob(pattern string) *regexp.Regexp {
+	return regexp.MustCompile("^" + strings.NewReplacer(`\*\*`, `.*`, `\*`, `[^/]*`).Replace(regexp.QuoteMeta(pattern)) + "$")
 }
 
 // One fails for a version that is not found exactly once, with a name and a source to ask.

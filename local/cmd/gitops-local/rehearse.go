@@ -41,6 +41,10 @@ or a commit of this repository or a number: this change with the other on top, t
 the other with this change on top. A file that both change at the same place is a
 finding, and nothing is started.
 
+With --upgrade the change is a new version of something that is pinned, by its name in
+docs/versions.md or renovate.json. Where nothing differs from the base it is made; a
+branch that brings it is rehearsed as it is. Charts are compared before the start.
+
 The system has its own ports and folder, and is removed at the end, also after an
 interrupt; --keep leaves it, and 'gitops rehearse remove' removes it later.
 
@@ -49,6 +53,7 @@ run.`,
 		Example: `  gitops rehearse
   gitops rehearse --base origin/main --hold 1m -o markdown
   gitops rehearse --with 42
+  gitops rehearse --upgrade external-dns=1.23.0
   gitops rehearse --keep --state /tmp/look
   gitops rehearse remove /tmp/look`,
 		Args: cli.Args(cobra.NoArgs),
@@ -58,6 +63,7 @@ run.`,
 	flags.StringVar(&o.Base, "base", "", "the `revision` that the change goes to (default: the environment's branch)")
 	flags.StringVar(&o.Environment, "env", rehearsal.Environment, "the `environment`; no other than local can be rehearsed")
 	flags.StringVar(&o.With, "with", "", "another open `pull request`, a revision or a number: both are rehearsed in both orders")
+	flags.StringVar(&o.Upgrade, "upgrade", "", "rehearse a new version of something pinned, `NAME[=VERSION]`; without a change here it is made")
 	flags.BoolVar(&o.Keep, "keep", false, "leave the system running")
 	flags.DurationVar(&o.Hold, "hold", 10*time.Second, "how long the change stays live")
 	flags.DurationVar(&o.Timeout, "timeout", 15*time.Minute, "how long to wait for each step of the system")
