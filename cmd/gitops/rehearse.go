@@ -13,8 +13,8 @@ func newRehearse() *cobra.Command {
 		Short: "Merge the change in a system of its own, hold it and revert it, before it is merged.",
 		Long: `Merge the change of this working tree in a system of its own on this machine, before
 it is merged for good, by 'gitops local rehearse' ('make bin/gitops-local').
---with rehearses it together with another open pull request, in both orders; --upgrade
-rehearses a new version of what is pinned.
+--with rehearses it together with another open pull request, in both orders;
+--upgrade rehearses a new version of what is pinned.
 
 Exit codes: 0 verified, 1 it broke, 2 it could not run.`,
 		Example: "  gitops rehearse\n  gitops rehearse --base origin/main --output markdown\n  gitops rehearse --with 42",

@@ -124,7 +124,7 @@ func (r *run) rehearse(ctx context.Context) error {
 		return err
 	}
 	if r.other != nil {
-		return r.bothOrders(ctx)
+		return r.bothOrders(ctx, r.order)
 	}
 	return r.round(ctx, merge{r.change.ID, thisChange, r.change.subject})
 }

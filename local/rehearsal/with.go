@@ -125,8 +125,8 @@ func resolve(ctx context.Context, repo, gitDir, with string) (commit, name strin
 // merge is a step of a round: the content of a commit, pushed on top of what is there.
 type merge struct{ commit, name, subject string }
 
-// bothOrders rehearses the two pull requests in both orders.
-func (r *run) bothOrders(ctx context.Context) error {
+// bothOrders rehearses the two pull requests in both orders, each by play.
+func (r *run) bothOrders(ctx context.Context, play func(ctx context.Context, merges []merge, anew bool) error) error {
 	pair, mine, theirs := r.result, merge{r.change.ID, thisChange, r.change.subject}, merge{r.other.ID, r.other.name, r.other.subject}
 	for i, order := range [][]merge{{mine, theirs}, {theirs, mine}} {
 		r.result = rehearsal.Result{Environment: pair.Environment, Base: pair.Base, Commit: order[0].commit, Started: time.Now().UTC()}
@@ -135,7 +135,7 @@ func (r *run) bothOrders(ctx context.Context) error {
 		order[1].commit = r.other.both
 		// No revert takes back what a migration did to rows.
 		anew := i > 0 && (!pair.Orders[0].Healed() || len(r.data) > 0)
-		if err := r.order(ctx, order, anew); err != nil {
+		if err := play(ctx, order, anew); err != nil {
 			if i == 0 || ctx.Err() != nil {
 				return err
 			}

@@ -1,6 +1,8 @@
 package rehearsal
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -140,6 +142,44 @@ func TestFindOtherRefuses(t *testing.T) {
 		gitIn(t, repo, "checkout", "-qf", c.at)
 		if _, _, _, _, err := foundOther(t, repo, c.with); err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// On top of either is the commit with both; the base is started anew where the first order left something, or there is data. What
+// keeps the second order from running does not take the first one's result.
+func TestBothOrders(t *testing.T) {
+	good := rehearsal.Half{State: rehearsal.Succeeded}
+	for name, c := range map[string]struct {
+		first   rehearsal.Result
+		data    []rehearsal.Data
+		fails   [2]error
+		anew    bool
+		verdict rehearsal.Verdict
+	}{
+		"well":           {first: rehearsal.Result{Merge: good, Revert: good}, verdict: rehearsal.Verified},
+		"not reverted":   {first: rehearsal.Result{Merge: good}, anew: true, verdict: rehearsal.Broke},
+		"with data":      {first: rehearsal.Result{Merge: good, Revert: good}, data: make([]rehearsal.Data, 1), anew: true, verdict: rehearsal.Verified},
+		"no second":      {first: rehearsal.Result{Merge: good, Revert: good}, fails: [2]error{1: errors.New("the disk is full")}, verdict: rehearsal.CouldNotRun},
+		"broke, no more": {first: rehearsal.Result{Merge: good}, fails: [2]error{1: errors.New("the disk is full")}, anew: true, verdict: rehearsal.Broke},
+		"nothing at all": {fails: [2]error{errors.New("the disk is full")}},
+	} {
+		r := &run{change: &change{base: "b"}, other: &other{name: "o", both: "mo"}, data: c.data}
+		r.change.ID, r.other.ID = "m", "o"
+		r.result.With = "o"
+		played := 0
+		err := r.bothOrders(t.Context(), func(_ context.Context, merges []merge, anew bool) error {
+			want := [][2]string{{"m", thisChange}, {"o", "o"}}[played]
+			if merges[0].commit != want[0] || merges[0].name != want[1] || merges[1].commit != "mo" || anew != (c.anew && played == 1) {
+				t.Errorf("%s: order %d: got %+v, anew %t", name, played, merges, anew)
+			}
+			is := []rehearsal.Result{c.first, {Merge: good, Revert: good}}[played]
+			r.result.Merge, r.result.Revert = is.Merge, is.Revert
+			played++
+			return c.fails[played-1]
+		})
+		if (err != nil) != (c.fails[0] != nil) || err == nil && (r.result.Verdict != c.verdict || len(r.result.Orders) != 2) {
+			t.Errorf("%s: got %s, %q, %v; want %s", name, r.result.Verdict, r.result.Cause, err, c.verdict)
 		}
 	}
 }

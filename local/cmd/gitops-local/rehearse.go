@@ -36,14 +36,15 @@ with what is not committed and not ignored. The checkout is not touched. An appr
 or a window on the way is answered by the rehearsal. What a rehearsal cannot show is
 listed under its result: docs/guides/rehearsal.md.
 
-With --with the change is rehearsed together with another open pull request, a branch
-or a commit of this repository or a number: this change with the other on top, then
-the other with this change on top. A file that both change at the same place is a
-finding, and nothing is started.
+With --with the change is rehearsed together with another open pull request, a
+branch or a commit of this repository or a number: this change with the other on
+top, then the other with this change on top. A file that both change at the same
+place is a finding, and nothing is started.
 
-With --upgrade the change is a new version of something that is pinned, by its name in
-docs/versions.md or renovate.json. Where nothing differs from the base it is made; a
-branch that brings it is rehearsed as it is. Charts are compared before the start.
+With --upgrade the change is a new version of something that is pinned, by its
+name in docs/versions.md or renovate.json. Where nothing differs from the base it
+is made; a branch that brings it is rehearsed as it is. Charts are compared before
+the start.
 
 The system has its own ports and folder, and is removed at the end, also after an
 interrupt; --keep leaves it, and 'gitops rehearse remove' removes it later.
