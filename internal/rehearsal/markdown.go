@@ -25,6 +25,9 @@ func (r *Result) Markdown() string {
 		r.details(&d)
 	}
 	fmt.Fprintf(&d, "\nRehearsed %s on %s. A rehearsal cannot show: %s.\n", r.what(markdown.Code), markdown.Code(short(r.Base)), markdown.Inline(strings.Join(r.CannotShow, "; ")))
+	if title, all := r.otherwise(); len(all) > 0 {
+		collapsed(&d, title, all)
+	}
 	return d.String()
 }
 

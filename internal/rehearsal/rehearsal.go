@@ -88,6 +88,36 @@ type Result struct {
 	Conflicts []Conflict `json:"conflicts,omitempty"`
 	// CannotShow is what no rehearsal shows.
 	CannotShow []string `json:"cannotShow"`
+	// Substitutions are what was otherwise than in Environment, which ran in the place of environment local.
+	Substitutions []Substitution `json:"substitutions,omitempty"`
+}
+
+// Substitution is one thing that an environment has and the laboratory cannot have.
+type Substitution struct {
+	// Path is a key below the environment in cdk.json, or a file.
+	Path string `json:"path"`
+	// From is the environment's own value, To what ran in its place.
+	From string `json:"from"`
+	To   string `json:"to"`
+	Why  string `json:"why"`
+	// Changed says that the change is of this, too: that part of it was not rehearsed.
+	Changed bool `json:"changed,omitempty"`
+}
+
+func (s Substitution) String() string {
+	text := s.Path + ": " + s.From + " → " + s.To + ": " + s.Why
+	if s.Changed {
+		text += ". The change is of it, too, and that was not rehearsed"
+	}
+	return text
+}
+
+// otherwise is the list of substitutions with its title.
+func (r *Result) otherwise() (title string, lines []string) {
+	for _, s := range r.Substitutions {
+		lines = append(lines, s.String())
+	}
+	return fmt.Sprintf("Otherwise than in %s: %d", r.Environment, len(lines)), lines
 }
 
 // Half is the way to a commit: the merge's or the revert's.

@@ -28,6 +28,8 @@ func (r *Result) Print(w io.Writer) {
 	default:
 		r.printSeen(w)
 		printList(w, "WHAT A REHEARSAL CANNOT SHOW", r.CannotShow)
+		title, all := r.otherwise()
+		printList(w, strings.ToUpper(title), all)
 	}
 }
 

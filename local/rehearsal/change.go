@@ -17,6 +17,8 @@ import (
 type change struct {
 	source.Commit
 	base string
+	// from is the base in the checkout: base itself, but where another environment runs in the place of local.
+	from string
 	// why tells how the base was chosen; tip is the branch that the change goes to, as the checkout knows it.
 	why, tip string
 	subject  string
@@ -37,7 +39,7 @@ func find(ctx context.Context, s *scratch, o Options) (*change, error) {
 	if c.base, c.tip, err = chooseBase(ctx, o.Repo, o.Base, branch); err != nil {
 		return nil, err
 	}
-	c.why = "where HEAD left " + c.tip
+	c.from, c.why = c.base, "where HEAD left "+c.tip
 	if c.subject, err = source.Subject(ctx, o.Repo, "HEAD"); err != nil {
 		return nil, err
 	}

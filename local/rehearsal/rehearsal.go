@@ -7,17 +7,17 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"k8s-plus-aws-gitops/internal/progress"
 	"k8s-plus-aws-gitops/internal/rehearsal"
+	"k8s-plus-aws-gitops/local/rehearsal/projection"
 	"k8s-plus-aws-gitops/local/rehearsal/watch"
 	"k8s-plus-aws-gitops/local/system"
 )
 
-// Environment is the one that can be rehearsed.
-const Environment = "local"
+// Environment is the laboratory's own, in whose place any other of cdk.json runs.
+const Environment = projection.Here
 
 // Options of a rehearsal.
 type Options struct {
@@ -55,11 +55,11 @@ func Run(ctx context.Context, o Options) (result *rehearsal.Result, err error) {
 	if o.Environment == "" {
 		o.Environment = Environment
 	}
-	if err := supported(o.Environment); err != nil {
-		return nil, err
-	}
-	if o.With != "" && o.Upgrade != "" {
+	switch {
+	case o.With != "" && o.Upgrade != "":
 		return nil, errors.New("--with and --upgrade exclude each other: an upgrade is rehearsed by itself")
+	case o.Environment != Environment && o.With+o.Upgrade != "":
+		return nil, fmt.Errorf("--env %s: --with and --upgrade are rehearsed in %s alone", o.Environment, Environment)
 	}
 	if o.Hold == 0 {
 		o.Hold = 10 * time.Second
@@ -88,15 +88,6 @@ func Run(ctx context.Context, o Options) (result *rehearsal.Result, err error) {
 		return nil, cmp.Or(ctx.Err(), err) // what an interrupt ended failed for no other reason
 	}
 	return &r.result, nil
-}
-
-// supported refuses an environment that only looks like being rehearsed: its account, domain and registry are not here, and its
-// cluster would be the local one's.
-func supported(environment string) error {
-	if environment != Environment {
-		return fmt.Errorf("--env %s: a rehearsal runs the environment %s alone; %[1]s has stacks, names and images of its account, which one machine does not have", environment, Environment)
-	}
-	return nil
 }
 
 // run is one rehearsal.
@@ -151,32 +142,40 @@ func (r *run) prepare(ctx context.Context) error {
 		if r.change, err = find(ctx, r.scratch, r.Options); err != nil {
 			return err
 		}
-		r.result.Base, r.result.Commit = r.change.base, cmp.Or(r.change.head, r.change.ID)
+		r.result.Base, r.result.Commit = r.change.from, cmp.Or(r.change.head, r.change.ID)
 		if r.change.head == "" && !r.change.made {
 			r.Display.Say("The change has what is not committed in the working tree, too")
 		}
-		out.Result("%d files on %.8s, %s", len(r.change.Files), r.change.base, r.change.why)
+		out.Result("%d files on %.8s, %s", len(r.change.Files), r.change.from, r.change.why)
 		return nil
 	}}
 	if err := r.steps(ctx, step); err != nil {
 		return err
 	}
-	if r.Upgrade != "" {
-		return r.steps(ctx, progress.Step{Name: "Compare the versions", Run: func(ctx context.Context, _ *progress.Output) error { return r.upgraded(ctx) }})
-	}
-	if r.With == "" {
-		return nil
-	}
-	return r.steps(ctx, progress.Step{Name: "Find the other pull request", Run: func(ctx context.Context, out *progress.Output) (err error) {
-		if r.other, r.result.Conflicts, err = r.change.findOther(ctx, r.scratch, r.Options); err != nil {
+	switch {
+	case r.Environment != Environment:
+		step = progress.Step{Name: "Put " + r.Environment + " in the place of " + Environment, Run: func(ctx context.Context, out *progress.Output) (err error) {
+			r.result.Substitutions, err = r.change.project(ctx, r.scratch, r.Environment)
+			out.Result("%d substitutions, listed under the result", len(r.result.Substitutions))
 			return err
-		}
-		r.result.Base = r.change.base
-		if r.other != nil {
-			out.Result("%d files on %.8s, %s", len(r.other.Files), r.change.base, r.change.why)
-		}
+		}}
+	case r.Upgrade != "":
+		step = progress.Step{Name: "Compare the versions", Run: func(ctx context.Context, _ *progress.Output) error { return r.upgraded(ctx) }}
+	case r.With != "":
+		step = progress.Step{Name: "Find the other pull request", Run: func(ctx context.Context, out *progress.Output) (err error) {
+			if r.other, r.result.Conflicts, err = r.change.findOther(ctx, r.scratch, r.Options); err != nil {
+				return err
+			}
+			r.result.Base = r.change.base
+			if r.other != nil {
+				out.Result("%d files on %.8s, %s", len(r.other.Files), r.change.base, r.change.why)
+			}
+			return nil
+		}}
+	default:
 		return nil
-	}})
+	}
+	return r.steps(ctx, step)
 }
 
 // observe starts the clients and takes the first look.

@@ -130,13 +130,6 @@ func TestFindRefuses(t *testing.T) {
 	}
 }
 
-func TestOtherEnvironmentsAreRefused(t *testing.T) {
-	_, err := Run(t.Context(), Options{Repo: t.TempDir(), Environment: "production"})
-	if err == nil || !strings.Contains(err.Error(), "--env production") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("got %v", err)
-	}
-}
-
 // A folder is one rehearsal's: nobody else's files are removed, two rehearsals do not meet, and what one left goes.
 func TestScratch(t *testing.T) {
 	foreign := t.TempDir()

@@ -45,6 +45,9 @@ With --upgrade the change is a new version of something that is pinned, by its
 name in docs/versions.md or renovate.json. Where nothing differs from the base it
 is made; a branch that brings it is rehearsed as it is. Charts are compared before
 the start.
+With --env another environment of cdk.json takes the place of local, with its sizes,
+policies, manifests and services. What one machine cannot have is replaced, and each
+replacement is listed under the result, too.
 
 The system has its own ports and folder, and is removed at the end, also after an
 interrupt; --keep leaves it, and 'gitops rehearse remove' removes it later.
@@ -55,6 +58,7 @@ run.`,
   gitops rehearse --base origin/main --hold 1m -o markdown
   gitops rehearse --with 42
   gitops rehearse --upgrade external-dns=1.23.0
+  gitops rehearse --env production
   gitops rehearse --keep --state /tmp/look
   gitops rehearse remove /tmp/look`,
 		Args: cli.Args(cobra.NoArgs),
@@ -62,7 +66,7 @@ run.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.Base, "base", "", "the `revision` that the change goes to (default: the environment's branch)")
-	flags.StringVar(&o.Environment, "env", rehearsal.Environment, "the `environment`; no other than local can be rehearsed")
+	flags.StringVar(&o.Environment, "env", rehearsal.Environment, "the `environment` of cdk.json that the change is of")
 	flags.StringVar(&o.With, "with", "", "another open `pull request`, a revision or a number: both are rehearsed in both orders")
 	flags.StringVar(&o.Upgrade, "upgrade", "", "rehearse a new version of something pinned, `NAME[=VERSION]`; without a change here it is made")
 	flags.BoolVar(&o.Keep, "keep", false, "leave the system running")
