@@ -226,10 +226,8 @@ func TestUnusual(t *testing.T) {
 		"docker.io/library/ghost:6.65.0", "333333333333.dkr.ecr.us-east-1.amazonaws.com/production/ghost:1.2.3@sha256:abc # kept", 1))
 	edit(t, dir, "k8s/clusters/production/kustomization.yaml", "patches:\n  - path: images.yaml\n", "patches:\n  - path: images.yaml\n  - path: facts.yaml\n")
 	write(t, dir, "k8s/clusters/production/facts.yaml", "# yaml-language-server: $schema=https://example.com/x.json\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: apps, namespace: flux-system}\nspec: {timeout: 7m}\n")
-	edit(t, dir, "k8s/fleet/fleet.yaml", "  production: {propose: true}", "  production: &p\n  local2: *p")
-	edit(t, dir, "k8s/fleet/fleet.yaml", "  local2: *p\n", "")
-	edit(t, dir, "k8s/fleet/fleet.yaml", "interval: 30s", "interval: 30s\nsecretRef: manifests\npropose: true\npublish: merge")
-	edit(t, dir, "k8s/services/npm.yaml", "environments:\n", "environments:\n  dev: &few {replicas: 2}\n  integration: *few\n")
+	edit(t, dir, "k8s/fleet/fleet.yaml", "  production: {propose: true}", "  production: {publish: merge}")
+	edit(t, dir, "k8s/fleet/fleet.yaml", "interval: 30s", "interval: 30s\nsecretRef: manifests")
 	regenerate(t, dir)
 
 	e, rows, rendered := projected(t, dir, "production")
@@ -239,7 +237,7 @@ func TestUnusual(t *testing.T) {
 		"alerts.webhook": "slack → none", "alerts.commitStatus": "true → none", "backup.copyTo": "eu-west-1 → eu-central-1",
 		"facts.CONTROLLER_REPLICAS": "3 → 1", "repository.verify": `["keys/alice.asc"] → none`, "credentials": "githubApp → basic",
 		"k8s/clusters/production/images.yaml GHOST_IMAGE": "333333333333.dkr.ecr.us-east-1.amazonaws.com/production/ghost:1.2.3@sha256:abc → docker.io/library/ghost:6.65.0",
-		"k8s/fleet/fleet.yaml publish":                    "merge → tag", "k8s/fleet/fleet.yaml propose": "true → false",
+		"k8s/fleet/fleet.yaml publish":                    "merge → tag",
 	} {
 		if got := row(rows, path); got != want {
 			t.Errorf("%s: got %q, want %q", path, got, want)
@@ -305,8 +303,7 @@ func TestSame(t *testing.T) {
 			write(t, dir, "k8s/clusters/dev/more.yaml", "x: y\n")
 		}, true},
 		"its account": {func(dir string) {
-			change(t, dir, "production", object{"account": "444444444444", "cluster.admins": []any{}, "delivery.connectionArn": "arn:aws:codeconnections:eu-west-1:444444444444:connection/00000000-0000-0000-0000-000000000000"})
-			change(t, dir, "production", object{"cluster.admins": []any{"arn:aws:iam::333333333333:role/Admin"}})
+			change(t, dir, "production", object{"account": "444444444444", "delivery.connectionArn": "arn:aws:codeconnections:eu-west-1:444444444444:connection/00000000-0000-0000-0000-000000000000"})
 		}, true},
 		"its size":     {func(dir string) { change(t, dir, "production", object{"nodes.min": 4}) }, false},
 		"its overlay":  {func(dir string) { edit(t, dir, "k8s/clusters/production/images.yaml", "6.65.0", "6.66.0") }, false},

@@ -17,7 +17,6 @@ func parse(text []byte) (document, root *yaml.Node, err error) {
 	if len(document.Content) == 0 || document.Content[0].Kind != yaml.MappingNode {
 		return nil, nil, errors.New("must be an object")
 	}
-	document.Content[0] = inline(document.Content[0])
 	return document, document.Content[0], nil
 }
 
@@ -66,17 +65,4 @@ func put(in *yaml.Node, key, text string) {
 	if text != "" {
 		in.Content = append(in.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key}, &yaml.Node{Kind: yaml.ScalarNode, Value: text})
 	}
-}
-
-// inline replaces aliases by what they stand for: their anchor may be in an environment that goes.
-func inline(n *yaml.Node) *yaml.Node {
-	if n.Kind == yaml.AliasNode {
-		return inline(n.Alias)
-	}
-	made := *n
-	made.Anchor, made.Content = "", make([]*yaml.Node, len(n.Content))
-	for i, c := range n.Content {
-		made.Content[i] = inline(c)
-	}
-	return &made
 }
