@@ -58,6 +58,10 @@ func bad() *Result {
 	r.Refused = []Refusal{{"orders/orders", "arn:aws:iam::000000000000:role/x", "sqs:SendMessage", "arn:aws:sqs:eu-central-1:000000000000:orders", 3}}
 	r.AWS.Left, r.Kubernetes.Missing = []string{"production-orders/Queue4A7E3555 AWS::SQS::Queue"}, []string{"orders/ConfigMap/orders"}
 	r.Unseen = []string{"the calls of roles: the AWS endpoint answers 503"}
+	r.Environment, r.Substitutions = "production", []Substitution{
+		{Path: "name", From: "production", To: "local", Why: "the laboratory has this one environment"},
+		{Path: "hostedZone", From: `{"id":"Z1"}`, To: "none", Why: "no zone is there before the environment", Changed: true},
+	}
 	return r
 }
 

@@ -57,7 +57,8 @@ func (s *scratch) project(ctx context.Context, environment, commit string) ([]re
 		return nil, err
 	}
 	// With the author and the message of the commit.
-	_, err = git.Run(ctx, s.repo(), nil, "-c", "user.name=gitops", "-c", "user.email=gitops@localhost", "commit", "--quiet", "--no-verify", "--no-gpg-sign", "--allow-empty", "-C", commit)
+	_, err = git.Run(ctx, s.repo(), nil, "-c", "user.name=gitops", "-c", "user.email=gitops@localhost",
+		"commit", "--quiet", "--no-verify", "--no-gpg-sign", "--allow-empty", "-C", commit)
 	return rows, err
 }
 
@@ -90,7 +91,8 @@ func nothingLeft(environment string, all []rehearsal.Substitution) error {
 		}
 	}
 	if len(replaced) > 0 {
-		return fmt.Errorf("nothing of the change can be rehearsed in %s: it is of %s, which the laboratory replaces", environment, strings.Join(replaced, ", "))
+		return fmt.Errorf("nothing of the change can be rehearsed in %s: it is of %s, which the laboratory replaces",
+			environment, strings.Join(replaced, ", "))
 	}
 	return fmt.Errorf("nothing of the change is of %s: name the environment that it is of with --env", environment)
 }

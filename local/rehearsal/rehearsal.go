@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"k8s-plus-aws-gitops/internal/progress"
@@ -156,7 +157,7 @@ func (r *run) prepare(ctx context.Context) error {
 	case r.Environment != Environment:
 		step = progress.Step{Name: "Put " + r.Environment + " in the place of " + Environment, Run: func(ctx context.Context, out *progress.Output) (err error) {
 			r.result.Substitutions, err = r.change.project(ctx, r.scratch, r.Environment)
-			out.Result("%d substitutions, listed under the result", len(r.result.Substitutions))
+			out.Result("%d substitutions", len(r.result.Substitutions))
 			return err
 		}}
 	case r.Upgrade != "":

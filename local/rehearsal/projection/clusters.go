@@ -71,29 +71,36 @@ func (p *projection) overlay() error {
 	}
 	for _, name := range p.all {
 		if name != p.name {
-			if err := os.RemoveAll(p.path(path.Join(clusters, name))); err != nil {
-				return err
-			}
+			err = errors.Join(err, os.RemoveAll(p.path(path.Join(clusters, name))))
 		}
 	}
-	if err := os.Rename(p.path(from), p.path(path.Join(clusters, Here))); err != nil {
+	if err = errors.Join(err, os.Rename(p.path(from), p.path(path.Join(clusters, Here)))); err != nil {
 		return err
 	}
-	patches := value(root, "patches")
-	if patches == nil && len(kept) > 0 {
-		patches = &yaml.Node{Kind: yaml.SequenceNode}
-		root.Content = append(root.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "patches"}, patches)
+	if err := p.patch(root, kept); err != nil {
+		return err
 	}
-	for _, k := range kept {
+	return p.write(path.Join(clusters, Here, overlay), document)
+}
+
+// patch adds patches behind those of an overlay.
+func (p *projection) patch(root *yaml.Node, all []patch) error {
+	list := value(root, "patches")
+	if list == nil && len(all) > 0 {
+		list = &yaml.Node{Kind: yaml.SequenceNode}
+		root.Content = append(root.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "patches"}, list)
+	}
+	for _, k := range all {
 		layers, _ := k.machine()
 		var node yaml.Node
 		if err := node.Encode(k); err != nil {
 			return err
 		}
-		patches.Content = append(patches.Content, &node)
-		p.row(from+", "+layers, "as it is", "with local's patch", "versions that one machine builds, its ports and certificates, and shorter times")
+		list.Content = append(list.Content, &node)
+		p.row(path.Join(clusters, p.name)+", "+layers, "as it is", "with local's patch",
+			"versions that one machine builds, its ports and certificates, and shorter times")
 	}
-	return p.write(path.Join(clusters, Here, overlay), document)
+	return nil
 }
 
 // machinePatches are the patches of local's overlay that belong to the machine, those in files with their text.

@@ -69,15 +69,17 @@ func (p *projection) open(content []byte) error {
 		return fmt.Errorf("cdk.json has no environment %s: %s", p.name, config.Suggest(p.name, p.all))
 	}
 	if p.here, known = c.Environments[Here]; !known {
-		return fmt.Errorf("cdk.json has no environment %s, whose account, domain and repository a rehearsal takes: add it, as the platform has it", Here)
+		return fmt.Errorf("cdk.json has no environment %s, whose account, domain and repository a rehearsal takes: add it, as the platform has it",
+			Here)
 	}
-	switch {
-	case !p.here.Delivers():
-		return fmt.Errorf("cdk.json: environment %s has no pipelines, through which a rehearsal merges: give it a delivery.connectionArn", Here)
-	case !p.wanted.Delivers():
-		return fmt.Errorf("cdk.json: environment %s has no pipelines, through which a rehearsal merges: give it a delivery.connectionArn, or rehearse another", p.name)
-	case p.wanted.Partition() != p.here.Partition():
-		return fmt.Errorf("cdk.json: environment %s is in partition %s, and the laboratory has %s alone: rehearse another", p.name, p.wanted.Partition(), p.here.Partition())
+	for _, e := range []config.Environment{p.here, p.wanted} {
+		if !e.Delivers() {
+			return fmt.Errorf("cdk.json: environment %s has no pipelines, through which a rehearsal merges: give it a delivery.connectionArn", e.Name)
+		}
+	}
+	if p.wanted.Partition() != p.here.Partition() {
+		return fmt.Errorf("cdk.json: environment %s is in partition %s, and the laboratory has %s alone: rehearse another",
+			p.name, p.wanted.Partition(), p.here.Partition())
 	}
 	return nil
 }

@@ -353,3 +353,21 @@ func TestRefuses(t *testing.T) {
 		})
 	}
 }
+
+// The fleet of another version of the generator is made by that version.
+func TestForeignFleet(t *testing.T) {
+	dir := fixture.Tree(t)
+	edit(t, dir, "k8s/fleet/production/kustomization.yaml", "resources:", "# as another version wrote it\nresources:")
+	write(t, dir, "Makefile", "bin/gitops:\n\tmkdir bin && printf '#!/bin/sh\\necho $$1 > k8s/fleet/said' > $@ && chmod +x $@\n")
+	if _, err := Project(t.Context(), dir, "production"); err != nil {
+		t.Fatal(err)
+	}
+	if said := read(t, dir, "k8s/fleet/said"); said != "generate\n" {
+		t.Errorf("the commit's own program was asked for %q", said)
+	}
+	dir = fixture.Tree(t)
+	edit(t, dir, "k8s/fleet/production/kustomization.yaml", "resources:", "# as another version wrote it\nresources:")
+	if _, err := Project(t.Context(), dir, "production"); err == nil || !strings.Contains(err.Error(), "bin/gitops of the commit") {
+		t.Errorf("without a Makefile: %v", err)
+	}
+}

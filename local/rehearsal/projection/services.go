@@ -68,7 +68,7 @@ func (p *projection) fleetFile() error {
 		{"url", wanted.URL, here.URL, "the manifests' repository is on this machine"},
 		{"secretRef", wanted.SecretRef, here.SecretRef, "that repository asks for no login"},
 		{"propose", fmt.Sprint(wanted.Propose), "false", "nobody merges proposals: the rehearsal publishes"},
-		{"publish", string(wanted.Publish), string(services.PublishTag), "there is no token for the manifests' repository: the rehearsal publishes after the merge"},
+		{"publish", string(wanted.Publish), string(services.PublishTag), "no token for the manifests is here: the rehearsal publishes after the merge"},
 	} {
 		p.row(services.ConfigFile+" "+s.key, shownText(s.from), shownText(s.to), s.why)
 		if s.from != s.to || s.key == "url" {

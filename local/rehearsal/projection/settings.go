@@ -100,9 +100,28 @@ func (p *projection) settings(content []byte) error {
 	gitops := child(child(file, "context"), "gitops")
 	environments := child(gitops, "environments")
 	wanted, here := child(environments, p.name), child(environments, Here)
+	p.replace(wanted, here)
+	p.afterwards(gitops, wanted, here)
+	gitops["environments"] = object{Here: wanted}
+	text, err := json.MarshalIndent(file, "", "  ")
+	if err != nil {
+		return err
+	}
+	// What is wrong with the environment itself, its pipeline says.
+	if _, own := config.Parse(content); own == nil {
+		_, err = config.Parse(text)
+	}
+	if err != nil {
+		return fmt.Errorf("environment %s in the place of %s: %w", p.name, Here, oneLine(err))
+	}
+	return os.WriteFile(p.path("cdk.json"), append(text, '\n'), 0o644) //nolint:gosec // a file of the repository
+}
+
+// replace does what the table says.
+func (p *projection) replace(wanted, here object) {
 	for _, s := range replaced {
-		value, must := get(here, s.key), true
 		written := get(wanted, s.key)
+		value, must := get(here, s.key), true
 		if s.to != nil {
 			if value, must = s.to(p, written); written == nil {
 				continue
@@ -113,20 +132,6 @@ func (p *projection) settings(content []byte) error {
 			set(wanted, s.key, value)
 		}
 	}
-	p.afterwards(gitops, wanted, here)
-	gitops["environments"] = object{Here: wanted}
-	text, err := json.MarshalIndent(file, "", "  ")
-	if err != nil {
-		return err
-	}
-	// What is wrong with the environment itself, its pipeline says.
-	if _, err := config.Parse(content); err == nil {
-		_, err = config.Parse(text)
-	}
-	if err != nil {
-		return fmt.Errorf("environment %s in the place of %s: %w", p.name, Here, oneLine(err))
-	}
-	return os.WriteFile(p.path("cdk.json"), append(text, '\n'), 0o644) //nolint:gosec // a file of the repository
 }
 
 // said is a setting as written, or what an environment has without it.
