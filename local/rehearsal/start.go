@@ -138,6 +138,7 @@ func (r *run) whole(ctx context.Context, while time.Duration, out *progress.Outp
 		if err != nil {
 			return err
 		}
+		r.answer(r.system, s.Pipelines) // the first execution of an environment with an approval waits for it, too
 		open := unwell(s)
 		if len(open) > 0 {
 			since = time.Now()
