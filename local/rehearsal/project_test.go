@@ -53,7 +53,7 @@ func TestProject(t *testing.T) {
 	if tip := gitIn(t, repo, "rev-parse", "production"); c.from != tip || c.base == tip || c.why != "where HEAD left production" || c.head != gitIn(t, repo, "rev-parse", "main") {
 		t.Errorf("got %+v", c)
 	}
-	if !slices.Equal(c.Files, []string{"k8s/services/orders.yaml"}) || !c.publishes() || len(rows) < 10 {
+	if !slices.Equal(c.Files, []string{"k8s/services/orders.yaml"}) || !publishes(c.Files) || len(rows) < 10 {
 		t.Errorf("files %v, rows %v", c.Files, rows)
 	}
 	orders := filepath.Join(s.repo(), "k8s/services/orders.yaml")
