@@ -47,6 +47,8 @@ type pod struct {
 
 	reportMu sync.Mutex
 	reported *corev1.PodStatus // what the API last said
+	// reportedAt is the resource version of it.
+	reportedAt string
 }
 
 type failure struct{ reason, message string }

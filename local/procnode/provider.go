@@ -215,16 +215,18 @@ func (p *provider) GetPods(context.Context) ([]*corev1.Pod, error) {
 	return out, nil
 }
 
-// watch follows what virtual-kubelet does not: conditions that others set, for readiness gates, and the removal of pods that
+// watch follows what virtual-kubelet does not: conditions that others set, for readiness gates and over the node's, and the removal of pods that
 // had ended before the node started.
 func (p *provider) watch() cache.ResourceEventHandler {
 	return cache.ResourceEventHandlerFuncs{
 		UpdateFunc: func(a, b any) {
 			before, after := a.(*corev1.Pod), b.(*corev1.Pod)
-			if len(after.Spec.ReadinessGates) == 0 || reflect.DeepEqual(foreign(before.Status.Conditions), foreign(after.Status.Conditions)) {
+			x := p.get(after.Namespace, after.Name)
+			if x == nil || x.uid != string(after.UID) {
 				return
 			}
-			if x := p.get(after.Namespace, after.Name); x != nil {
+			gates := len(after.Spec.ReadinessGates) > 0 && !reflect.DeepEqual(foreign(before.Status.Conditions), foreign(after.Status.Conditions))
+			if x.overruled(after) || gates {
 				x.changed()
 			}
 		},

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/client-go/util/workqueue"
 )
@@ -62,8 +63,28 @@ func (x *pod) report(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	x.reported = &out.Status
+	x.reported, x.reportedAt = &out.Status, out.ResourceVersion
 	return nil
+}
+
+// overruled reports whether somebody else has changed whether the pod is ready since that was reported last, and takes it for what
+// the API has. The control plane does so with all pods of a node that is late, and leaves it to the node to correct it.
+func (x *pod) overruled(now *corev1.Pod) bool {
+	x.reportMu.Lock()
+	defer x.reportMu.Unlock()
+	if x.reported == nil {
+		return false
+	}
+	mine, its := conditionOf(x.reported.Conditions, corev1.PodReady), conditionOf(now.Status.Conditions, corev1.PodReady)
+	if mine == nil || its == nil || mine.Status == its.Status {
+		return false
+	}
+	// What was reported meanwhile may not have come back yet.
+	if newer, err := resourceversion.CompareResourceVersion(now.ResourceVersion, x.reportedAt); err != nil || newer <= 0 {
+		return false
+	}
+	x.reported, x.reportedAt = now.Status.DeepCopy(), now.ResourceVersion
+	return true
 }
 
 // known is the status that the API has: the last that was written, with the conditions that others set since.
