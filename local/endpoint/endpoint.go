@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/endpoint/engine"
 	"k8s-plus-aws-gitops/local/endpoint/fault"
 	"k8s-plus-aws-gitops/local/endpoint/front"
@@ -26,7 +27,6 @@ import (
 	_ "k8s-plus-aws-gitops/local/endpoint/kube" // registers the cluster's custom resources
 	"k8s-plus-aws-gitops/local/endpoint/permissions"
 	"k8s-plus-aws-gitops/local/endpoint/resources"
-	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/pipelines"
 )
 

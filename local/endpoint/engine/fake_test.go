@@ -18,8 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
-	"k8s-plus-aws-gitops/local/endpoint/resources"
 	"k8s-plus-aws-gitops/internal/httpbody"
+	"k8s-plus-aws-gitops/local/endpoint/resources"
 )
 
 // world is a fake service whose things the engine makes, with the engine in

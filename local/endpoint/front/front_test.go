@@ -19,9 +19,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 
+	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/endpoint/permissions"
 	"k8s-plus-aws-gitops/local/internal/freeport"
-	"k8s-plus-aws-gitops/internal/httpbody"
 )
 
 // fakeMoto answers what the front asks of moto, and shows what it got.

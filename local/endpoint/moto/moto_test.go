@@ -15,10 +15,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/google/go-cmp/cmp"
 
+	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/endpoint/moto"
 	"k8s-plus-aws-gitops/local/endpoint/moto/mototest"
 	"k8s-plus-aws-gitops/local/internal/freeport"
-	"k8s-plus-aws-gitops/internal/httpbody"
 )
 
 // python returns an interpreter with moto; the test is skipped when there is none.

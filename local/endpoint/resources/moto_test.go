@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/endpoint/moto/mototest"
 	"k8s-plus-aws-gitops/local/internal/freeport"
-	"k8s-plus-aws-gitops/internal/httpbody"
 )
 
 // One moto serves all tests of the package; TestMain ends it.

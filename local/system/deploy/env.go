@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"k8s-plus-aws-gitops/internal/forge"
-	"k8s-plus-aws-gitops/local/endpoint/fault"
 	"k8s-plus-aws-gitops/internal/httpbody"
+	"k8s-plus-aws-gitops/local/endpoint/fault"
 	"k8s-plus-aws-gitops/local/system/layout"
 )
 

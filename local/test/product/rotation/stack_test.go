@@ -19,13 +19,13 @@ import (
 
 	"k8s-plus-aws-gitops/functions/database/handler"
 	"k8s-plus-aws-gitops/functions/database/rotation"
+	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/local/database"
 	"k8s-plus-aws-gitops/local/endpoint"
 	"k8s-plus-aws-gitops/local/endpoint/function"
 	"k8s-plus-aws-gitops/local/endpoint/moto/mototest"
 	"k8s-plus-aws-gitops/local/endpoint/resources"
 	"k8s-plus-aws-gitops/local/internal/freeport"
-	"k8s-plus-aws-gitops/internal/httpbody"
 )
 
 // TestMain is also the program of the function, as gitops-local is.

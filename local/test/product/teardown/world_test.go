@@ -26,11 +26,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/httpbody"
 	"k8s-plus-aws-gitops/internal/teardown"
 	"k8s-plus-aws-gitops/local/endpoint"
 	"k8s-plus-aws-gitops/local/endpoint/moto/mototest"
 	"k8s-plus-aws-gitops/local/internal/freeport"
-	"k8s-plus-aws-gitops/internal/httpbody"
 )
 
 const account = "000000000000"
