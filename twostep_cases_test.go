@@ -38,11 +38,17 @@ var twoStepLists = map[string]list{
 	"delivery.window.days":         {elements: []any{"MON", "TUE"}, fresh: "WED"},
 	"delivery.window.frozen":       {elements: []any{"2026-12-24", "2026-12-20/2027-01-03"}, fresh: "2027-04-02"},
 	"delivery.notify":              {elements: []any{"a@example.com", "b@example.com"}, fresh: "c@example.com"},
+	"rehearsal.data":               {elements: []any{filled("ghost"), filled("orders")}, fresh: filled("billing")},
 	"allowReplacement":             {elements: []any{allowance("X"), allowance("Y")}, fresh: allowance("Z")},
 }
 
 // principal is the ARN of a role of the environment's account.
 func principal(role string) string { return "arn:aws:iam::333333333333:role/" + role }
+
+// filled is an entry of rehearsal.data.
+func filled(database string) any {
+	return map[string]any{"database": database, "generate": []any{"hack/fill"}}
+}
 
 // allowance is an entry of allowReplacement.
 func allowance(id string) any {

@@ -34,7 +34,7 @@ func (c *check) hosts() {
 						"choose another host or path: the load balancer sends its requests to one of them")
 					continue
 				}
-				owners[place] = a.object.String()
+				owners[place] = a.String()
 			}
 		}
 	}
