@@ -59,7 +59,7 @@ func (f Filler) load(ctx context.Context, l login, command []string) error {
 	read := make(chan error, 1)
 	go func() {
 		read <- f.sql(ctx, l, from)
-		from.CloseWithError(io.ErrClosedPipe) // by which the program ends, too
+		_ = from.CloseWithError(io.ErrClosedPipe) // by which the program ends, too
 		cancel()
 	}()
 	some := &counter{Writer: to}
@@ -70,7 +70,7 @@ func (f Filler) load(ctx context.Context, l login, command []string) error {
 	default:
 	}
 	if err != nil {
-		to.CloseWithError(err)
+		_ = to.CloseWithError(err)
 		<-read
 		return err
 	}
