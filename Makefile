@@ -21,7 +21,7 @@ sources = $(shell find $(1) -type f -not -name '*_test.go' -not -path '*/testdat
 # Folders that the app imports; a test of config holds the list to the imports.
 APP_PACKAGES := app-resources config infrastructure internal/buildspec internal/cachedir internal/construct internal/logicalid internal/nag internal/pathfilter internal/podidentity internal/policy internal/rdsca internal/retention internal/services internal/signature internal/validation
 APP_SOURCES  := go.mod go.sum $(filter-out %_test.go,$(wildcard *.go)) $(call sources,$(APP_PACKAGES))
-FUNCTION_SOURCES := go.mod go.sum $(call sources,functions internal/eks internal/rdsca)
+FUNCTION_SOURCES := go.mod go.sum $(call sources,functions internal/awsclient internal/eks internal/httpbody internal/rdsca)
 SERVICES_SOURCES := go.mod go.sum $(call sources,services internal/services internal/pathfilter config)
 GITOPS_SOURCES := go.mod go.sum $(call sources,cmd internal config)
 

@@ -22,7 +22,7 @@ import (
 const DatabaseFunction = "bin/functions/database"
 
 // FunctionSources are the folders of this repository that the function is made of; a test holds them to its imports.
-var FunctionSources = []string{"functions/database", "internal/eks", "internal/rdsca"}
+var FunctionSources = []string{"functions/database", "internal/awsclient", "internal/eks", "internal/httpbody", "internal/rdsca"}
 
 // FunctionCode is a compiled function.
 type FunctionCode struct {

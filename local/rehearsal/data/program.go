@@ -71,7 +71,7 @@ func (f Filler) load(ctx context.Context, l login, command []string) error {
 	}
 	if err != nil {
 		_ = to.CloseWithError(err)
-		<-read
+		_ = <-read
 		return err
 	}
 	to.Close()
