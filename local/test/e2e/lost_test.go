@@ -48,6 +48,7 @@ func (s *system) comesAgain(ctx context.Context) (string, error) {
 	if _, err := s.gitops(ctx, "local", "push", "--message", "Make the database of what was kept", "--no-wait"); err != nil {
 		return "", err
 	}
+	defer s.approving(ctx)()
 	if _, err := s.gitops(ctx, "local", "up"); err != nil {
 		return "", err
 	}
@@ -64,13 +65,26 @@ func (s *system) comesAgain(ctx context.Context) (string, error) {
 	if err := conn.QueryRowContext(ctx, "SELECT GROUP_CONCAT(id) FROM kept").Scan(&kept); err != nil || kept != "42" {
 		return "", errors.Join(err, fmt.Errorf("the rows are %s, want 42, which the snapshot has", kept))
 	}
-	ready := ""
-	err = until(ctx, 15*time.Minute, "everything to be ready", func() (err error) {
-		if ready, err = s.healthy(ctx); err != nil {
-			// The environment asks for approvals. As long as nothing waits, there is nothing to say yes to.
-			_, _ = s.gitops(ctx, "local", "approve", "local-deploy", "--message", "scenario")
-		}
-		return err
-	})
+	ready, err := s.settled(ctx)
 	return fmt.Sprintf("Ghost and its rows are back after %.0f s; %s", took.Seconds(), ready), err
+}
+
+// approving says yes to whatever waits, until the returned function is called: the environment asks for approvals, and its first
+// deployment, for which `up` waits, is one.
+func (s *system) approving(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(3 * time.Second):
+				// As long as nothing waits, there is nothing to say yes to.
+				_, _ = s.gitops(ctx, "local", "approve", "local-deploy", "--message", "scenario")
+			}
+		}
+	}()
+	return func() { cancel(); <-ended }
 }
