@@ -71,7 +71,7 @@ func (f Filler) load(ctx context.Context, l login, command []string) error {
 	}
 	if err != nil {
 		_ = to.CloseWithError(err)
-		_ = <-read
+		<-read //nolint:errcheck // it ended by err, which is the cause
 		return err
 	}
 	to.Close()
