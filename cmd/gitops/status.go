@@ -145,11 +145,11 @@ func (f *statusFlags) source(ctx context.Context, root string, env config.Enviro
 	if err != nil && !errors.As(err, &lost) {
 		return from, err
 	}
-	account := awsOf
+	load := awsOf
 	if f.wait {
-		account = patientAWS // who waits has the time, and Verify hangs on it
+		load = patientAWS // who waits has the time, and Verify hangs on it
 	}
-	c, err := account(ctx, env.Region)
+	c, err := load(ctx, env.Region)
 	if err != nil {
 		return from, err
 	}

@@ -19,7 +19,7 @@ func (r release) ignoredValues(dir string, loaded *chart.Chart, rendered map[str
 	if err != nil {
 		return fmt.Errorf("chart %s: %w", loaded.Name(), err)
 	}
-	unknown := slices.DeleteFunc(beside(r.Spec.Values, defaults, nil), func(path []string) bool { return named(loaded, path[len(path)-1]) })
+	unknown := slices.DeleteFunc(absent(defaults, r.Spec.Values), func(path []string) bool { return named(loaded, path[len(path)-1]) })
 	if len(unknown) == 0 {
 		return nil
 	}
@@ -48,8 +48,8 @@ func named(c *chart.Chart, name string) bool {
 		slices.ContainsFunc(c.Dependencies(), func(d *chart.Chart) bool { return named(d, name) })
 }
 
-// beside are the paths of values that defaults do not have. What is in a map that is empty there is for any content.
-func beside(values, defaults map[string]any, above []string) [][]string {
+// absent are the paths of values that a chart's defaults do not have. Below a default that is no map, or an empty one, anything goes.
+func absent(defaults, values map[string]any, above ...string) [][]string {
 	var all [][]string
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		here := append(slices.Clone(above), name)
@@ -60,8 +60,17 @@ func beside(values, defaults map[string]any, above []string) [][]string {
 		case !there:
 			all = append(all, here)
 		case nested && also && len(its) > 0:
-			all = append(all, beside(inner, its, here)...)
+			all = append(all, absent(its, inner, here...)...)
 		}
+	}
+	return all
+}
+
+// dotted writes paths for people.
+func dotted(paths [][]string) []string {
+	var all []string
+	for _, p := range paths {
+		all = append(all, strings.Join(p, "."))
 	}
 	return all
 }

@@ -77,8 +77,8 @@ func upgrade(was, is release, charts Charts) ([]Harm, error) {
 	where := fmt.Sprintf("chart %s %s", is.chart().Name, is.chart().Version)
 	var all []Harm
 	// A value without a default that the old chart took as well a template copies with all that is around it.
-	known := absent(before, is.Spec.Values, "")
-	for _, name := range absent(after, is.Spec.Values, "") {
+	known := dotted(absent(before, is.Spec.Values))
+	for _, name := range dotted(absent(after, is.Spec.Values)) {
 		if !slices.Contains(known, name) {
 			all = append(all, Harm{"value ignored", where, "it has no value " + name + ", which " + was.chart().Version + " has"})
 		}
@@ -160,22 +160,4 @@ func dropped(where string, before, after map[string]definition) []Harm {
 		}
 	}
 	return all
-}
-
-// absent lists the values that a chart does not have. Below a default that is no map, or an empty one, anything goes.
-func absent(defaults, values map[string]any, path string) []string {
-	var missing []string
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		found, known := defaults[name]
-		if !known {
-			missing = append(missing, path+name)
-			continue
-		}
-		deeper, isMap := found.(map[string]any)
-		inner, both := values[name].(map[string]any)
-		if isMap && both && len(deeper) > 0 {
-			missing = append(missing, absent(deeper, inner, path+name+".")...)
-		}
-	}
-	return missing
 }

@@ -73,7 +73,7 @@ func TestOnlyVersionsDiffer(t *testing.T) {
 
 func TestAbsent(t *testing.T) {
 	defaults := map[string]any{"a": map[string]any{"b": 1}, "free": map[string]any{}, "text": "x"}
-	got := absent(defaults, map[string]any{"a": map[string]any{"c": 1}, "free": map[string]any{"z": 1}, "text": "y", "no": 1}, "")
+	got := dotted(absent(defaults, map[string]any{"a": map[string]any{"c": 1}, "free": map[string]any{"z": 1}, "text": "y", "no": 1}))
 	if want := []string{"a.c", "no"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -120,11 +120,11 @@ func holds(t *testing.T, read release, find Charts) map[string]map[string]bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, missing := range absent(loaded.Values, read.Spec.Values, "") {
-		if effective(t, read, find, strings.Split(missing, ".")) {
+	for _, path := range absent(loaded.Values, read.Spec.Values) {
+		if effective(t, read, find, path) {
 			continue // a template copies the whole of what is above it
 		}
-		t.Errorf("chart %s %s has no value %s: Helm would ignore it", read.Spec.Chart.Spec.Chart, read.Spec.Chart.Spec.Version, missing)
+		t.Errorf("chart %s %s has no value %s: Helm would ignore it", read.Spec.Chart.Spec.Chart, read.Spec.Chart.Spec.Version, strings.Join(path, "."))
 	}
 	rendered, err := render(read, find)
 	if err != nil {

@@ -41,7 +41,9 @@ func (b *build) lendPrograms(dir string) error {
 		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 			return err
 		}
-		if err := os.Link(file, to); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := os.Link(file, to); errors.Is(err, fs.ErrExist) {
+			return nil // the commit has a file of that name
+		} else if err != nil {
 			return err
 		}
 		// make compares times, and would take a program of another commit for the one of this: Go has to be asked.

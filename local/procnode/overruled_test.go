@@ -26,9 +26,11 @@ func TestReadyAgainAfterTheControlPlaneSaidNo(t *testing.T) {
 	conditionOf(late.Status.Conditions, corev1.PodReady).Status = corev1.ConditionFalse
 	late.ResourceVersion = "4"
 	n.watch().OnUpdate(before, late)
-	if x.reported.Conditions == nil || !ready(*x.reported) {
+	x.reportMu.Lock()
+	if !ready(*x.reported) {
 		t.Error("an older state was taken for the present one")
 	}
+	x.reportMu.Unlock()
 	if _, err := n.client.CoreV1().Pods("ns").UpdateStatus(t.Context(), late, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}

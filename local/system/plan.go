@@ -49,7 +49,7 @@ func (s *System) plan(p layout.Ports, x parts) (*supervise.Plan, error) {
 	port := func(name string) string { return strconv.Itoa(p[name]) }
 	control := supervise.Process{
 		Name: controlPlane, Dir: s.Dir.Root, Ready: tcp(layout.APIServer), Grace: 20 * time.Second,
-		Env: []string{"GOGC=50"}, // most of its heap is garbage of the start, which it keeps: a third of the memory of the whole
+		Env: []string{"GOGC=50"}, // it has a third of the memory of the whole, and is at rest most of the time
 		Command: []string{
 			x.controlPlane, "--dir", s.Dir.Path("control"), "--kubeconfig", s.Dir.Kubeconfig(),
 			"--apiserver-port", port(layout.APIServer), "--etcd-port", port(layout.Etcd), "--etcd-peer-port", port(layout.EtcdPeer),
