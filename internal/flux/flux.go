@@ -130,7 +130,7 @@ func (c *Cluster) kustomizations(ctx context.Context, wanted func(Item) bool) ([
 		all[n].Optional = len(awaited) > 0 && applied[all[n].Namespace+"/"+all[n].Name] && all[n].Name != Root && !slices.Contains(awaited, all[n].Name)
 	}
 	all = slices.DeleteFunc(all, func(i Item) bool { return !wanted(i) })
-	return all, errors.Join(c.explainRetries(ctx, all), c.explainIngresses(ctx, all))
+	return all, errors.Join(c.explainRetries(ctx, all), c.explainUnhealthy(ctx, all))
 }
 
 // sourceOf is the namespace and the name of the source that a Kustomization follows.

@@ -9,7 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,7 +21,9 @@ import (
 
 // line is what a rehearsal said of a pull request.
 type line struct {
-	Name    string  `json:"name"`
+	Name string `json:"name"`
+	// Commit of this repository.
+	Commit  string  `json:"commit"`
 	Code    int     `json:"code"`
 	Seconds float64 `json:"seconds"`
 	Said    string  `json:"said"`
@@ -27,28 +32,60 @@ type line struct {
 	Reverted float64 `json:"reverted"`
 }
 
-// Each pull request begins with the same snapshot of the base, which the first makes. out/rehearsals.json has what was said, also of
-// a run that was interrupted.
+// Each pull request begins with the same snapshot of the base, which the first makes. The others run side by side, as many as
+// -parallel says. out/rehearsals.json has what was said last of each.
 func TestRehearsals(t *testing.T) {
-	root := root(t)
-	repo, base := clone(t, root)
-	var said []line
-	for _, p := range append(good, bad...) {
+	all := append(slices.Clone(good), bad...)
+	s := prepare(t)
+	first := true
+	for _, p := range all {
 		t.Run(p.name, func(t *testing.T) {
-			reset(t, repo, base)
-			p.change(t, repo)
-			l, result := rehearse(t, root, repo, base)
-			l.Name = p.name
-			said = append(said, l)
-			save(t, filepath.Join(root, "out", "rehearsals.json"), said)
-			t.Logf("exit code %d in %.0f s: %s", l.Code, l.Seconds, l.Said)
-			if l.Code != p.code || !strings.Contains(l.Said, p.says) {
-				t.Errorf("exit code %d, want %d; it says %q, want %q in it\n%s", l.Code, p.code, l.Said, p.says, findings(result))
+			if !first {
+				t.Parallel()
 			}
-			if (result.Revert.State == rehearsal.Succeeded) == p.stays {
-				t.Errorf("the revert: %s %s", result.Revert.State, result.Revert.Cause)
-			}
+			first = false
+			s.rehearse(t, p)
 		})
+	}
+}
+
+// suite is what the rehearsals of a run share.
+type suite struct {
+	root, commit string
+	// clones are those that no rehearsal works in.
+	clones chan checkout
+	writes sync.Mutex
+}
+
+// checkout is a clone of this repository, and the commit of the base in it.
+type checkout struct{ repo, base string }
+
+func prepare(t *testing.T) *suite {
+	t.Helper()
+	s := &suite{root: root(t), clones: make(chan checkout, runtime.GOMAXPROCS(0))}
+	s.commit = run(t, s.root, "git", "rev-parse", "HEAD")
+	for range cap(s.clones) {
+		repo, base := clone(t, s.root)
+		s.clones <- checkout{repo, base}
+	}
+	return s
+}
+
+func (s *suite) rehearse(t *testing.T, p pull) {
+	t.Helper()
+	in := <-s.clones
+	defer func() { s.clones <- in }()
+	reset(t, in.repo, in.base)
+	p.change(t, in.repo)
+	l, result := rehearse(t, in.repo, in.base)
+	l.Name, l.Commit = p.name, s.commit
+	s.save(t, l)
+	t.Logf("exit code %d in %.0f s: %s", l.Code, l.Seconds, l.Said)
+	if l.Code != p.code || !strings.Contains(l.Said, p.says) {
+		t.Errorf("exit code %d, want %d; it says %q, want %q in it\n%s", l.Code, p.code, l.Said, p.says, findings(result))
+	}
+	if (result.Revert.State == rehearsal.Succeeded) == p.stays {
+		t.Errorf("the revert: %s %s", result.Revert.State, result.Revert.Cause)
 	}
 }
 
@@ -118,7 +155,7 @@ func (p pull) change(t *testing.T, repo string) {
 }
 
 // rehearse runs the command as a person would.
-func rehearse(t *testing.T, root, repo, base string) (line, *rehearsal.Result) {
+func rehearse(t *testing.T, repo, base string) (line, *rehearsal.Result) {
 	t.Helper()
 	began := time.Now()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(repo, "bin", "gitops"), "rehearse", "--base", base, "--output", "json")
@@ -151,9 +188,20 @@ func findings(r *rehearsal.Result) string {
 	return b.String()
 }
 
-func save(t *testing.T, file string, said []line) {
+// save takes the place of what was said of the same pull request before.
+func (s *suite) save(t *testing.T, l line) {
 	t.Helper()
-	raw, err := json.MarshalIndent(said, "", "  ")
+	s.writes.Lock()
+	defer s.writes.Unlock()
+	file := filepath.Join(s.root, "out", "rehearsals.json")
+	var all []line
+	if raw, err := os.ReadFile(file); err == nil {
+		if err := json.Unmarshal(raw, &all); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+	}
+	all = append(slices.DeleteFunc(all, func(had line) bool { return had.Name == l.Name }), l)
+	raw, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
