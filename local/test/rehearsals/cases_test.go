@@ -54,6 +54,13 @@ migrate: {version: 1, phase: ` + phase + `, image: "ghcr.io/nodezoo/nodezoo-migr
 
 // good are everyday changes, of which nothing may be said.
 var good = []pull{
+	// What README asks a newcomer to push.
+	{name: "good: make it highly available", edits: []edit{
+		{"cdk.json", `"ghost": {"database": {"backupDays": 1}},
+          "drift"`, `"ghost": {"database": {"backupDays": 1, "multiAz": true}},
+          "drift"`},
+		{deployment, "  replicas: 1\n", "  replicas: 2\n"},
+	}},
 	{name: "good: Ghost asks for more memory", edits: []edit{{deployment, "memory: 384Mi", "memory: 400Mi"}}},
 	{name: "good: a service has a new setting", edits: []edit{{info, "NODE_ENV: production", "NODE_ENV: production\n  TITLE: rehearsed"}}},
 	{name: "good: two replicas of a service", edits: []edit{{info, "replicas: 1\nenvironments", "replicas: 2\nenvironments"}}},
