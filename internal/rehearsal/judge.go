@@ -38,7 +38,7 @@ func (r *Result) Judge() {
 		return
 	}
 	for _, found := range [][]Finding{
-		r.Checks, r.merges(), r.restarts(), r.hosts(), r.migrations(), r.refused(), r.errors(), r.events(),
+		r.Checks, r.merges(), r.restarts(), r.hosts(), r.targets(), r.migrations(), r.refused(), r.errors(), r.events(),
 		r.reverted(), r.AWS.findings("AWS"), r.Kubernetes.findings("Kubernetes"),
 	} {
 		r.Findings = append(r.Findings, found...)
@@ -139,6 +139,20 @@ func (h Host) slower() (Finding, bool) {
 		return Finding{}, false
 	}
 	return Finding{false, "slower", h.Name, fmt.Sprintf("half of the answers took %.0f ms before, %.0f ms with the change", before.P50, hold.P50)}, true
+}
+
+// unhealthyLimit is how long the load balancer may find no pod of a Service healthy, in seconds, while pods are replaced.
+const unhealthyLimit = 10
+
+func (o Observations) targets() []Finding {
+	var all []Finding
+	for _, u := range o.Unhealthy {
+		if u.Seconds >= unhealthyLimit {
+			detail := fmt.Sprintf("no pod passes the load balancer's health check for %s from %s on: %s", seconds(u.Seconds), u.Phase, oneLine(u.Reason))
+			all = append(all, Finding{true, "unhealthy", u.String(), strings.TrimSuffix(detail, ": ")})
+		}
+	}
+	return all
 }
 
 // lockLimit is how long a migration may keep others waiting, in seconds: clients of the applications give up after some.

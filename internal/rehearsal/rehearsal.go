@@ -164,6 +164,8 @@ type Observations struct {
 	Events []Event `json:"events,omitempty"`
 	// Errors are lines of errors in logs that the base does not have.
 	Errors []LogLine `json:"errors,omitempty"`
+	// Unhealthy are target groups of the load balancer of which every target failed its health check.
+	Unhealthy []Unhealthy `json:"unhealthy,omitempty"`
 	// Migrations are the Jobs that ran.
 	Migrations []Migration `json:"migrations,omitempty"`
 	// AWS are resources of CloudFormation, Kubernetes the objects that Flux applies.
@@ -260,6 +262,17 @@ type LogLine struct {
 	Count int    `json:"count"`
 	First Phase  `json:"first"`
 	Last  Phase  `json:"last"`
+}
+
+// Unhealthy is a Service of which every pod failed the load balancer's health check. AWS then sends requests to all of them, so that
+// users notice nothing; pods that come are not ready before they pass it.
+type Unhealthy struct {
+	Where
+	// Phase in which it began.
+	Phase   Phase   `json:"phase"`
+	Seconds float64 `json:"seconds"`
+	// Reason of one of them.
+	Reason string `json:"reason,omitempty"`
 }
 
 // Migration is a Job that ran because of the change.

@@ -169,11 +169,17 @@ func TestJudge(t *testing.T) {
 		"an error once":              {func(r *Result) { r.Errors = []LogLine{{where, "c", "m", 1, Hold, Hold}} }, look, "error in log"},
 		"a refusal":                  {func(r *Result) { r.Refused = []Refusal{{"n/a", "r", "s3:GetObject", "", 1}} }, broke, "AWS would refuse: n/a: s3:GetObject (once)"},
 		"a migration":                {func(r *Result) { r.Migrations[0].State = Failed }, broke, "migration failed: orders/Job/orders-migrate-7"},
-		"a lock":                     {func(r *Result) { r.Migrations[0].LockedSeconds = 5 }, broke, "migration locks"},
-		"a short lock":               {func(r *Result) { r.Migrations[0].LockedSeconds = 4.9 }, verified, ""},
-		"something left":             {func(r *Result) { r.AWS.Left = []string{"s/Q"} }, broke, "left behind: s/Q: the revert did not take it back from AWS"},
-		"something kept":             {func(r *Result) { r.AWS.Kept = []string{"s/D"} }, look, "kept: s/D"},
-		"something missing":          {func(r *Result) { r.Kubernetes.Missing = []string{"n/A/b"} }, broke, "did not come back: n/A/b"},
+		"no healthy pod": {func(r *Result) {
+			r.Unhealthy = []Unhealthy{{Where{"ghost", "Service", "ghost"}, Hold, 10, "it answers 301"}}
+		}, broke, "unhealthy: ghost/Service/ghost: no pod passes the load balancer's health check for 10 s from hold on: it answers 301"},
+		"no healthy pod for a moment": {func(r *Result) {
+			r.Unhealthy = []Unhealthy{{Where{"ghost", "Service", "ghost"}, Merge, 9, "no answer"}}
+		}, verified, ""},
+		"a lock":            {func(r *Result) { r.Migrations[0].LockedSeconds = 5 }, broke, "migration locks"},
+		"a short lock":      {func(r *Result) { r.Migrations[0].LockedSeconds = 4.9 }, verified, ""},
+		"something left":    {func(r *Result) { r.AWS.Left = []string{"s/Q"} }, broke, "left behind: s/Q: the revert did not take it back from AWS"},
+		"something kept":    {func(r *Result) { r.AWS.Kept = []string{"s/D"} }, look, "kept: s/D"},
+		"something missing": {func(r *Result) { r.Kubernetes.Missing = []string{"n/A/b"} }, broke, "did not come back: n/A/b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := good()

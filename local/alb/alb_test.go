@@ -222,12 +222,12 @@ func TestUnhealthyTargetsAndFailOpen(t *testing.T) {
 		t.Errorf("round robin reached %v", seen)
 	}
 	a.setHealthy(false)
-	r.settled("x", stateUnhealthy, 1)
+	r.settled("x", Unhealthy, 1)
 	if seen := bodies(); seen["a"] {
 		t.Errorf("unhealthy target used: %v", seen)
 	}
 	b.setHealthy(false)
-	r.settled("x", stateUnhealthy, 2)
+	r.settled("x", Unhealthy, 2)
 	if seen := bodies(); len(seen) != 2 {
 		t.Errorf("fail open reached %v", seen)
 	}

@@ -19,9 +19,10 @@ import (
 
 // Health states, by their ELBv2 names.
 const (
-	stateInitial   = "initial"
-	stateHealthy   = "healthy"
-	stateUnhealthy = "unhealthy"
+	stateInitial = "initial"
+	stateHealthy = "healthy"
+	// Unhealthy is the health of a target that fails its health check.
+	Unhealthy = "unhealthy"
 )
 
 const (
@@ -136,7 +137,7 @@ func (h *health) observe(err error, s *settings) (changed bool) {
 	} else {
 		h.good, h.bad, h.reason = 0, h.bad+1, err.Error()
 		if h.state == stateHealthy && h.bad >= s.unhealthy {
-			h.state = stateUnhealthy
+			h.state = Unhealthy
 		}
 	}
 	return h.state != before

@@ -268,10 +268,10 @@ func TestHealthTransitions(t *testing.T) {
 		{"first success", "--+", stateHealthy},
 		{"two failures are not enough", "+--", stateHealthy},
 		{"a success starts the count anew", "+--+--", stateHealthy},
-		{"three failures", "+---", stateUnhealthy},
-		{"one success is not enough", "+---+", stateUnhealthy},
+		{"three failures", "+---", Unhealthy},
+		{"one success is not enough", "+---+", Unhealthy},
 		{"two successes", "+---++", stateHealthy},
-		{"interrupted successes", "+---+-+", stateUnhealthy},
+		{"interrupted successes", "+---+-+", Unhealthy},
 	} {
 		var h health
 		for _, x := range c.checks {

@@ -276,7 +276,11 @@ func (u *up) settle(m snapshot.Manifest) error {
 		}
 	}
 	r := restored{Key: m.Key, Commit: m.Commit, State: m.State, Ports: m.Ports, Pending: true}
-	if !u.keepsPorts(r) {
+	keeps, err := u.keepsPorts(r)
+	if err != nil {
+		return err
+	}
+	if !keeps {
 		if err := os.Remove(u.Dir.Path("ports.json")); err != nil {
 			return err
 		}
@@ -288,10 +292,19 @@ func (u *up) settle(m snapshot.Manifest) error {
 }
 
 // keepsPorts reports whether the system may have the ports of the one that the snapshot is of, which saves a rollout: that
-// one is gone, and nobody else listens there.
-func (u *up) keepsPorts(r restored) bool {
+// one is gone, nobody else listens there, and nobody else is about to.
+func (u *up) keepsPorts(r restored) (bool, error) {
 	if _, err := os.Stat(filepath.Join(r.State, "ports.json")); err == nil && r.State != u.Dir.Root {
-		return false
+		return false, nil
 	}
-	return u.Dir.CheckFree(r.Ports, portNames(r.Ports)...) == nil
+	release, ok, err := u.snapshots.ClaimPorts(r.Key)
+	if err != nil || !ok {
+		return false, err
+	}
+	if u.Dir.CheckFree(r.Ports, portNames(r.Ports)...) != nil {
+		release()
+		return false, nil
+	}
+	u.release = release
+	return true, nil
 }

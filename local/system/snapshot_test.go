@@ -139,6 +139,28 @@ func TestASnapshotOfASystemThatIsGoneKeepsItsPorts(t *testing.T) {
 	}
 }
 
+// Two rehearsals on one base begin in the same second: before either listens, all ports are free.
+func TestTwoSystemsOfASnapshotThatIsGoneHaveTheirOwnPorts(t *testing.T) {
+	from, first, m := restoredFrom(t, map[string]string{"cloud/x": "y"})
+	if err := os.RemoveAll(from.Dir.Root); err != nil {
+		t.Fatal(err)
+	}
+	second := &up{System: newSystem(t), snapshots: first.snapshots, o: first.o}
+	for _, u := range []*up{first, second} {
+		step(t, "restore", func(u *up) error { return u.restore(t.Context(), &progress.Output{}) }, u)
+		step(t, "ports", func(u *up) error { return u.choosePorts(t.Context(), &progress.Output{}) }, u)
+	}
+	a, b := first.System.ports(t), second.System.ports(t)
+	if a[layout.AWS] != m.Ports[layout.AWS] {
+		t.Errorf("the first has %v, want %v", a, m.Ports)
+	}
+	for name, port := range b {
+		if a.URL(name) == b.URL(name) {
+			t.Errorf("both have port %d for %s", port, name)
+		}
+	}
+}
+
 func TestADamagedSnapshotIsLeftAlone(t *testing.T) {
 	_, u, _ := restoredFrom(t, map[string]string{"cloud/x": "y"})
 	put(t, filepath.Join(u.snapshots.Dir, "abcd", "files", "cloud", "x"), "z")

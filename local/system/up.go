@@ -62,7 +62,8 @@ func (s *System) Up(ctx context.Context, o UpOptions) (*report.Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &up{System: s, o: o, platform: declared, snapshots: store, wasRunning: supervise.Running(s.Dir.Path("run"))}
+	u := &up{System: s, o: o, platform: declared, snapshots: store, wasRunning: supervise.Running(s.Dir.Path("run")), release: func() {}}
+	defer func() { u.release() }()
 	// Installations wait for the network while the compiler has the processors.
 	runner := progress.Runner{Logs: s.Dir.Path("log"), Display: s.Display, Parallel: max(4, runtime.NumCPU())}
 	if err := runner.Run(ctx, u.steps()); err != nil {
@@ -79,6 +80,7 @@ type up struct {
 	wasRunning bool // before this run
 	started    bool // by this run
 	snapshots  *snapshot.Store
+	release    func()          // the ports of a snapshot, which are this system's once its processes listen
 	whole      *supervise.Plan // with the node and what needs it
 
 	ports    layout.Ports

@@ -23,6 +23,7 @@ import (
 
 	"k8s-plus-aws-gitops/internal/flux"
 	"k8s-plus-aws-gitops/internal/rehearsal"
+	"k8s-plus-aws-gitops/local/alb"
 	"k8s-plus-aws-gitops/local/endpoint/permissions"
 	"k8s-plus-aws-gitops/local/system/deploy"
 	"k8s-plus-aws-gitops/local/system/layout"
@@ -52,6 +53,8 @@ type sources struct {
 	grants  func(context.Context) ([]permissions.Grant, error)
 	// waits is how many seconds a statement has been waiting for a lock of a database.
 	waits func(context.Context) (float64, error)
+	// balancer is the state of the load balancer.
+	balancer func(context.Context) (alb.State, error)
 	// every is the pause between two looks at the cluster, pause that between two requests of a client.
 	every, pause time.Duration
 }
@@ -59,13 +62,14 @@ type sources struct {
 // Watch is what has been seen so far.
 type Watch struct {
 	sources
-	times  timeline
-	hosts  *hosts
-	pods   *pods
-	events *events
-	logs   *logs
-	looks  looks
-	locks  locks
+	times   timeline
+	hosts   *hosts
+	pods    *pods
+	events  *events
+	logs    *logs
+	looks   looks
+	locks   locks
+	targets targets
 
 	// life is the clients' and the logs': until Stop.
 	life  context.Context
@@ -127,6 +131,9 @@ func open(dir *layout.Dir) (sources, error) {
 		return s, err
 	}
 	s.waits = func(ctx context.Context) (float64, error) { return longest(ctx, databases) }
+	s.balancer = func(ctx context.Context) (alb.State, error) {
+		return balancerState(ctx, &http.Client{Timeout: 5 * time.Second}, ports.URL(layout.HTTP))
+	}
 	s.every, s.pause = 300*time.Millisecond, 100*time.Millisecond
 	return s, nil
 }
@@ -147,6 +154,7 @@ func start(ctx context.Context, s sources) (*Watch, error) {
 		return nil, err
 	}
 	w.tasks.Go(func() { w.watchLocks(background) })
+	w.tasks.Go(func() { w.watchTargets(background) })
 	w.tasks.Go(func() {
 		for pause(background, w.every) {
 			if err := w.pollOnce(); err != nil && background.Err() == nil {
@@ -190,7 +198,7 @@ func (w *Watch) Stop(ctx context.Context) (rehearsal.Observations, error) {
 	w.tasks.Wait()
 	o := rehearsal.Observations{
 		Hosts: w.hosts.result(&w.times), Restarts: w.pods.restarts(&w.times), Events: w.events.result(&w.times),
-		Errors: w.logs.result(&w.times), Migrations: w.pods.migrations(&w.times, &w.locks),
+		Errors: w.logs.result(&w.times), Migrations: w.pods.migrations(&w.times, &w.locks), Unhealthy: w.targets.result(&w.times),
 	}
 	w.looks.compare(&o)
 	w.mu.Lock()

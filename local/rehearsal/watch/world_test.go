@@ -28,6 +28,7 @@ import (
 
 	"k8s-plus-aws-gitops/internal/flux"
 	"k8s-plus-aws-gitops/internal/rehearsal"
+	"k8s-plus-aws-gitops/local/alb"
 	"k8s-plus-aws-gitops/local/endpoint/permissions"
 )
 
@@ -55,7 +56,7 @@ var (
 )
 
 func newWorld(t *testing.T) *world {
-	kinds := map[schema.GroupVersionResource]string{kustomizations: "KustomizationList", configMaps: "ConfigMapList"}
+	kinds := map[schema.GroupVersionResource]string{kustomizations: "KustomizationList", configMaps: "ConfigMapList", bindings: "TargetGroupBindingList"}
 	for _, kind := range lasting {
 		kinds[kind.GroupVersion().WithResource(plurals[kind.Kind])] = kind.Kind + "List"
 	}
@@ -119,7 +120,8 @@ func (w *world) sources() sources {
 			defer w.mu.Unlock()
 			return w.waits, nil
 		},
-		every: 5 * time.Millisecond, pause: 2 * time.Millisecond,
+		balancer: func(context.Context) (alb.State, error) { return alb.State{}, nil },
+		every:    5 * time.Millisecond, pause: 2 * time.Millisecond,
 	}
 }
 

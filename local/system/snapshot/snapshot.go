@@ -162,6 +162,16 @@ func (s *Store) lock() (func(), error) {
 	return func() { _ = l.Unlock() }, nil
 }
 
+// ClaimPorts reserves the ports of a snapshot for one system, until release is called: two that start at once find all of them free. It
+// reports false where another has them reserved.
+func (s *Store) ClaimPorts(key string) (release func(), ok bool, err error) {
+	l := flock.New(s.path(key, "ports.lock"))
+	if ok, err = l.TryLock(); err != nil || !ok {
+		return nil, false, err
+	}
+	return func() { _ = l.Unlock() }, true, nil
+}
+
 // prune removes what is too much, the one that was not used for longest first.
 func (s *Store) prune() error {
 	keep, most := s.Keep, s.Most

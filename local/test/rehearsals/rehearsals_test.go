@@ -33,7 +33,8 @@ type line struct {
 }
 
 // Each pull request begins with the same snapshot of the base, which the first makes. The others run side by side, as many as
-// -parallel says. out/rehearsals.json has what was said last of each.
+// -parallel says. out/rehearsals.json has what was said last of each,
+// out/rehearsals the whole results.
 func TestRehearsals(t *testing.T) {
 	all := append(slices.Clone(good), bad...)
 	s := prepare(t)
@@ -77,9 +78,9 @@ func (s *suite) rehearse(t *testing.T, p pull) {
 	defer func() { s.clones <- in }()
 	reset(t, in.repo, in.base)
 	p.change(t, in.repo)
-	l, result := rehearse(t, in.repo, in.base)
+	l, result := rehearse(t, in.repo, "--base", in.base)
 	l.Name, l.Commit = p.name, s.commit
-	s.save(t, l)
+	s.save(t, l, result)
 	t.Logf("exit code %d in %.0f s: %s", l.Code, l.Seconds, l.Said)
 	if l.Code != p.code || !strings.Contains(l.Said, p.says) {
 		t.Errorf("exit code %d, want %d; it says %q, want %q in it\n%s", l.Code, p.code, l.Said, p.says, findings(result))
@@ -155,10 +156,10 @@ func (p pull) change(t *testing.T, repo string) {
 }
 
 // rehearse runs the command as a person would.
-func rehearse(t *testing.T, repo, base string) (line, *rehearsal.Result) {
+func rehearse(t *testing.T, repo string, args ...string) (line, *rehearsal.Result) {
 	t.Helper()
 	began := time.Now()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(repo, "bin", "gitops"), "rehearse", "--base", base, "--output", "json")
+	cmd := exec.CommandContext(t.Context(), filepath.Join(repo, "bin", "gitops"), append([]string{"rehearse", "--output", "json"}, args...)...)
 	var out, errs bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = repo, &out, &errs
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it removes what it made
@@ -189,10 +190,11 @@ func findings(r *rehearsal.Result) string {
 }
 
 // save takes the place of what was said of the same pull request before.
-func (s *suite) save(t *testing.T, l line) {
+func (s *suite) save(t *testing.T, l line, result *rehearsal.Result) {
 	t.Helper()
 	s.writes.Lock()
 	defer s.writes.Unlock()
+	s.write(t, filepath.Join("rehearsals", strings.NewReplacer(" ", "-", ":", "").Replace(l.Name)+".json"), result)
 	file := filepath.Join(s.root, "out", "rehearsals.json")
 	var all []line
 	if raw, err := os.ReadFile(file); err == nil {
@@ -201,7 +203,14 @@ func (s *suite) save(t *testing.T, l line) {
 		}
 	}
 	all = append(slices.DeleteFunc(all, func(had line) bool { return had.Name == l.Name }), l)
-	raw, err := json.MarshalIndent(all, "", "  ")
+	s.write(t, "rehearsals.json", all)
+}
+
+// write makes a file in out.
+func (s *suite) write(t *testing.T, name string, content any) {
+	t.Helper()
+	file := filepath.Join(s.root, "out", name)
+	raw, err := json.MarshalIndent(content, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
