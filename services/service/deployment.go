@@ -31,7 +31,12 @@ func (p Props) deployment() object {
 	if p.Autoscale == nil {
 		spec.Replicas = number(deref(p.Replicas, 1))
 	}
-	props := &k8s.KubeDeploymentProps{Metadata: p.metadata(p.Name, nil), Spec: spec}
+	var annotations map[string]string
+	if p.Health == nil {
+		// Both probes have the port alone to ask for; liveness gives it twice the time.
+		annotations = map[string]string{"kube-score/ignore": "pod-probes-identical"}
+	}
+	props := &k8s.KubeDeploymentProps{Metadata: p.metadata(p.Name, annotations), Spec: spec}
 	return object{"Deployment", "apps/v1", "Deployment", props, func(s *Service, id *string) {
 		s.Deployment = k8s.NewKubeDeployment(s.Construct, id, props)
 	}}
@@ -40,6 +45,15 @@ func (p Props) deployment() object {
 func (p Props) pod() *k8s.PodSpec {
 	user := number(deref(p.User, defaultUser))
 	return &k8s.PodSpec{
+		// A node each, where there are enough: the constraint of zones below says nothing of nodes.
+		Affinity: &k8s.Affinity{PodAntiAffinity: &k8s.PodAntiAffinity{
+			PreferredDuringSchedulingIgnoredDuringExecution: &[]*k8s.WeightedPodAffinityTerm{{
+				Weight: number(100),
+				PodAffinityTerm: &k8s.PodAffinityTerm{
+					LabelSelector: &k8s.LabelSelector{MatchLabels: p.selector()}, TopologyKey: text("kubernetes.io/hostname"),
+				},
+			}},
+		}},
 		AutomountServiceAccountToken: no,
 		InitContainers:               p.migration(),
 		Containers:                   &[]*k8s.Container{p.container()},
