@@ -28,7 +28,8 @@ func newManifestsValidate() *cobra.Command {
 		Use:   "validate [ENVIRONMENT]...",
 		Short: "Build, substitute and validate the manifests of each environment.",
 		Long: `Build each environment as Flux does, substitute its facts, render its charts and
-hold every object to the schema of its kind at the pinned versions.
+hold every object to the schema of its kind at the pinned versions, to the
+environment's policies, and to kube-score.
 
 Charts that the local system does not run are downloaded from their repositories,
 once. Without a network the local version stands in, and stderr says so.
@@ -42,9 +43,10 @@ Exit code 1 when there is one.`,
 			if err != nil {
 				return err
 			}
-			problems, err := manifests.Check(cmd.Context(), manifests.Options{Root: root, Environments: names, Notice: func(s string) {
-				fmt.Fprintln(cmd.ErrOrStderr(), s)
-			}})
+			problems, err := manifests.Check(cmd.Context(), manifests.Options{
+				Root: root, Environments: names, Score: manifests.KubeScore(root),
+				Notice: func(s string) { fmt.Fprintln(cmd.ErrOrStderr(), s) },
+			})
 			if err != nil {
 				return err
 			}

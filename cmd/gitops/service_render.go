@@ -19,7 +19,8 @@ func newServiceRender(f *serviceFlags) *cobra.Command {
 		Use:   "render [NAME]...",
 		Short: "Print the manifests of services in one environment.",
 		Long: `Render services, or all of them, as they would be published to an environment, and
-hold every object to the schema of its kind, and to the environment's policies.`,
+hold every object to the schema of its kind, to the environment's policies, and to
+kube-score.`,
 		Example: `  gitops service render npm --env dev
   gitops service render --env production --output out/production`,
 		RunE: func(cmd *cobra.Command, names []string) error {
@@ -46,7 +47,10 @@ hold every object to the schema of its kind, and to the environment's policies.`
 			if err != nil {
 				return err
 			}
-			return valid(cmd, policies, rendered)
+			if err := valid(cmd, policies, rendered); err != nil {
+				return err
+			}
+			return scored(cmd, root, rendered)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "output", "o", "", "folder for a file per service (default: stdout)")
@@ -98,6 +102,25 @@ func valid(cmd *cobra.Command, policies *manifests.Policies, rendered map[string
 	}
 	if bad {
 		return fmt.Errorf("a manifest is not valid; correct the service's file or its escape hatch in services/hatches")
+	}
+	return nil
+}
+
+// scored holds manifests to kube-score, which finds what a hatch forgot.
+func scored(cmd *cobra.Command, root string, rendered map[string][]byte) error {
+	documents := map[string][]byte{}
+	for name, content := range rendered {
+		documents[name+".k8s.yaml"] = content
+	}
+	problems, err := manifests.KubeScore(root).Documents(cmd.Context(), documents)
+	if err != nil {
+		return err
+	}
+	for _, p := range problems {
+		fmt.Fprintln(cmd.ErrOrStderr(), p)
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("kube-score finds %d in the manifests; correct the service's file or its escape hatch in services/hatches", len(problems))
 	}
 	return nil
 }

@@ -56,6 +56,8 @@ type Options struct {
 	Environments []string
 	// Charts finds a chart of a HelmRelease. Default: ReleasedCharts.
 	Charts Charts
+	// Score grades what has no other problem: KubeScore. Default: nothing is graded.
+	Score Scorer
 	// Notice is told what the default Charts could not read. Default: nobody is.
 	Notice func(string)
 }
@@ -86,7 +88,7 @@ func Check(ctx context.Context, options Options) ([]Problem, error) {
 	}
 	defer validator.close()
 
-	problems := checkHeaders(root)
+	problems, accepted, unscored := checkHeaders(root), acceptances{}, len(options.Environments)
 	for _, environment := range environments {
 		facts, err := factsOf(c, environment)
 		if err != nil {
@@ -107,7 +109,20 @@ func Check(ctx context.Context, options Options) ([]Problem, error) {
 		run.budgets()
 		run.reach()
 		run.repeated()
+		// What cannot be read cannot be graded, and what a rule refuses is said once.
+		switch {
+		case options.Score == nil:
+		case len(run.problems) > 0:
+			unscored++
+		default:
+			if err := run.score(options.Score, accepted); err != nil {
+				return nil, err
+			}
+		}
 		problems = append(problems, run.problems...)
+	}
+	if unscored == 0 {
+		problems = append(problems, accepted.needless()...)
 	}
 	return unique(problems), nil
 }

@@ -1,165 +1,140 @@
 package manifests
 
 import (
-	"bytes"
+	"context"
 	"encoding/json"
-	"errors"
-	"os/exec"
-	"path"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"sigs.k8s.io/yaml"
-
 	"k8s-plus-aws-gitops/internal/fixture"
 )
 
-// accepted is what kube-score finds in objects, and why that is right. The objects are a pattern of path.Match over
-// Kind/group/version/namespace/name.
-type accepted struct{ objects, check, reason string }
-
-var acceptedScores = []accepted{
-	{"Deployment/*/*/*/*", "container-resources", "no limit of CPU: a throttled pod is slow while the node is idle, and requests share a busy one"},
-	{"Deployment/*/*/*/*", "container-ephemeral-storage-request-and-limit", "root file systems are read-only and volumes have a size limit; only logs grow, which the kubelet rotates"},
-	{"Deployment/*/*/*/*", "container-image-pull-policy", "tags are versions and never move, most with a digest; to pull again would make a registry a part of every start"},
-	{"Deployment/*/*/*/*", "container-security-context-user-group-id", "the images' own users, 1000 to 65534: a pod gets no file of its node, so that no user of the node has the same id"},
-	{"Deployment/*/*/kube-system/aws-load-balancer-controller", "pod-networkpolicy", "kube-system is EKS's: a policy there would meet pods that this repository does not make"},
-	{"Deployment/*/*/external-dns/external-dns", "deployment-replicas", "one writer of the zone: a second one waits for nothing, and records stay while it restarts"},
-	{"Deployment/*/*/external-dns/external-dns", "deployment-strategy", "the chart recreates it for the same reason"},
-	{"Deployment/*/*/external-dns/external-dns", "pod-probes-identical", "the chart's: the program has one address for both"},
-	{"Deployment/*/*/ghost/ghost", "deployment-replicas", "Ghost keeps settings in memory: docs/addons/ghost.md says what two replicas mean"},
-	{"NetworkPolicy/*/*/ghost/gitops-connect", "networkpolicy-targets-pod", "the pod is there while gitops reaches the database through it"},
-	{"NetworkPolicy/*/*/flux-system/allow-load-balancer", "networkpolicy-targets-pod", "the pods are Flux's, which the bootstrap installs"},
-	{"Ingress/*/*/flux-system/webhook-receiver", "ingress-targets-service", "the Service is Flux's, which the bootstrap installs"},
-}
-
-// scored is what is read of kube-score's JSON.
-type scored struct {
-	Object string `json:"object_name"`
-	Checks []struct {
-		Check struct {
-			ID string `json:"id"`
-		} `json:"check"`
-		Grade    int  `json:"grade"`
-		Skipped  bool `json:"skipped"`
-		Comments []struct {
-			Summary string `json:"summary"`
-		} `json:"comments"`
-	} `json:"checks"`
-}
-
-// fine is kube-score's grade of what is as it should be.
-const fine = 10
-
-// kube-score finds nothing in the platform's manifests but what is accepted here, and nothing is accepted that it does not find.
-// A team's own applications are for the team to judge.
+// The renderer's services are as kube-score wants them but for what nothing is held to, and they show that each of those
+// exceptions is needed. They are the fixture's, so that no change of a manifest breaks this; `make check` grades the manifests.
 func TestScore(t *testing.T) {
 	root := fixture.Root(t)
-	tree := fixture.Tree(t)
-	own := ownApplications(t, tree)
-	used := map[accepted]bool{}
-	for _, f := range score(t, root, renderedYAML(t, root, tree, "production")) {
-		if slices.Contains(own, path.Base(path.Dir(f.Object))) { // the namespace
-			continue
-		}
-		for _, c := range f.Checks {
-			if c.Skipped || c.Grade >= fine {
-				continue
+	documents := map[string][]byte{}
+	files, err := filepath.Glob(filepath.Join(root, "services/testdata/golden/*/*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	failed := map[string]bool{}
+	notes := Scorer(func(ctx context.Context, content []byte) ([]Scored, error) {
+		found, err := KubeScore(root)(ctx, content)
+		for _, s := range found {
+			for check := range s.failed() {
+				failed[check] = true
 			}
-			reason := reasonOf(f.Object, c.Check.ID)
-			if reason == nil {
-				t.Errorf("%s fails %s: %v; correct it, or accept it here with the reason", f.Object, c.Check.ID, c.Comments)
-				continue
+		}
+		return found, err
+	})
+	for _, environment := range []string{"dev", "production"} { // the same names again: one at a time
+		clear(documents)
+		for _, file := range files {
+			if filepath.Base(filepath.Dir(file)) == environment {
+				if documents[file], err = os.ReadFile(file); err != nil {
+					t.Fatal(err)
+				}
 			}
-			used[*reason] = true
 		}
-	}
-	for _, a := range acceptedScores {
-		if !used[a] {
-			t.Errorf("nothing fails %s as %s any more: remove it", a.check, a.objects)
-		}
-	}
-}
-
-// ownApplications are the applications beside the demo, each in a namespace of its name.
-func ownApplications(t *testing.T, tree string) []string {
-	t.Helper()
-	found, err := filepath.Glob(filepath.Join(tree, "k8s", "apps", "*", "kustomization.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var own []string
-	for _, file := range found {
-		if name := filepath.Base(filepath.Dir(file)); name != "ghost" {
-			own = append(own, name)
-		}
-	}
-	return own
-}
-
-func reasonOf(object, check string) *accepted {
-	for _, a := range acceptedScores {
-		if ok, _ := path.Match(a.objects, object); ok && a.check == check {
-			return &a
-		}
-	}
-	return nil
-}
-
-// renderedYAML is everything that arrives in an environment's cluster, with the objects of the charts. Charts are found by the
-// pins of the repository, the rest is the tree's.
-func renderedYAML(t *testing.T, root, tree, environment string) []byte {
-	t.Helper()
-	rendered, err := Render(t.Context(), Options{Root: tree, Charts: ReleasedCharts(root, nil)}, environment)
-	if err != nil || len(rendered.Problems) > 0 {
-		t.Fatal(err, rendered.Problems)
-	}
-	var out bytes.Buffer
-	write := func(o Object) {
-		content, err := yaml.Marshal(o.Values)
+		problems, err := notes.Documents(t.Context(), documents)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out.WriteString("---\n")
-		out.Write(content)
-	}
-	for _, k := range rendered.Kustomizations {
-		for _, o := range k.Objects {
-			write(o)
-			if o.Release == nil {
-				continue
-			}
-			of, err := o.Release.Objects()
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, o := range of {
-				write(o)
-			}
+		for _, p := range problems {
+			t.Error(p)
 		}
 	}
-	return out.Bytes()
+	for check := range unasked {
+		if !failed[check] {
+			t.Errorf("nothing fails %s any more: remove it from unasked", check)
+		}
+	}
 }
 
-// score runs kube-score, which ends with 1 when it finds something.
-func score(t *testing.T, root string, manifests []byte) []scored {
+// failing is a Scorer's: one object that fails one check.
+func failing(t *testing.T, object, check string) Scored {
 	t.Helper()
-	tool, err := exec.CommandContext(t.Context(), "go", "-C", filepath.Join(root, "tools", "kube-score"), "tool", "-n", "kube-score").Output()
-	if err != nil {
+	var s Scored
+	text := `{"object_name": "` + object + `", "checks": [
+		{"check": {"id": "` + check + `"}, "grade": 1, "comments": [{"path": "main", "summary": "Short", "description": "Do it."}]},
+		{"check": {"id": "fine"}, "grade": 10}, {"check": {"id": "skipped"}, "grade": 0, "skipped": true}, {"check": {"id": "deployment-replicas"}, "grade": 5}]}`
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), strings.TrimSpace(string(tool)), "score", "--output-format", "json", "--kubernetes-version", "v1.33", "-") //nolint:gosec // the tool's own path
-	command.Stdin = bytes.NewReader(manifests)
-	content, err := command.Output()
-	var ended *exec.ExitError
-	if err != nil && !errors.As(err, &ended) {
-		t.Fatal(err)
+	return s
+}
+
+// A finding is told with its file and a remedy, one of a chart at its release; an annotation there accepts it, and is told
+// when no environment needs it.
+func TestScored(t *testing.T) {
+	const (
+		app     = "k8s/apps/deployment.yaml"
+		release = "k8s/controllers/demo.yaml"
+		ofShop  = "Deployment/apps/v1/shop/shop"
+		ofDemo  = "Deployment/apps/v1/demo/demo"
+	)
+	annotated := func(checks string) string {
+		return "metadata:\n  annotations:\n    kube-score/ignore: " + checks + "\n"
 	}
-	var findings []scored
-	if err := json.Unmarshal(content, &findings); err != nil {
-		t.Fatalf("kube-score: %v: %s", err, ended.Stderr)
+	cases := map[string]struct {
+		object, file, checks string
+		environments         []string
+		want                 []string // of the problems, in order
+	}{
+		"of the repository": {ofShop, "", "", nil, []string{
+			app + ": Deployment shop/shop: kube-score's check c: main: Do it; correct it, or accept it with the annotation kube-score/ignore: c and the reason in a comment"}},
+		"of a chart": {ofDemo, "", "", nil, []string{
+			release + ": HelmRelease demo/demo: kube-score's check c: of the chart's Deployment demo/demo: main: Do it; correct spec.values, or accept it"}},
+		"accepted":                   {ofShop, app, "c", nil, nil},
+		"accepted of a chart":        {ofDemo, release, "c", nil, nil},
+		"accepted among others":      {ofShop, app, "a, c,b", []string{"dev"}, nil},
+		"another accepted":           {ofShop, app, "a", []string{"dev"}, []string{app + ": Deployment shop/shop: kube-score's check c: "}},
+		"accepted without a finding": {ofDemo, app, "c", nil, []string{app + ": Deployment shop/shop: metadata.annotations.kube-score/ignore: no environment fails c; remove it", release}},
 	}
-	return findings
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			root := tree(t)
+			if c.file != "" {
+				kind := map[string]string{app: "kind: Deployment\n", release: "kind: HelmRelease\n"}[c.file]
+				edit(t, filepath.Join(root, c.file), kind+"metadata:\n", kind+annotated(c.checks))
+			}
+			scorer := Scorer(func(_ context.Context, documents []byte) ([]Scored, error) {
+				if !strings.Contains(string(documents), `"kind":"Deployment"`) {
+					t.Error("no Deployment is graded")
+				}
+				return []Scored{failing(t, c.object, "c")}, nil
+			})
+			problems, err := Check(t.Context(), Options{Root: root, Charts: fakeCharts(root), Score: scorer, Environments: c.environments})
+			if err != nil || !slices.EqualFunc(problems, c.want, func(p Problem, want string) bool { return strings.HasPrefix(p.String(), want) }) {
+				t.Errorf("%v, got %v\nwant %v", err, problems, c.want)
+			}
+		})
+	}
+}
+
+// What a rule refuses is not graded as well, and hides no acceptance that its environment may need.
+func TestScoredAfterRules(t *testing.T) {
+	root := tree(t)
+	edit(t, filepath.Join(root, "k8s/apps/deployment.yaml"), "kind: Deployment\nmetadata:\n", "kind: Deployment\nmetadata:\n  annotations: {kube-score/ignore: c}\n")
+	edit(t, filepath.Join(root, "k8s/apps/deployment.yaml"), "replicas: 1", "replicas: one")
+	scorer := Scorer(func(context.Context, []byte) ([]Scored, error) {
+		t.Error("it was graded")
+		return nil, nil
+	})
+	problems, err := Check(t.Context(), Options{Root: root, Charts: fakeCharts(root), Score: scorer})
+	if err != nil || len(problems) != 1 {
+		t.Errorf("got %v, %v", problems, err)
+	}
+}
+
+// A program that does not run is an error with what it said.
+func TestKubeScoreThatIsNotThere(t *testing.T) {
+	_, err := KubeScore(t.TempDir())(t.Context(), nil)
+	if err == nil || !strings.Contains(err.Error(), "tools/kube-score") {
+		t.Errorf("got %v", err)
+	}
 }
