@@ -23,7 +23,7 @@ APP_PACKAGES := app-resources config infrastructure internal/buildspec internal/
 APP_SOURCES  := go.mod go.sum $(filter-out %_test.go,$(wildcard *.go)) $(call sources,$(APP_PACKAGES))
 FUNCTION_SOURCES := go.mod go.sum $(call sources,functions internal/awsclient internal/eks internal/httpbody internal/rdsca)
 SERVICES_SOURCES := go.mod go.sum $(call sources,services internal/services internal/pathfilter config)
-GITOPS_SOURCES := go.mod go.sum $(call sources,cmd internal config)
+GITOPS_SOURCES := go.mod go.sum $(call sources,cmd functions internal config)
 
 ##@ General
 
@@ -107,11 +107,11 @@ need_npm := command -v npm >/dev/null || { echo 'npm is not on the PATH: install
 
 # Functions are compiled for Lambda, wherever this runs; cgo is off, so no compiler of C is needed. The app only packs the
 # result, so it need not be compiled anew.
-bin/app: $(APP_SOURCES) | bin/functions/database/bootstrap
+bin/app: $(APP_SOURCES) | bin/functions/alerts/bootstrap bin/functions/database/bootstrap
 	@$(need_go) mkdir -p bin && $(compile) $@ . $(GO_FLAGS)
 
-bin/functions/database/bootstrap: $(FUNCTION_SOURCES)
-	@$(need_go) mkdir -p $(@D) && GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(compile) $@ ./functions/database -tags=lambda.norpc -trimpath -ldflags=-s\ -w
+bin/functions/%/bootstrap: $(FUNCTION_SOURCES)
+	@$(need_go) mkdir -p $(@D) && GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(compile) $@ ./functions/$* -tags=lambda.norpc -trimpath -ldflags=-s\ -w
 
 bin/services: $(SERVICES_SOURCES)
 	@$(need_go) mkdir -p bin && $(compile) $@ ./services $(GO_FLAGS)

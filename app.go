@@ -21,6 +21,8 @@ type inputs struct {
 	kubectlLayer string
 	// databaseFunction is what functions/database was compiled to.
 	databaseFunction appresources.FunctionCode
+	// alertsFunction is what functions/alerts was compiled to.
+	alertsFunction appresources.FunctionCode
 	// secretsController are the manifests of external-secrets by environment.
 	secretsController map[string]string
 	// publicKeys are those of repository.verify, by the names of their files.
@@ -152,17 +154,23 @@ func addCluster(stage awscdk.Stage, env config.Environment, network *infrastruct
 	}
 	dns := addon("coredns")
 	addon("metrics-server")
+	address, needs := "", []constructs.IConstruct{
+		infrastructure.NewWebhookToken(stack, "WebhookToken", &infrastructure.WebhookTokenProps{Env: env, Key: network.Key}),
+		infrastructure.NewCertificate(stack, "Certificate", &infrastructure.CertificateProps{Env: env, Zone: network.Zone}),
+	}
+	if env.Alerts.SNS {
+		alerts := infrastructure.NewAlerts(stack, "Alerts", &infrastructure.AlertsProps{Env: env, Key: network.Key, Code: files.alertsFunction})
+		address, needs = *alerts.Address, append(needs, alerts)
+	}
 	bootstrap := infrastructure.NewBootstrap(stack, "Bootstrap", &infrastructure.BootstrapProps{
 		Env: env, Cluster: cluster.EKS, ClusterName: cluster.Name,
 		VPC: network.VPC, Zone: network.Zone, Key: network.Key,
 		Images: applications.made.Images, Identities: applications.made.Identities,
 		SecretsController: files.secretsController[env.Name],
 		PublicKeys:        files.publicKeys,
+		AlertsAddress:     address,
 		PodsNeed:          append(cluster.ManifestsNeed, nodes.Group, dns),
-		ApplicationsNeed: []constructs.IConstruct{
-			infrastructure.NewWebhookToken(stack, "WebhookToken", &infrastructure.WebhookTokenProps{Env: env, Key: network.Key}),
-			infrastructure.NewCertificate(stack, "Certificate", &infrastructure.CertificateProps{Env: env, Zone: network.Zone}),
-		},
+		ApplicationsNeed:  needs,
 	})
 	awscdk.NewCfnOutput(stack, jsii.String("FluxRevision"), &awscdk.CfnOutputProps{
 		Description: jsii.String("Version and digest of the Flux that runs"),

@@ -52,8 +52,8 @@ func wildcardName(properties map[string]any) bool {
 	})
 }
 
-// functions are the two of the CDK's kubectl provider, and those of databases.
-var functions = []string{"ClusterEKSKubectlProviderHandler", "ClusterEKSKubectlProviderframeworkonEvent", "GhostMySQLUserFunction", "ServiceDatabaseUserFunction"}
+// functions are the two of the CDK's kubectl provider, those of databases, and that of alerts.
+var functions = []string{"ClusterEKSKubectlProviderHandler", "ClusterEKSKubectlProviderframeworkonEvent", "GhostMySQLUserFunction", "ServiceDatabaseUserFunction", "AlertsFunction"}
 
 var checkovFindings = []checkovFinding{
 	{check: "CKV_AWS_158", kind: "AWS::Logs::LogGroup", missing: without("KmsKeyId"), reason: "Every log group is under a key of the environment."},
@@ -61,8 +61,8 @@ var checkovFindings = []checkovFinding{
 		accepted: []string{"DeliveryStoreArtifacts", "DeliveryAssets", "GhostContent", "ServiceBucket"},
 		reason:   "One role writes each, and they hold what is in Git, public, or one service's. Who needs the record enables CloudTrail data events for the account, which name the caller and arrive in order; access logs do neither surely."},
 	{check: "CKV_AWS_116", kind: "AWS::Lambda::Function", missing: without("DeadLetterConfig"), accepted: functions,
-		reason: "CloudFormation, or Secrets Manager, calls them and waits for the answer; a call that fails fails the deployment, or is repeated by the rotation that it belongs to."},
-	{check: "CKV_AWS_115", kind: "AWS::Lambda::Function", missing: without("ReservedConcurrentExecutions"), accepted: functions,
+		reason: "CloudFormation, Secrets Manager or Flux calls them and waits for the answer; a call that fails fails the deployment, or is repeated by the rotation that it belongs to, or by Flux."},
+	{check: "CKV_AWS_115", kind: "AWS::Lambda::Function", missing: without("ReservedConcurrentExecutions"), accepted: functions[:len(functions)-1],
 		reason: "They run during deployments and rotations, a few at a time; a new account has too few to reserve any, and reserved executions would be taken from the account's other functions all day."},
 	{check: "CKV_AWS_173", kind: "AWS::Lambda::Function", missing: without("KmsKeyArn"), accepted: functions,
 		reason: "Their variables are ARNs and names and hold no secret; Lambda encrypts them with its own key."},

@@ -59,12 +59,17 @@ func TestCluster(t *testing.T) {
 					t.Errorf("%s: %s is in %s", env.Name, id, text(subnet))
 				}
 			}
-			if get(f.Properties, "VpcConfig") == nil {
-				t.Errorf("%s: %s is outside the VPC", env.Name, id)
+			// That of alerts reaches APIs of AWS alone.
+			if alerts := f.Properties["FunctionName"] == env.AlertsFunctionName(); alerts != (get(f.Properties, "VpcConfig") == nil) {
+				t.Errorf("%s: %s is outside the VPC, or is that of alerts and inside", env.Name, id)
 			}
 		}
-		if len(stack.ofType("AWS::Lambda::Function")) != 2 {
-			t.Errorf("%s: %d functions, want the two of the kubectl provider", env.Name, len(stack.ofType("AWS::Lambda::Function")))
+		want := 2
+		if env.Alerts.SNS {
+			want = 3
+		}
+		if got := len(stack.ofType("AWS::Lambda::Function")); got != want {
+			t.Errorf("%s: %d functions, want the two of the kubectl provider, and that of alerts.sns", env.Name, got)
 		}
 		// The access entries of the kubectl provider and of the functions of the databases of Ghost and orders, and the configured ones.
 		// A team's own applications may have databases, too.

@@ -92,6 +92,9 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 	"infrastructure.NewWebhookToken": func(scope constructs.Construct, id string, p place) {
 		infrastructure.NewWebhookToken(scope, id, &infrastructure.WebhookTokenProps{Env: p.of(), Key: p.network.Key})
 	},
+	"infrastructure.NewAlerts": func(scope constructs.Construct, id string, p place) {
+		infrastructure.NewAlerts(scope, id, &infrastructure.AlertsProps{Env: p.of(), Key: p.network.Key, Code: p.function})
+	},
 	"addons.NewController": func(scope constructs.Construct, id string, p place) {
 		addons.NewController(scope, id, &addons.ControllerProps{Env: p.env, Cluster: p.cluster.EKS, ClusterName: p.cluster.Name, Rights: addons.ExternalDNS(p.env, "Z1")})
 	},

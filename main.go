@@ -152,7 +152,10 @@ func load() (map[string]any, []config.Environment, inputs, error) {
 	if _, err := os.Stat(kubectlLayer); err != nil {
 		return nil, nil, files, fmt.Errorf("%s: not found; run npm ci", kubectlLayer)
 	}
-	if files.databaseFunction, err = appresources.ReadFunction("."); err != nil {
+	if files.databaseFunction, err = appresources.ReadFunction(".", appresources.DatabaseFunction); err != nil {
+		return nil, nil, files, err
+	}
+	if files.alertsFunction, err = appresources.ReadFunction(".", appresources.AlertsFunction); err != nil {
 		return nil, nil, files, err
 	}
 	all, err := c.Select("")

@@ -40,6 +40,10 @@ func otherRights(env config.Environment) map[string][]string {
 			"s3:AbortMultipartUpload GhostContent.Arn/*", "s3:DeleteObject GhostContent.Arn/*", "s3:GetObject GhostContent.Arn/*",
 			"s3:ListBucket GhostContent.Arn", "s3:ListMultipartUploadParts GhostContent.Arn/*", "s3:PutObject GhostContent.Arn/*"},
 	}
+	if env.Alerts.SNS { // the conditions leave the topic's key, and Secrets Manager: TestAlerts
+		all["AlertsRole"] = []string{"kms:Decrypt DATAKEY", "kms:Decrypt " + env.ARN("kms", "key/*"), "kms:GenerateDataKey " + env.ARN("kms", "key/*"),
+			"logs:CreateLogStream AlertsLogs.Arn", "logs:PutLogEvents AlertsLogs.Arn", "secretsmanager:GetSecretValue AlertsToken", "sns:Publish " + env.ARN("sns", env.NotificationsTopic())}
+	}
 	if env.BacksUp() {
 		all["BackupRole"] = backupRights(env)
 	}

@@ -76,7 +76,7 @@ func TestResourceTypes(t *testing.T) {
 	for name, parsed := range sampleApp(t) {
 		for id, r := range parsed.Resources {
 			if !strings.HasPrefix(r.Type, "AWS::") && !slices.Contains(allowedCustom, r.Type) {
-				t.Errorf("%s: %s is a %s: no functions in stacks but the kubectl provider and those of databases", name, id, r.Type)
+				t.Errorf("%s: %s is a %s: no functions in stacks but the kubectl provider, those of databases and that of alerts", name, id, r.Type)
 			}
 		}
 	}
@@ -88,13 +88,21 @@ func TestFacts(t *testing.T) {
 		stack := sampleApp(t)[env.StackName("cluster")]
 		got := get(parseManifest(t, stack.Resources[stepID(t, stack, "ClusterFacts")].Properties["Manifest"]), 0, "data")
 		want := map[string]any{}
-		for name, value := range env.ClusterFacts(config.Deployed{VPCID: "REFERENCE", HostedZoneID: "REFERENCE"}) {
+		for name, value := range env.ClusterFacts(config.Deployed{VPCID: "REFERENCE", HostedZoneID: "REFERENCE", AlertsAddress: alertsReference(env)}) {
 			want[name] = value
 		}
 		if diff := cmp.Diff(any(want), got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", env.Name, diff)
 		}
 	}
+}
+
+// alertsReference is the address of the function for alerts in the facts, where there is one.
+func alertsReference(env config.Environment) string {
+	if env.Alerts.SNS {
+		return "REFERENCE"
+	}
+	return ""
 }
 
 // parseManifest resolves the references in a manifest to a placeholder and parses it.

@@ -170,7 +170,7 @@ func synthesize(t testing.TB, context map[string]any, selected []config.Environm
 	}
 	all := definitions(t, environments(t, context, ""))
 	function := appresources.FunctionCode{Folder: cdktest.FunctionFolder(t), Hash: cdktest.FunctionHash}
-	files := inputs{kubectlLayer: layer, databaseFunction: function, secretsController: manifests, publicKeys: keys, services: all, fleet: fleetOf(t)}
+	files := inputs{kubectlLayer: layer, databaseFunction: function, alertsFunction: function, secretsController: manifests, publicKeys: keys, services: all, fleet: fleetOf(t)}
 	app, stages := newApp(awscdk.AppProps{Context: &context, Outdir: jsii.String(dir)}, selected, files)
 	if check {
 		for i, stage := range stages {

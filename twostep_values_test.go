@@ -84,6 +84,7 @@ var twoStepValues = map[string]second{
 	"delivery.imageUpdates":        {value: "commit"},
 	"delivery.logDays":             {value: 180},
 	"alerts.webhook":               {value: "slack"},
+	"alerts.sns":                   {value: false},
 	"alerts.commitStatus":          {value: true, with: map[string]any{"repositoryUrl": nil}, alone: true},
 	"cost.budget":                  {value: 3000},
 	"cost.anomalies":               {value: "environment", alone: true}, // without the service's monitor there is no other change to hide

@@ -113,7 +113,7 @@ func (u *DatabaseUser) function(props *DatabaseUserProps) (awslambda.Function, [
 	function := awslambda.NewFunction(u, jsii.String("Function"), &awslambda.FunctionProps{
 		FunctionName: jsii.String(name), Description: jsii.String("Users of the database of " + props.App + " in " + env.Name),
 		Runtime: awslambda.Runtime_PROVIDED_AL2023(), Architecture: awslambda.Architecture_ARM_64(), Handler: jsii.String("database"),
-		Code: props.Network.DatabaseFunction.asset(), MemorySize: jsii.Number(256), Timeout: awscdk.Duration_Seconds(jsii.Number(functionSeconds)),
+		Code: props.Network.DatabaseFunction.Asset(), MemorySize: jsii.Number(256), Timeout: awscdk.Duration_Seconds(jsii.Number(functionSeconds)),
 		Role: u.role(props, name), LogGroup: retention.Of(env).LogGroup(u, "Logs", "/aws/lambda/"+name, props.LogDays, props.Network.Key),
 		Vpc: props.Network.VPC, VpcSubnets: &awsec2.SubnetSelection{SubnetGroupName: jsii.String(props.Network.PrivateSubnets)},
 		SecurityGroups: &[]awsec2.ISecurityGroup{group},

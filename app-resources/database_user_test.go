@@ -38,14 +38,20 @@ func TestDatabaseUser(t *testing.T) {
 	template.Count("Custom::DatabaseUser", 1)
 }
 
-// FunctionSources are the folders of this repository that the function imports: a change of another one gives the same hash.
+// The sources of a function are the folders of this repository that it imports: a change of another one gives the same hash.
 func TestFunctionSources(t *testing.T) {
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-C", "..", "-deps", "-json=ImportPath,Module", "./functions/database").Output()
+	for _, f := range []Function{DatabaseFunction, AlertsFunction} {
+		t.Run(f.Name, func(t *testing.T) { sourcesOf(t, f) })
+	}
+}
+
+func sourcesOf(t *testing.T, f Function) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-C", "..", "-deps", "-json=ImportPath,Module", "./functions/"+f.Name).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	covered := func(folder string) bool {
-		return slices.ContainsFunc(FunctionSources, func(s string) bool { return folder == s || strings.HasPrefix(folder, s+"/") })
+		return slices.ContainsFunc(f.Sources, func(s string) bool { return folder == s || strings.HasPrefix(folder, s+"/") })
 	}
 	for decoder := json.NewDecoder(strings.NewReader(string(out))); decoder.More(); {
 		var p struct {
@@ -57,7 +63,7 @@ func TestFunctionSources(t *testing.T) {
 		}
 		if p.Module != nil && p.Module.Path == "k8s-plus-aws-gitops" {
 			if folder, _ := filepath.Rel(p.Module.Path, p.ImportPath); !covered(folder) {
-				t.Errorf("the function imports %s: add it to FunctionSources, and to FUNCTION_SOURCES in the Makefile", folder)
+				t.Errorf("the function imports %s: add it to its Sources, and to FUNCTION_SOURCES in the Makefile", folder)
 			}
 		}
 	}

@@ -18,11 +18,19 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// DatabaseFunction is the folder that `make bin/app` compiles functions/database into.
-const DatabaseFunction = "bin/functions/database"
+// Function is one of functions, which `make bin/app` compiles.
+type Function struct {
+	// Name is that of its folder, and of the one below bin/functions.
+	Name string
+	// Sources are the folders of this repository that it is made of; a test holds them to its imports.
+	Sources []string
+}
 
-// FunctionSources are the folders of this repository that the function is made of; a test holds them to its imports.
-var FunctionSources = []string{"functions/database", "internal/awsclient", "internal/eks", "internal/httpbody", "internal/rdsca"}
+// The functions.
+var (
+	DatabaseFunction = Function{"database", []string{"functions/database", "internal/awsclient", "internal/eks", "internal/httpbody", "internal/rdsca"}}
+	AlertsFunction   = Function{"alerts", []string{"functions/alerts", "internal/awsclient", "internal/httpbody"}}
+)
 
 // FunctionCode is a compiled function.
 type FunctionCode struct {
@@ -33,18 +41,19 @@ type FunctionCode struct {
 	Hash string
 }
 
-// ReadFunction returns the function that was compiled below root.
-func ReadFunction(root string) (FunctionCode, error) {
-	code := FunctionCode{Folder: filepath.Join(root, filepath.FromSlash(DatabaseFunction))}
+// ReadFunction returns a function that was compiled below root.
+func ReadFunction(root string, f Function) (FunctionCode, error) {
+	compiled := "bin/functions/" + f.Name
+	code := FunctionCode{Folder: filepath.Join(root, filepath.FromSlash(compiled))}
 	info, err := buildinfo.ReadFile(filepath.Join(code.Folder, "bootstrap"))
 	if err != nil {
-		return code, fmt.Errorf("%s: %w; run make bin/app", DatabaseFunction, err)
+		return code, fmt.Errorf("%s: %w; run make bin/app", compiled, err)
 	}
 	sum := sha256.New()
 	for _, m := range info.Deps {
 		fmt.Fprintln(sum, m.Path, m.Version, m.Sum)
 	}
-	for _, folder := range FunctionSources {
+	for _, folder := range f.Sources {
 		if err := addSources(sum, root, folder); err != nil {
 			return code, err
 		}
@@ -102,8 +111,8 @@ func goLine(file string) (string, error) {
 	return "", fmt.Errorf("%s: must have a line with the version of Go", file)
 }
 
-// asset is the code as the CDK takes it.
-func (c FunctionCode) asset() awslambda.Code {
+// Asset is the code as the CDK takes it.
+func (c FunctionCode) Asset() awslambda.Code {
 	return awslambda.Code_FromAsset(jsii.String(c.Folder), &awss3assets.AssetOptions{
 		AssetHash: jsii.String(c.Hash), AssetHashType: awscdk.AssetHashType_CUSTOM,
 	})

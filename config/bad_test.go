@@ -224,6 +224,8 @@ var badConfigurations = []struct {
 	{name: "tag of the backups", edits: dev("tags", map[string]any{"backup": "no"})},
 	{name: "alerts to a program that is none", edits: dev("alerts/webhook", "slak")},
 	{name: "alerts by a fact", edits: dev("facts", map[string]string{"ALERTS_WEBHOOK": "webhook"})},
+	{name: "alerts to a topic that nobody makes", edits: dev("alerts", map[string]any{"sns": true})},
+	{name: "alerts' address by a fact", edits: dev("facts", map[string]string{"ALERTS_SNS_ADDRESS": "https://example.com"})},
 	{name: "commit status of another address", edits: map[string]any{"gitops/environments/dev/repositoryUrl": "https://git.example.com/platform.git", "gitops/environments/dev/alerts": map[string]any{"commitStatus": true}}},
 	{name: "budget below nothing", edits: dev("cost/budget", -1)},
 	{name: "budget as text", edits: dev("cost/budget", "500")},

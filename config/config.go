@@ -162,6 +162,9 @@ func (e Environment) PublisherSecret(service string) string {
 // DatabaseIdentifier is the agreed identifier of an app's RDS instance.
 func (e Environment) DatabaseIdentifier(app string) string { return e.Name + "-" + app }
 
+// AlertsFunctionName is the agreed name of the function that publishes the errors of Flux, and of its role. No app's name has an underscore.
+func (e Environment) AlertsFunctionName() string { return e.RoleName("flux") + "_alerts" }
+
 // DatabaseFunctionName is the agreed name of the function of an app's database, and of its role. No app's name has an underscore.
 func (e Environment) DatabaseFunctionName(app string) string { return e.RoleName(app) + "_database" }
 

@@ -29,10 +29,12 @@ type Deployed struct {
 	VPCID string
 	// HostedZoneID is the id of the zone that the network stack makes. It is not used if the file names a zone.
 	HostedZoneID string
+	// AlertsAddress is the URL of the function that publishes the errors of Flux; empty where alerts.sns is false.
+	AlertsAddress string
 }
 
 // Placeholders have the shape of what a deployment knows, for manifests that are built without one.
-var Placeholders = Deployed{VPCID: "vpc-0123456789abcdef0", HostedZoneID: "Z0123456789ABCDEFGHIJ"}
+var Placeholders = Deployed{VPCID: "vpc-0123456789abcdef0", HostedZoneID: "Z0123456789ABCDEFGHIJ", AlertsAddress: "https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.eu-west-1.on.aws/"}
 
 // ClusterFacts are the variables for manifests: those of the bootstrap, and the environment's own.
 func (e Environment) ClusterFacts(d Deployed) map[string]string {
@@ -88,6 +90,8 @@ func (e Environment) bootstrapFacts(d Deployed) map[string]string {
 		"GIT_BRANCH":     e.Branch,
 		"FLUX_BRANCH":    e.FluxBranch(),
 		"IMAGE_REGISTRY": e.Registry(),
+		// Where Flux tells of errors: the choice is in Alerts.facts.
+		"ALERTS_SNS_ADDRESS": d.AlertsAddress,
 		// Where and how Flux writes image tags.
 		"IMAGE_UPDATE_BRANCH":  e.ImageUpdateBranch(),
 		"IMAGE_UPDATE_COMMITS": e.imageUpdateCommits(),

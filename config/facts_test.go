@@ -23,8 +23,10 @@ func TestClusterFacts(t *testing.T) {
 		"defaults": {dev("network", absent{}), map[string]string{
 			"VPC_CIDR": "10.0.0.0/16", "GIT_PROVIDER": "generic", "GHOST_MAIL": "ses", "GHOST_MAIL_FROM": "noreply@ghost.dev.example.com", "GHOST_MAIL_PORT": "587", "IMAGE_UPDATE_BRANCH": "main",
 		}},
-		"no alerts":  {nil, map[string]string{"ALERTS_WEBHOOK": "none", "ALERTS_STATUS": "none"}},
-		"alerts":     {dev("alerts", map[string]any{"webhook": "slack", "commitStatus": true}), map[string]string{"ALERTS_WEBHOOK": "webhook", "ALERTS_PROVIDER": "slack", "ALERTS_STATUS": "github"}},
+		"no alerts": {nil, map[string]string{"ALERTS_WEBHOOK": "none", "ALERTS_STATUS": "none", "ALERTS_SNS": "none"}},
+		"alerts":    {dev("alerts", map[string]any{"webhook": "slack", "commitStatus": true}), map[string]string{"ALERTS_WEBHOOK": "webhook", "ALERTS_PROVIDER": "slack", "ALERTS_STATUS": "github"}},
+		"alerts by SNS": {map[string]any{"gitops/environments/dev/alerts": map[string]any{"sns": true}, "gitops/environments/dev/delivery": map[string]any{"connectionArn": connection("111111111111")}},
+			map[string]string{"ALERTS_SNS": "topic", "ALERTS_SNS_ADDRESS": "https://a.example.com/"}},
 		"GitHub App": {set("gitops/repository/credentials", "githubApp"), map[string]string{"GIT_PROVIDER": "github"}},
 		"China": {map[string]any{
 			"gitops/environments/dev/region": "cn-north-1", "gitops/environments/dev/ghost/mail/transport": "none", "gitops/environments/dev/cluster/admins": []string{},
@@ -46,7 +48,7 @@ func TestClusterFacts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := loaded.Environments["dev"].ClusterFacts(Deployed{VPCID: "vpc-1", HostedZoneID: "ZMADE"})
+			got := loaded.Environments["dev"].ClusterFacts(Deployed{VPCID: "vpc-1", HostedZoneID: "ZMADE", AlertsAddress: "https://a.example.com/"})
 			for variable, want := range c.want {
 				if got[variable] != want {
 					t.Errorf("%s is %q, want %q", variable, got[variable], want)

@@ -47,10 +47,12 @@ type BootstrapProps struct {
 	SecretsController string
 	// PublicKeys are the keys of repository.verify by the names of their files; none: Flux asks for no signature.
 	PublicKeys map[string]string
+	// AlertsAddress is where Flux tells of errors; empty: nowhere.
+	AlertsAddress string
 	// PodsNeed is what must exist before the first pod can run: nodes, DNS.
 	PodsNeed []constructs.IConstruct
 	// ApplicationsNeed is what must exist before the applications, and as long as they do: the certificate of their load
-	// balancers, the webhook's token.
+	// balancers, the webhook's token, what takes Flux's errors.
 	ApplicationsNeed []constructs.IConstruct
 }
 

@@ -28,7 +28,7 @@ func object(apiVersion, kind, namespace, name string, spec map[string]any) map[s
 
 // facts are the variables of the manifests, of which CDK knows the deployed ones as tokens.
 func facts(props *BootstrapProps) map[string]string {
-	all := props.Env.ClusterFacts(config.Deployed{VPCID: *props.VPC.VpcId(), HostedZoneID: *props.Zone.HostedZoneId()})
+	all := props.Env.ClusterFacts(config.Deployed{VPCID: *props.VPC.VpcId(), HostedZoneID: *props.Zone.HostedZoneId(), AlertsAddress: props.AlertsAddress})
 	all["CLUSTER_NAME"] = props.ClusterName
 	return all
 }

@@ -17,13 +17,18 @@ type WebhookTokenProps struct {
 	Key awskms.IKey
 }
 
-// NewWebhookToken makes the secret that GitHub and Flux's Receiver share: 48 letters and digits under the key token.
+// NewWebhookToken makes the secret that GitHub and Flux's Receiver share.
 func NewWebhookToken(scope constructs.Construct, id string, props *WebhookTokenProps) awssecretsmanager.Secret {
+	return newToken(scope, id, props.Env, props.Key, "webhook-token", "Signs the webhook that announces pushes to Flux")
+}
+
+// newToken makes a secret of Flux's under a name of the environment, with 48 letters and digits under the key token.
+func newToken(scope constructs.Construct, id string, env config.Environment, key awskms.IKey, name, description string) awssecretsmanager.Secret {
 	return awssecretsmanager.NewSecret(scope, jsii.String(id), &awssecretsmanager.SecretProps{
-		SecretName:    jsii.String(props.Env.SecretName("flux", "webhook-token")),
-		Description:   jsii.String("Signs the webhook that announces pushes to Flux"),
-		EncryptionKey: props.Key,
-		RemovalPolicy: retention.Of(props.Env).Derived(),
+		SecretName:    jsii.String(env.SecretName("flux", name)),
+		Description:   jsii.String(description),
+		EncryptionKey: key,
+		RemovalPolicy: retention.Of(env).Derived(),
 		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{
 			SecretStringTemplate: jsii.String("{}"),
 			GenerateStringKey:    jsii.String("token"),

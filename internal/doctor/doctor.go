@@ -135,6 +135,7 @@ func (d *Doctor) checks() []check {
 		{name: "quota: VPCs", needs: of, inAWS: true, look: d.networks},
 		{name: "quota: elastic IPs", needs: of, inAWS: true, look: d.addresses},
 		{name: "quota: vCPUs", needs: of, inAWS: true, look: d.processors},
+		{name: "quota: Lambda", needs: of, inAWS: true, look: d.executions},
 		{name: "Git credentials", needs: of, look: d.gitCredentials},
 		{name: "Flux's branch", look: d.branch},
 		{name: zone, needs: of, look: d.zone},

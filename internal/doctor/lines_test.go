@@ -106,6 +106,12 @@ func TestLines(t *testing.T) {
 			w.Env.Network.NAT, w.api.answers["servicequotas:GetServiceQuota"] = config.NATPerZone, quotaAnswer("3")
 		}, "quota: elastic IPs", Missing, "3, 1 in use, 3 more for dev", "--service-code ec2 --quota-code L-0263D0A3 --desired-value 4"},
 		"few vCPUs": {func(w world) { w.api.answers["servicequotas:GetServiceQuota"] = quotaAnswer("5") }, "quota: vCPUs", Missing, "5, 0 in use, 16 more for dev", "L-34B43A08 --desired-value 16"},
+		"no executions to reserve": {func(w world) {
+			w.Env.Alerts.SNS, w.api.answers["servicequotas:GetServiceQuota"] = true, quotaAnswer("10")
+		}, "quota: Lambda", Missing, "10, of which none can be reserved for the function of alerts.sns", "--service-code lambda --quota-code L-B99A9384 --desired-value 1000"},
+		"executions to reserve": {func(w world) {
+			w.Env.Alerts.SNS, w.api.answers["servicequotas:GetServiceQuota"] = true, quotaAnswer("1000")
+		}, "quota: Lambda", OK, "1000", ""},
 		"vCPUs on demand": {func(w world) {
 			w.Env.Nodes.Spot, w.api.answers["servicequotas:GetServiceQuota"] = false, quotaAnswer("5")
 		}, "quota: vCPUs", Missing, "5, 0 in use", "L-1216C47A"},

@@ -24,6 +24,7 @@ var (
 	elasticIPs = quota{"ec2", "L-0263D0A3"}
 	onDemand   = quota{"ec2", "L-1216C47A"} // vCPUs of the standard families
 	spot       = quota{"ec2", "L-34B43A08"}
+	executions = quota{"lambda", "L-B99A9384"} // at the same time; a new account has 10
 )
 
 // limit is the account's value, or the default where the account has none of its own.
@@ -62,8 +63,7 @@ func (d *Doctor) fits(ctx context.Context, q quota, used, own, want int) Line {
 	if float64(used+more) <= limit || more == 0 {
 		return ok("%s", detail)
 	}
-	return missing(fmt.Sprintf("aws service-quotas request-service-quota-increase --region %s --service-code %s --quota-code %s --desired-value %g",
-		d.Env.Region, q.service, q.code, math.Max(float64(used+more), limit)), "%s", detail)
+	return missing(increase(d.Env, q, math.Max(float64(used+more), limit)), "%s", detail)
 }
 
 // ours reports whether something carries the environment's tag, which the CDK gives to all that it makes.
@@ -94,6 +94,31 @@ func (d *Doctor) networks(ctx context.Context) Line {
 		}
 	}
 	return d.fits(ctx, vpcs, used, own, 1)
+}
+
+// reservable is the quota from which Lambda lets a function reserve some: it keeps 100 for those that do not.
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+const reservable = 110
+
+// executions looks whether the function of alerts.sns can reserve what it does.
+func (d *Doctor) executions(ctx context.Context) Line {
+	if !d.Env.Alerts.SNS {
+		return ok("none is reserved: alerts.sns is false")
+	}
+	limit, err := d.limit(ctx, executions)
+	if err != nil {
+		return unread(err)
+	}
+	if limit < reservable {
+		// The default of older accounts.
+		return missing(increase(d.Env, executions, 1000), "%g, of which none can be reserved for the function of alerts.sns", limit)
+	}
+	return ok("%g", limit)
+}
+
+// increase is the command that asks for a larger quota.
+func increase(env config.Environment, q quota, desired float64) string {
+	return fmt.Sprintf("aws service-quotas request-service-quota-increase --region %s --service-code %s --quota-code %s --desired-value %g", env.Region, q.service, q.code, desired)
 }
 
 // addresses compares the quota of elastic IPs with those of the environment's NAT gateways.

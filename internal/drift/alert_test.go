@@ -85,8 +85,8 @@ func TestTell(t *testing.T) {
 	}
 }
 
-// What Flux cannot apply reaches the topic, as the looks of the schedule find it, and so does its end. Flux itself has no provider
-// for SNS: this is the way.
+// What Flux cannot apply reaches the topic, as the looks of the schedule find it, and so does its end. Without
+// alerts.sns this is the way.
 func TestTellOfFlux(t *testing.T) {
 	d := &desk{}
 	a := Alert{Objects: d, Bucket: "bucket", Key: "drift/dev.json", Messages: d, Topic: "arn:aws:sns:eu-west-1:111111111111:dev-delivery", Now: time.Now}

@@ -18,11 +18,14 @@ func TestAlerts(t *testing.T) {
 	t.Cleanup(validator.close)
 	variables := map[string]string{
 		"ENVIRONMENT": "dev", "DOMAIN": "dev.example.com", "AWS_REGION": "eu-west-1", "VPC_CIDR": "10.0.0.0/16", "FLUX_BRANCH": "released/dev",
-		"GIT_URL": "https://github.com/my-company/platform.git", "ALERTS_PROVIDER": "slack", "IMAGE_REGISTRY": "1.dkr.ecr.eu-west-1.amazonaws.com", "AWS_ACCOUNT_ID": "111111111111",
+		"GIT_URL": "https://github.com/my-company/platform.git", "ALERTS_PROVIDER": "slack", "ALERTS_SNS_ADDRESS": "https://a.lambda-url.eu-west-1.on.aws/", "IMAGE_REGISTRY": "1.dkr.ecr.eu-west-1.amazonaws.com", "AWS_ACCOUNT_ID": "111111111111",
 	}
+	heard := map[string]string{} // of each choice of errors: what it listens to, and what it leaves out
 	for choice, want := range map[string]map[string]string{
 		"webhook/none":    {},
 		"status/none":     {},
+		"sns/none":        {},
+		"sns/topic":       {"secret": "/dev/flux/alerts-token", "type": "generic-hmac", "address": "https://a.lambda-url.eu-west-1.on.aws/", "severity": "error", "from": "alerts-token"},
 		"webhook/webhook": {"secret": "/dev/flux/alert-webhook", "type": "slack", "address": "<nil>", "severity": "error", "from": "alert-webhook"},
 		"status/github":   {"secret": "/dev/flux/status-token", "type": "github", "address": "https://github.com/my-company/platform.git", "severity": "info", "from": "status-token"},
 	} {
@@ -45,6 +48,9 @@ func TestAlerts(t *testing.T) {
 					if of := text(o, "spec", "providerRef", "name"); of != provider {
 						t.Errorf("the alert goes to %q, the provider is %q", of, provider)
 					}
+					if want["severity"] == "error" {
+						heard[choice] = fmt.Sprint(value(o, "spec", "eventSources"), value(o, "spec", "exclusionList"))
+					}
 					for _, s := range value(o, "spec", "eventSources").([]any) {
 						sources[text(s.(map[string]any), "kind")] = true
 					}
@@ -60,9 +66,12 @@ func TestAlerts(t *testing.T) {
 			if fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("got %v, want %v", got, want)
 			}
-			if len(want) > 0 && !sources["Kustomization"] || choice == "webhook/webhook" && (!sources["HelmRelease"] || !sources["GitRepository"]) {
+			if len(want) > 0 && !sources["Kustomization"] || want["severity"] == "error" && (!sources["HelmRelease"] || !sources["GitRepository"]) {
 				t.Errorf("it listens to %v", sources)
 			}
 		})
+	}
+	if len(heard) != 2 || heard["webhook/webhook"] != heard["sns/topic"] {
+		t.Errorf("a webhook and a topic must hear the same:\n%v", heard)
 	}
 }

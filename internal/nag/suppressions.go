@@ -25,6 +25,7 @@ func Suppressions(env config.Environment, all []services.Service, fleet services
 	list := append(managedPolicies(), wildcards(env)...)
 	list = append(list, serviceSuppressions(env, all)...)
 	list = append(list, sharedSuppressions(env, all)...)
+	list = append(list, alertsSuppressions(env)...)
 	list = append(list, deliverySuppressions(env, fleet.For(env.Name).ByMerge(), slices.Sorted(maps.Keys(services.Publishers(all, env.Name, services.PublisherCodeBuild))))...)
 	list = append(list,
 		Suppression{Stack: "cluster", Path: "Cluster/EKS/KubectlProvider/Handler/Resource", Rule: "L1",
@@ -34,6 +35,19 @@ func Suppressions(env config.Environment, all []services.Service, fleet services
 	)
 	return append(list, Of("ghost", slices.Concat(
 		Database(env, "Ghost/MySQL", env.Ghost.Database), Bucket("Ghost/Content", "Ghost/Role", "GhostContentD17EF938"))...)...)
+}
+
+// alertsSuppressions are for what publishes the errors of Flux.
+func alertsSuppressions(env config.Environment) []Suppression {
+	if !env.Alerts.SNS {
+		return nil
+	}
+	return Of("cluster",
+		Suppression{Path: "Alerts/Token/Resource", Rule: "SMG4",
+			Reason: "Flux reads the other copy once an hour; a rotation that it does not see would refuse its errors until then. Who rotates it has the two commands of the guide."},
+		Suppression{Path: "Alerts/Role/Resource", Rule: "IAM5", AppliesTo: []any{"Resource::" + env.ARN("kms", "key/*"), "Resource::<AlertsLogs.Arn>"},
+			Reason: "The key of the topic is made by a later stack; the condition leaves the one that encrypts the topic, through SNS alone."},
+	)
 }
 
 // Of are suppressions in a stack.

@@ -125,6 +125,7 @@ func Run(ctx context.Context, c Config) error {
 		Moto: c.Moto, Self: self, Account: c.Account, Region: c.Region, Dir: c.Dir, Mail: c.Mail, CloudFormation: e,
 		ClusterEndpoint: c.ClusterEndpoint, ClusterCA: c.ClusterCA, Review: reviewer{c.Kubeconfig}.review,
 		Assume: assumer(moto, c.Account), ECR: ecr.NewFromConfig(moto), Recorded: recorded, Log: c.Log, Rotate: rotations.Rotate, Snapshots: services, Policies: permissions.Reader(moto),
+		FunctionURLPath: resources.FunctionURLPath, FunctionURLs: function.URLs{Stacks: stacks("AWS::Lambda::Url"), Invoke: runner.Invoke, Log: c.Log},
 		Authenticate: authenticator{moto, e.Properties}.authenticate,
 		Pipelines:    pipelines.API{Root: c.Pipelines, Definitions: func() []map[string]any { return e.Properties("AWS::CodePipeline::Pipeline") }}.Serve,
 	})

@@ -61,6 +61,9 @@ type Options struct {
 	Snapshots Snapshots
 	// Rotate begins the rotation of a secret; nil: moto answers.
 	Rotate func(ctx context.Context, secretID, token string) (Rotated, error)
+	// FunctionURLs answers at the addresses of functions, below FunctionURLPath.
+	FunctionURLs    http.Handler
+	FunctionURLPath string
 	// ECR holds the images that the registry shows.
 	ECR *ecr.Client
 	// Recorded lists the resource types that are only recorded, with the reason.
@@ -106,6 +109,9 @@ func New(opt Options) (*Front, error) {
 	f.local.HandleFunc("GET /_local/pod-identity", f.podIdentity)
 	f.local.HandleFunc("GET /_local/credentials", f.credentials)
 	f.local.HandleFunc("POST "+AuthenticatePath, f.authenticate)
+	if opt.FunctionURLs != nil {
+		f.local.Handle(opt.FunctionURLPath, opt.FunctionURLs)
+	}
 	return f, nil
 }
 

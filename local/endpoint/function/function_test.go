@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"k8s-plus-aws-gitops/functions/alerts/handler"
 	"k8s-plus-aws-gitops/local/endpoint/front"
 	"k8s-plus-aws-gitops/local/endpoint/moto/mototest"
 )
@@ -24,6 +26,10 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
 		os.Exit(m.Run())
+	}
+	if os.Args[len(os.Args)-1] == "alerts" {
+		fmt.Fprintln(os.Stderr, handler.Serve(AWS()))
+		os.Exit(1)
 	}
 	lambda.Start(func(ctx context.Context, event map[string]string) (map[string]string, error) {
 		switch os.Args[len(os.Args)-1] {

@@ -42,6 +42,7 @@ var replaced = []setting{
 	{"ghost.mail.transport", "no SMTP server is here: mail is kept as files", mail},
 	{"ghost.mail.from", "the sender lies in the domain", sender},
 	{"alerts.webhook", "nobody is told of a rehearsal", nothing},
+	{"alerts.sns", "nobody is told of a rehearsal", nothing},
 	{"alerts.commitStatus", "nobody is told of a rehearsal", nothing},
 	{"backup.copyTo", "it must be another region than the environment's", copies},
 	{"cost.anomalies", "a monitor belongs to its account", monitor},
