@@ -99,18 +99,26 @@ func (s *system) alerted(ctx context.Context) (said string, err error) {
 		return "", err
 	}
 	const name = "nowhere"
-	broken := &unstructured.Unstructured{Object: map[string]any{
+	began := time.Now()
+	err = broken(ctx, c, name, func() error {
+		return until(ctx, 5*time.Minute, "the webhook to hear of an error", func() error { return heard.of("Kustomization", name) })
+	})
+	return fmt.Sprintf("heard %.0f s after it began", time.Since(began).Seconds()), err
+}
+
+// broken has the cluster have a Kustomization of a folder that is not there, while something runs. Flux tells the same error of the
+// same name once in five minutes, whoever hears it.
+func broken(ctx context.Context, c *observe.Cluster, name string, during func() error) (err error) {
+	o := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization", "metadata": map[string]any{"name": name, "namespace": "flux-system"},
 		"spec": map[string]any{"interval": "1m", "path": "./nowhere", "prune": true, "sourceRef": map[string]any{"kind": "GitRepository", "name": "flux-system"}},
 	}}
 	of := c.Dynamic.Resource(roots).Namespace("flux-system")
-	if _, err := of.Create(ctx, broken, metav1.CreateOptions{}); err != nil {
-		return "", err
+	if _, err := of.Create(ctx, o, metav1.CreateOptions{}); err != nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, of.Delete(context.WithoutCancel(ctx), name, metav1.DeleteOptions{})) }()
-	began := time.Now()
-	err = until(ctx, 5*time.Minute, "the webhook to hear of an error", func() error { return heard.of("Kustomization", name) })
-	return fmt.Sprintf("heard %.0f s after it began", time.Since(began).Seconds()), err
+	return during()
 }
 
 // alertSecret stores the address of the webhook, as a person does.

@@ -31,6 +31,7 @@ func TestSteps(t *testing.T) {
 	s.step("5 gitops why leads from both halves to their commit", s.why)
 	s.step("5 a kubectl edit is reported, and put back", s.edited)
 	s.step("5 a webhook hears of Flux's errors", s.alerted)
+	s.step("5 the topic of the pipelines hears of Flux's errors", s.published)
 	s.step("5 a schema goes forward, back over expand, and not over contract", s.migrates)
 	s.step("5 a backup is restored beside the database, counted and removed", s.restores)
 	s.step("5 a second system begins with a snapshot of the first", s.snapshots)

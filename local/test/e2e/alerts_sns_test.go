@@ -1,0 +1,105 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"k8s-plus-aws-gitops/local/system/observe"
+)
+
+// subscriber takes what SNS delivers to an address: https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
+type subscriber struct {
+	mu       sync.Mutex
+	messages []message
+}
+
+// message is what is read of a notification.
+type message struct{ Subject, Message string }
+
+func (s *subscriber) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var m message
+	if json.NewDecoder(r.Body).Decode(&m) != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.messages = append(s.messages, m)
+}
+
+// of fails unless a message has a subject, and what to do.
+func (s *subscriber) of(subject, command string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.messages {
+		if strings.HasPrefix(m.Subject, subject) && strings.Contains(m.Message, command) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%d messages, none with the subject %s and %q: %+v", len(s.messages), subject, command, s.messages)
+}
+
+// published lets Flux tell the function of alerts.sns of its errors, and makes one: who subscribes to the topic hears of it.
+func (s *system) published(ctx context.Context) (said string, err error) {
+	heard := &subscriber{}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	web := &http.Server{Handler: heard, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = web.Serve(listener) }()
+	defer web.Close()
+	settings, err := s.aws()
+	if err != nil {
+		return "", err
+	}
+	topics := sns.NewFromConfig(settings)
+	subscribed, err := topics.Subscribe(ctx, &sns.SubscribeInput{
+		TopicArn: aws.String("arn:aws:sns:eu-west-1:000000000000:local-delivery"), Protocol: aws.String("http"), Endpoint: aws.String("http://" + listener.Addr().String()),
+	})
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		_, gone := topics.Unsubscribe(context.WithoutCancel(ctx), &sns.UnsubscribeInput{SubscriptionArn: subscribed.SubscriptionArn})
+		err = errors.Join(err, gone)
+	}()
+	chosen := func(sns bool) error {
+		return s.configure("local", func(e map[string]any) { e["alerts"] = map[string]any{"sns": sns} })
+	}
+	if err := chosen(true); err != nil {
+		return "", err
+	}
+	if err := s.push(ctx, "Publish errors of Flux"); err != nil {
+		return "", err
+	}
+	defer func() {
+		if took := chosen(false); took == nil {
+			err = errors.Join(err, s.push(context.WithoutCancel(ctx), "Publish no errors of Flux"))
+		}
+	}()
+	c, err := observe.Open(s.dir.Kubeconfig())
+	if err != nil {
+		return "", err
+	}
+	const name = "nowhere-either"
+	began := time.Now()
+	err = broken(ctx, c, name, func() error {
+		return until(ctx, 5*time.Minute, "the topic to hear of an error", func() error {
+			return heard.of("FLUX ERROR local: Kustomization flux-system/"+name, "describe kustomization/"+name)
+		})
+	})
+	return fmt.Sprintf("published %.0f s after it began", time.Since(began).Seconds()), err
+}
