@@ -15,7 +15,6 @@ import (
 	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/forge"
 	"k8s-plus-aws-gitops/internal/git"
-	"k8s-plus-aws-gitops/internal/review/comment"
 )
 
 // commitStatusFlags are those of commit-status.
@@ -118,8 +117,7 @@ func (f *commitStatusFlags) run(cmd *cobra.Command) error {
 	client := forge.Client{API: f.api, Token: token}
 	repository := forge.Repository{Owner: c.Repository.Owner, Name: c.Repository.Name}
 	if f.pullRequest > 0 {
-		comments := comment.Client{Forge: client, Marker: rehearsalMarker}
-		address, err := comments.Put(cmd.Context(), comment.PullRequest{Repository: repository, Number: f.pullRequest}, rehearsalMarker+"\n"+markdown)
+		address, err := putRehearsal(cmd.Context(), client, repository, f.pullRequest, markdown)
 		if err != nil {
 			return err
 		}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"k8s-plus-aws-gitops/internal/forge"
 	"k8s-plus-aws-gitops/internal/rehearsal"
+	"k8s-plus-aws-gitops/internal/review/comment"
 )
 
 // rehearsalMarker begins the comment of a rehearsal that is reported without a review.
@@ -31,4 +33,10 @@ func (f *commitStatusFlags) rehearsed(commit string) (string, error) {
 	f.status = rehearsalStatus(r)
 	f.status.URL = url
 	return r.Markdown(), nil
+}
+
+// putRehearsal writes the result as the comment of a pull request, in the place of the one before, and returns its address.
+func putRehearsal(ctx context.Context, client forge.Client, repository forge.Repository, number int, markdown string) (string, error) {
+	comments := comment.Client{Forge: client, Marker: rehearsalMarker}
+	return comments.Put(ctx, comment.PullRequest{Repository: repository, Number: number}, rehearsalMarker+"\n"+markdown)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -17,7 +18,7 @@ import (
 )
 
 // reportFlags are the flags of `gitops report`.
-type reportFlags struct{ execution, secret, api string }
+type reportFlags struct{ execution, rehearsal, results, secret, api string }
 
 func newReport() *cobra.Command {
 	f := &reportFlags{}
@@ -33,9 +34,15 @@ starts or ends; by hand it mends a status that was not written.
 CodePipeline says how the execution stands now. Where the commit has run more than
 once, its last execution counts.
 
+With --rehearsal it tells of a build of ENVIRONMENT-rehearsal instead: the status
+gitops/rehearsal, pending while it runs, error where it ended without a result, and the
+result as a comment. While it runs it stops the rehearsals of earlier pushes of the same
+branch; it stops the build itself where the pull request has the label no-rehearsal,
+and then writes no status. ENVIRONMENT-rehearsed does it (docs/guides/review.md).
+
 The token is found as commit-status does, else in the secret
-/ENVIRONMENT/gitops/review-token; it needs 'Commit statuses: write'. Without a
-token the status is printed.`,
+/ENVIRONMENT/gitops/review-token; it needs 'Commit statuses: write', and for a
+rehearsal 'Pull requests: write'. Without a token the status is printed.`,
 		Example: `  gitops report dev
   gitops report dev --execution 0a1b2c3d-1111-2222-3333-444455556666`,
 		Args: cli.Args(cobra.ExactArgs(1)),
@@ -43,6 +50,8 @@ token the status is printed.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.execution, "execution", "", "the `id` of the execution (default: the last one)")
+	flags.StringVar(&f.rehearsal, "rehearsal", "", "the `id` of a build that rehearses a pull request")
+	flags.StringVar(&f.results, "results", "", "with --rehearsal, the `folder` with results, s3://BUCKET/FOLDER/")
 	flags.StringVar(&f.secret, "token-secret", "", "`name` of the token's secret (default: REVIEW_TOKEN_SECRET, or /ENVIRONMENT/gitops/review-token)")
 	flags.StringVar(&f.api, "github-api", forge.API, "`address` of GitHub's REST API")
 	return cmd
@@ -52,6 +61,9 @@ token the status is printed.`,
 const reportTime = 10 * time.Minute
 
 func (f *reportFlags) run(cmd *cobra.Command, name string) error {
+	if f.rehearsal != "" && f.execution != "" || (f.rehearsal == "") != (f.results == "") {
+		return cli.UsageError{Err: errors.New("--rehearsal: give it with --results, and without --execution")}
+	}
 	_, env, err := loadEnvironment(cmd, name)
 	if err != nil {
 		return err
@@ -65,7 +77,6 @@ func (f *reportFlags) run(cmd *cobra.Command, name string) error {
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), reportTime)
 	defer cancel()
-	from := deployment.Source{API: codepipeline.NewFromConfig(c), Pipeline: env.StackName(config.DeployPipeline)}
 	token, why := platformToken(ctx, cmp.Or(f.secret, os.Getenv("REVIEW_TOKEN_SECRET"), forge.SecretName(env.Name)), nil)
 	write := func(string, forge.Status) error { return nil }
 	if token != "" {
@@ -78,6 +89,10 @@ func (f *reportFlags) run(cmd *cobra.Command, name string) error {
 	if token == "" { // first, because the last line of the log is what people are shown
 		fmt.Fprintf(cmd.ErrOrStderr(), "No commit status is written: %s.\n", why)
 	}
+	if f.rehearsal != "" {
+		return f.reportRehearsal(ctx, cmd, env, c, token)
+	}
+	from := deployment.Source{API: codepipeline.NewFromConfig(c), Pipeline: env.StackName(config.DeployPipeline)}
 	return f.report(ctx, cmd, env, from, write)
 }
 

@@ -19,10 +19,16 @@ type Pull struct {
 	User  User   `json:"user"`
 	// Merged is when it was merged; nil while it is not.
 	Merged *time.Time `json:"merged_at"`
+	Labels []Label    `json:"labels"`
 	Base   struct {
 		// Ref is the branch that it goes to.
 		Ref string `json:"ref"`
 	} `json:"base"`
+}
+
+// Label is one of a pull request.
+type Label struct {
+	Name string `json:"name"`
 }
 
 // PullsOf lists the pull requests that bring a commit.
