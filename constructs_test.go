@@ -143,6 +143,12 @@ var makers = map[string]func(scope constructs.Construct, id string, p place){
 	"delivery.NewReview": func(scope constructs.Construct, id string, p place) {
 		delivery.NewReview(scope, id, &delivery.ReviewProps{Env: p.of(), Store: p.store})
 	},
+	"delivery.NewRehearsal": func(scope constructs.Construct, id string, p place) {
+		delivery.NewRehearsal(scope, id, &delivery.RehearsalProps{Env: p.of(), Store: p.store})
+	},
+	"delivery.NewPrograms": func(scope constructs.Construct, id string, p place) {
+		delivery.NewPrograms(scope, id, &delivery.ProgramsProps{Env: p.of(), Store: p.store})
+	},
 	"delivery.NewDrift": func(scope constructs.Construct, id string, p place) {
 		delivery.NewDrift(scope, id, &delivery.DriftProps{Env: p.of(), Store: p.store, Notifications: p.told, VPC: p.network.VPC})
 	},

@@ -84,6 +84,10 @@ func rights(env config.Environment, byMerge bool) map[string][]string {
 	if env.Name == "production" {
 		delete(all, "publish")
 	}
+	if env.Rehearses() {
+		rehearsals(all, env, build, connection, token)
+		all["pipeline-review"], all["pipeline-programs"] = pipeline(start("review", "rehearsal")...), pipeline(start("programs")...)
+	}
 	if !byMerge {
 		all["services"], all["pipeline-services"] = build("services", slices.Concat(publish, connection)...), pipeline(start("services")...)
 	}
@@ -135,6 +139,22 @@ func rights(env config.Environment, byMerge bool) map[string][]string {
 		slices.Sort(all[name])
 	}
 	return all
+}
+
+// rehearsals are the rights of the build that runs a pull request's code, which has no token; of the one that tells of it; and of
+// the one that alone writes what rehearsals begin with.
+func rehearsals(all map[string][]string, env config.Environment, build func(string, ...string) []string, connection, token []string) {
+	const results, project = "BUCKET/rehearsals/results/*", " arn:aws:codebuild:$:project/"
+	log := " arn:aws:logs:$:log-group:/" + env.Name + "/delivery/rehearsed:*"
+	all["rehearsal"] = build("rehearsal", append([]string{"s3:PutObject " + results, "kms:GenerateDataKey KEY"}, connection...)...)
+	all["programs"] = build("programs", append([]string{"s3:PutObject BUCKET/rehearsals/programs.tar.zst", "kms:GenerateDataKey KEY"}, connection...)...)
+	all["rehearsed"] = append([]string{
+		"logs:CreateLogStream" + log, "logs:PutLogEvents" + log, "s3:GetObject " + results, "s3:GetObjectVersion " + results, "kms:Decrypt KEY",
+		"codebuild:BatchGetBuilds" + project + env.Name + "-rehearsal", "codebuild:ListBuildsForProject" + project + env.Name + "-rehearsal", "codebuild:StopBuild" + project + env.Name + "-rehearsal",
+		"secretsmanager:GetSecretValue arn:aws:secretsmanager:$:secret:/" + env.Name + "/gitops/review-token-??????",
+	}, token...)
+	all["start-rehearsed"] = []string{"codebuild:StartBuild" + project + env.Name + "-rehearsed"}
+	all["start-programs"] = []string{"codepipeline:StartPipelineExecution arn:aws:codepipeline:$:" + env.Name + "-programs"}
 }
 
 // snapshots are the rights to keep databases before their schemas change, and to forget what has the mark.
@@ -281,4 +301,38 @@ func rightsOf(t *testing.T, statements any) []string {
 	}
 	slices.Sort(lines)
 	return lines
+}
+
+// What runs a pull request's code cannot write what later rehearsals begin with: it would run in those of others. A rehearsal
+// also has no secret, which the review's build needs.
+func TestRehearsalsWriteNoPrograms(t *testing.T) {
+	rehearsing := 0
+	for _, env := range environments(t, sample(t), "") {
+		stack := sampleApp(t)[env.StackName("delivery")]
+		for _, pipeline := range stack.ofType("AWS::CodePipeline::Pipeline") {
+			if get(pipeline.Properties, "Triggers", 0, "GitConfiguration", "PullRequest") == nil {
+				continue
+			}
+			for _, action := range asList(get(pipeline.Properties, "Stages", 1, "Actions")) {
+				project := stack.Resources[fmt.Sprint(get(action, "Configuration", "ProjectName", "Ref"))]
+				role := stack.Resources[fmt.Sprint(get(project.Properties, "ServiceRole", "Fn::GetAtt", 0))]
+				for _, right := range rightsOf(t, get(role.Properties, "Policies", 0, "PolicyDocument", "Statement")) {
+					name, resource, _ := strings.Cut(right, " ")
+					of := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(resource), `\*`, ".*") + "$") // IAM's * crosses folders
+					if strings.HasPrefix(name, "s3:Put") && of.MatchString("BUCKET/rehearsals/programs.tar.zst") || strings.Contains(name, "*") {
+						t.Errorf("%s: %s may write the programs: %s", env.Name, get(action, "Name"), right)
+					}
+					if get(action, "Name") == "Rehearse" && strings.HasPrefix(name, "secretsmanager:") {
+						t.Errorf("%s: a rehearsal may read a secret: %s", env.Name, right)
+					}
+				}
+				if get(action, "Name") == "Rehearse" {
+					rehearsing++
+				}
+			}
+		}
+	}
+	if rehearsing != 1 {
+		t.Errorf("%d environments rehearse, want the one of the fixture: by default nothing is added", rehearsing)
+	}
 }

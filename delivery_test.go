@@ -25,6 +25,9 @@ func TestPipelines(t *testing.T) {
 		if env.BuildsImages() {
 			want["dockerbuild"] = paths.Dockerbuild
 		}
+		if env.Rehearses() {
+			want["programs"] = nil // TestProgramPaths
+		}
 		for id, p := range stack.ofType("AWS::CodePipeline::Pipeline") {
 			name := strings.TrimPrefix(p.Properties["Name"].(string), env.Name+"-")
 			patterns, known := want[name]
@@ -76,7 +79,12 @@ func stagesOf(pipeline string, env config.Environment) []string {
 	case "services":
 		return []string{"Publish/Publish 1"}
 	case "review":
+		if env.Rehearses() {
+			return []string{"Review/Review 1", "Review/Rehearse 1"}
+		}
 		return []string{"Review/Review 1"}
+	case "programs":
+		return []string{"Build/Build 1"}
 	}
 	stages := []string{"Plan/Plan 1", "Test/Test 1"}
 	if env.Delivery.Approval {

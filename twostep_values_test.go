@@ -79,6 +79,7 @@ var twoStepValues = map[string]second{
 	"delivery.window.hours":        {value: "10:00-12:00"},
 	"delivery.window.timeZone":     {value: "America/New_York"},
 	"delivery.review":              {value: false},
+	"delivery.rehearsal":           {value: true, alone: true}, // it needs the review, which the others take away
 	"delivery.test":                {value: "check-fast"},
 	"delivery.imagesFrom":          {never: "TestTwoStepImagesFrom sets it"},
 	"delivery.imageUpdates":        {value: "commit"},

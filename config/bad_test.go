@@ -183,6 +183,7 @@ var badConfigurations = []struct {
 	{name: "path patterns nested and backwards", edits: set("gitops/repository/paths", map[string]any{"dockerbuild": []string{"{a,{b,c}}/**", "v[z-a]"}}), problems: 2},
 	{name: "empty connection", edits: dev("delivery", map[string]any{"connectionArn": ""})},
 	{name: "pipelines' settings without a connection", edits: dev("delivery", map[string]any{"imageUpdates": "commit"})},
+	{name: "rehearsal without the review", edits: dev("delivery", map[string]any{"connectionArn": connection("111111111111"), "review": false, "rehearsal": true})},
 	{name: "rollback without the gate", edits: dev("delivery", map[string]any{"connectionArn": connection("111111111111"), "gate": false, "rollback": true})},
 	{name: "approval as text", edits: dev("delivery", map[string]any{"approval": "yes"})},
 	{name: "no targets to test", edits: dev("delivery", map[string]any{"test": "check; rm -rf /"})},

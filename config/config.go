@@ -357,6 +357,9 @@ type Delivery struct {
 	Window *Window `json:"window"`
 	// Whether pull requests towards the environment's branch get a review, a comment with what would change. One environment per branch does it.
 	Review bool `json:"review" default:"true"`
+	// Whether the review's pipeline also rehearses each pull request, in a build of its own ([rehearsals](guides/review.md#with-a-rehearsal)). It
+	// needs `review` and the environment `local`. The local system does not run it: a rehearsal is one itself.
+	Rehearsal bool `json:"rehearsal" default:"false"`
 	// Targets of the Makefile that must succeed before a deployment, separated by blanks.
 	Test string `json:"test" default:"check-product test-product" example:"\"check-fast\""`
 	// Environment whose images this one runs: it builds none, and its pipeline copies those that `k8s/clusters/<environment>/images.yaml`

@@ -76,6 +76,9 @@ func checkDelivery(f field, e Environment) {
 	if d.Rollback && !d.Gate {
 		at.key("rollback").add("set gate to true, or leave rollback out", "must be false without the gate, which has no release to take back")
 	}
+	if d.Rehearsal && !d.Review {
+		at.key("rehearsal").add("set review to true, or leave rehearsal out", "must be false without the review, whose pipeline runs it")
+	}
 	if !makeTargets.MatchString(d.Test) {
 		at.key("test").add("name them separated by blanks, for example \"check-product test-product\"", "must be targets of the Makefile, got %q", d.Test)
 	}

@@ -20,6 +20,11 @@ type RehearsalData struct {
 	Anonymize []string `json:"anonymize" default:"[]" example:"[\"hack/anonymize.sql\"]"`
 }
 
+// Rehearses reports whether the pipeline of the review rehearses pull requests.
+func (e Environment) Rehearses() bool {
+	return e.Delivers() && e.Delivery.Review && e.Delivery.Rehearsal
+}
+
 // schemaName is a database that a rehearsal fills: one that needs no quotes, and room for a prefix in MySQL's 64.
 var schemaName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,50}$`)
 

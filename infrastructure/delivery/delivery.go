@@ -25,6 +25,7 @@ const (
 	deployPipeline      = config.DeployPipeline
 	dockerbuildPipeline = "dockerbuild"
 	reviewPipeline      = "review"
+	programsPipeline    = "programs"
 	servicesPipeline    = "services"
 )
 
@@ -55,7 +56,8 @@ type Delivery struct {
 }
 
 // NewDelivery makes the store and the notifications that the pipelines share, the bucket of the services' static files, and the
-// pipelines, each in a file of its own. The review is made where delivery.review asks for it, what looks for drift where
+// pipelines, each in a file of its own. The review is made where delivery.review asks for it, with rehearsals where
+// delivery.rehearsal does, what looks for drift where
 // drift.schedule has a time, what tells of cost where cost asks for it, the image pipeline where images are built, and the services' where they are published by tag: a tag is
 // no merged commit, and must not reach an environment past its gate. A service in a repository of its own has a role to publish by,
 // or a project that does it. It needs the network, and the cluster by its name, and nothing of the others.
@@ -99,7 +101,12 @@ func NewDelivery(scope constructs.Construct, id string, props *DeliveryProps) *D
 		NewCost(d, "Cost", &CostProps{Env: env, Notifications: told})
 	}
 	if env.Delivery.Review {
-		NewReview(d, "Review", &ReviewProps{Env: env, Store: store})
+		review := &ReviewProps{Env: env, Store: store}
+		if env.Rehearses() {
+			NewPrograms(d, "Programs", &ProgramsProps{Env: env, Store: store})
+			review.Rehearsal = NewRehearsal(d, "Rehearsal", &RehearsalProps{Env: env, Store: store})
+		}
+		NewReview(d, "Review", review)
 	}
 	return d
 }

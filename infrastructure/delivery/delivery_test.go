@@ -64,17 +64,18 @@ func pattern(expression string) assertions.Matcher {
 // The whole of it has the pipelines that the configuration asks for.
 func TestDelivery(t *testing.T) {
 	for name, c := range map[string]struct {
-		gate, review, byMerge       bool
-		pipelines, projects, alarms int
+		gate, review, rehearsal, byMerge bool
+		pipelines, projects, alarms      int
 	}{
-		"all":               {true, true, false, 4, 12, 4},
-		"no gate":           {false, true, false, 4, 10, 4},
-		"no review":         {true, false, false, 3, 11, 4},
-		"services by merge": {true, true, true, 3, 11, 3}, // no tag gets past the gate
+		"all":               {true, true, false, false, 4, 12, 4},
+		"rehearsals":        {true, true, true, false, 5, 15, 4},
+		"no gate":           {false, true, false, false, 4, 10, 4},
+		"no review":         {true, false, false, false, 3, 11, 4},
+		"services by merge": {true, true, false, true, 3, 11, 3}, // no tag gets past the gate
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := cdktest.Environment(t)
-			env.Delivery.Gate, env.Delivery.Review = c.gate, c.review
+			env.Delivery.Gate, env.Delivery.Review, env.Delivery.Rehearsal = c.gate, c.review, c.rehearsal
 			stack := cdktest.Stack(t, env)
 			NewDelivery(stack, "Delivery", &DeliveryProps{Env: env, Image: "dev/ghost", ByMerge: c.byMerge, VPC: vpc(stack)})
 			template := cdktest.Synthesize(t, stack)

@@ -19,10 +19,12 @@ import (
 )
 
 // Build images of CodeBuild. The first has Go 1.26 and Node.js 24; CDK has no constant for it yet. The second only
-// builds the image for arm64, on such a machine: emulation would take an hour.
+// builds the image for arm64, on such a machine: emulation would take an hour. The third runs the local system, which takes
+// its database from the packages of Debian and Ubuntu; CodeBuild has it for x86 alone.
 const (
-	x86Image = "aws/codebuild/amazonlinux-x86_64-standard:6.0"
-	armImage = "aws/codebuild/amazonlinux-aarch64-standard:3.0"
+	x86Image    = "aws/codebuild/amazonlinux-x86_64-standard:6.0"
+	armImage    = "aws/codebuild/amazonlinux-aarch64-standard:3.0"
+	ubuntuImage = "aws/codebuild/standard:7.0"
 )
 
 // Buildspecs of the projects, from the root of the repository.
@@ -42,6 +44,10 @@ const (
 	serviceBuildspec = "infrastructure/delivery/buildspecs/services.yml"
 	ownBuildspec     = "infrastructure/delivery/buildspecs/own.yml"
 	drillBuildspec   = "infrastructure/delivery/buildspecs/drill.yml"
+
+	rehearsalBuildspec = "infrastructure/delivery/buildspecs/rehearsal.yml"
+	programsBuildspec  = "infrastructure/delivery/buildspecs/programs.yml"
+	rehearsedBuildspec = "infrastructure/delivery/buildspecs/rehearsed.yml"
 )
 
 // Check reads the buildspecs below the root of the repository that the environments' pipelines run, and counts the patterns of
@@ -51,7 +57,10 @@ func Check(root string, environments []config.Environment, byMerge func(environm
 		return nil
 	}
 	var problems []error
-	for _, name := range []string{deployBuildspec, testBuildspec, planBuildspec, windowBuildspec, releaseBuildspec, imagesBuildspec, verifyBuildspec, driftBuildspec, reviewBuildspec, reportBuildspec, imageBuildspec, publishBuildspec, serviceBuildspec, ownBuildspec, drillBuildspec} {
+	for _, name := range []string{
+		deployBuildspec, testBuildspec, planBuildspec, windowBuildspec, releaseBuildspec, imagesBuildspec, verifyBuildspec, driftBuildspec, reviewBuildspec,
+		reportBuildspec, imageBuildspec, publishBuildspec, serviceBuildspec, ownBuildspec, drillBuildspec, rehearsalBuildspec, programsBuildspec, rehearsedBuildspec,
+	} {
 		if _, err := buildspec.Load(root, name); err != nil {
 			problems = append(problems, err)
 		}
@@ -86,6 +95,9 @@ type ProjectProps struct {
 	Minutes int
 	// Arm builds on a machine for arm64 instead of x86.
 	Arm bool
+	// Laboratory is set where a local system runs. Nothing is kept on its machine for the next build: that would be a cache which a
+	// pull request's code can write.
+	Laboratory bool
 	// Docker is set where `docker build` runs, which CodeBuild allows to privileged containers only.
 	Docker bool
 	// Variables of the build, beside ENVIRONMENT.
@@ -119,6 +131,11 @@ func NewProject(scope constructs.Construct, id string, props *ProjectProps) *Pro
 	if props.Arm {
 		image = awscodebuild.LinuxArmBuildImage_FromCodeBuildImageId(jsii.String(armImage))
 	}
+	// On the build machine, while it lives: a cache in S3 would be gigabytes that every build could poison for the next.
+	cache := awscodebuild.Cache_Local(awscodebuild.LocalCacheMode_CUSTOM)
+	if props.Laboratory {
+		image, cache = awscodebuild.LinuxBuildImage_FromCodeBuildImageId(jsii.String(ubuntuImage)), awscodebuild.Cache_None()
+	}
 	size := props.Size
 	if size == "" {
 		size = awscodebuild.ComputeType_SMALL
@@ -139,8 +156,7 @@ func NewProject(scope constructs.Construct, id string, props *ProjectProps) *Pro
 		Environment: &awscodebuild.BuildEnvironment{
 			BuildImage: image, ComputeType: size, Privileged: jsii.Bool(props.Docker), EnvironmentVariables: &variables,
 		},
-		// On the build machine, while it lives: a cache in S3 would be gigabytes that every build could poison for the next.
-		Cache:                       awscodebuild.Cache_Local(awscodebuild.LocalCacheMode_CUSTOM),
+		Cache:                       cache,
 		GrantReportGroupPermissions: jsii.Bool(false),
 		Logging:                     &awscodebuild.LoggingOptions{CloudWatch: &awscodebuild.CloudWatchLoggingOptions{LogGroup: logs}},
 		Timeout:                     awscdk.Duration_Minutes(jsii.Number(props.Minutes)),

@@ -16,6 +16,8 @@ const reviewToken = "review-token"
 type ReviewProps struct {
 	Env   config.Environment
 	Store *Store
+	// Rehearsal runs beside the review; nil for none.
+	Rehearsal *Rehearsal
 }
 
 // Review is the pipeline <environment>-review with its project.
@@ -44,11 +46,16 @@ func NewReview(scope constructs.Construct, id string, props *ReviewProps) *Revie
 		},
 		Rights: []policy.Statement{cloneRight(env), tokenRight(env, "ReadTheTokenForComments", reviewToken)},
 	})
+	variables := map[string]string{
+		"REVIEW_COMMIT": "#{" + SourceNamespace + ".CommitId}", "REVIEW_BRANCH": "#{" + SourceNamespace + ".BranchName}",
+	}
+	actions := []Action{{Name: "Review", Project: project, Variables: variables}}
+	if props.Rehearsal != nil {
+		actions = append(actions, Action{Name: "Rehearse", Project: props.Rehearsal.Project, Variables: variables})
+	}
 	r.Pipeline = NewPipeline(r, "Pipeline", &PipelineProps{
 		Env: env, Store: props.Store, Name: reviewPipeline, Clone: true, Trigger: Trigger{PullRequests: true},
-		Stages: []Stage{{Name: "Review", Actions: []Action{{Name: "Review", Project: project, Variables: map[string]string{
-			"REVIEW_COMMIT": "#{" + SourceNamespace + ".CommitId}", "REVIEW_BRANCH": "#{" + SourceNamespace + ".BranchName}",
-		}}}}},
+		Stages: []Stage{{Name: "Review", Actions: actions}},
 	})
 	return r
 }

@@ -55,12 +55,21 @@ func deliverySuppressions(env config.Environment, byMerge bool, published []stri
 	if env.Delivery.Review {
 		builds, pipelines = append(builds, build{"review", "Review/Build"}), append(pipelines, "Review")
 	}
+	cloning := []build{{"report", "Report/Build"}}
+	if env.Rehearses() {
+		builds, pipelines = append(builds, build{"rehearsal", "Rehearsal/Build"}, build{"programs", "Programs/Build"}), append(pipelines, "Programs")
+		cloning = append(cloning, build{"rehearsed", "Rehearsal/Report"})
+		for _, path := range []string{"Rehearsal/Build", "Rehearsal/Report"} {
+			list = append(list, accept(path+"/Role", "IAM5",
+				"The results of rehearsals, each under the id of its build: one build writes them, and the other reads the version that the build has named.",
+				"Resource::<DeliveryStoreArtifacts22E6BD8C.Arn>/rehearsals/results/*"))
+		}
+	}
 	for _, b := range builds {
 		list = append(list, accept(b.path+"/Role", "IAM5",
 			"The streams of the build's own log group, and the sources in the pipelines' bucket: CodeBuild and CodePipeline choose the names of both.",
 			"Resource::"+env.ARN("logs", "log-group:/"+env.Name+"/delivery/"+b.name+":*"), artifacts))
 	}
-	cloning := []build{{"report", "Report/Build"}}
 	for _, service := range published {
 		cloning = append(cloning, build{"publish-" + service, "PublisherBuild-" + service + "/Build"})
 	}

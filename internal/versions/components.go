@@ -61,6 +61,7 @@ func cluster() []Component {
 			Name: "CodeBuild's image, x86", Manual: "AWS publishes no list that can be asked without an account",
 			Pin: Pin{projects, `x86Image += "aws/codebuild/([^"]+)"`},
 		},
+		{Name: "CodeBuild's image, rehearsals", Manual: "as for x86", Pin: Pin{projects, `ubuntuImage += "aws/codebuild/([^"]+)"`}},
 		{Name: "CodeBuild's image, Arm", Manual: "as for x86", Pin: Pin{projects, `armImage += "aws/codebuild/([^"]+)"`}},
 	}
 }
