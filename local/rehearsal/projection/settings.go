@@ -37,6 +37,7 @@ var replaced = []setting{
 	{"credentials", "the laboratory's Git server asks for them", nil},
 	{"delivery.connectionArn", "a connection belongs to its account", nil},
 	{"delivery.test", "tests of the repository are the same for all environments, and take longer than all else", nil},
+	{"delivery.rehearsal", "a rehearsal is a local system itself, and runs none", nothing},
 	{"delivery.imagesFrom", "there is no second registry to copy from: the pipeline builds, and Flux takes no new tag", nothing},
 	{"ghost.snapshot", "no snapshot of AWS is here: the database begins empty", nothing},
 	{"ghost.mail.transport", "no SMTP server is here: mail is kept as files", mail},
