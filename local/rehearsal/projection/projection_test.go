@@ -218,7 +218,7 @@ func TestUnusual(t *testing.T) {
 		"alerts": object{"webhook": "slack", "commitStatus": true, "sns": true}, "backup.copyTo": "eu-west-1",
 		"cost.anomalies":         "arn:aws:ce::333333333333:anomalymonitor/01234567-89ab-cdef-0123-456789abcdef",
 		"delivery.connectionArn": "arn:aws:codeconnections:us-east-1:333333333333:connection/00000000-0000-0000-0000-000000000000",
-		"delivery.gate":          false, "delivery.window": nil, "facts": object{"CONTROLLER_REPLICAS": "3", "MINE": "x"},
+		"delivery.gate":          false, "delivery.window": nil, "delivery.rehearsal": true, "facts": object{"CONTROLLER_REPLICAS": "3", "MINE": "x"},
 		"allowReplacement":   []any{object{"resource": "production/ghost/Queue1", "until": "2026-12-31", "reason": "it is empty now"}},
 		"/repository.verify": []any{"keys/alice.asc"}, "/repository.credentials": "githubApp",
 	})
@@ -234,7 +234,7 @@ func TestUnusual(t *testing.T) {
 	for path, want := range map[string]string{
 		"region": "us-east-1 → eu-west-1", "network.zones": `["b", "d", "f"] → ["a", "b", "c"]`, "cluster.serviceCidr": "10.0.0.0/12 → none",
 		"ghost.snapshot": "production-ghost-1 → none", "ghost.mail.transport": "smtp → ses", "ghost.mail.from": "blog@mail.example.com → blog@mail.localhost",
-		"alerts.webhook": "slack → none", "alerts.commitStatus": "true → none", "alerts.sns": "true → none", "backup.copyTo": "eu-west-1 → eu-central-1",
+		"alerts.webhook": "slack → none", "alerts.commitStatus": "true → none", "alerts.sns": "true → none", "delivery.rehearsal": "true → none", "backup.copyTo": "eu-west-1 → eu-central-1",
 		"facts.CONTROLLER_REPLICAS": "3 → 1", "repository.verify": `["keys/alice.asc"] → none`, "credentials": "githubApp → basic",
 		"k8s/clusters/production/images.yaml GHOST_IMAGE": "333333333333.dkr.ecr.us-east-1.amazonaws.com/production/ghost:1.2.3@sha256:abc → docker.io/library/ghost:6.65.0",
 		"k8s/fleet/fleet.yaml publish":                    "merge → tag",
