@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // A Kustomization that waits in vain says what was said last of what it waits for: of an Ingress by the load balancer controller, of
@@ -37,5 +38,39 @@ func TestUnhealthy(t *testing.T) {
 		if got := strings.TrimPrefix(strings.TrimPrefix(items[0].Message, message), "; "); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+// What pods of an earlier template failed for says nothing of this one.
+func TestUnhealthyOfTheNewestTemplate(t *testing.T) {
+	event := func(name, kind, object, message string, after time.Duration) *unstructured.Unstructured {
+		e := warning(t, kind, "ghost", message, after)
+		for _, field := range []struct {
+			value string
+			path  []string
+		}{{object, []string{"involvedObject", "name"}}, {name, []string{"metadata", "name"}}} {
+			if err := unstructured.SetNestedField(e.Object, field.value, field.path...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return e
+	}
+	scaled := event("a", "Deployment", "ghost", "Scaled up replica set ghost-6b7f9d5c4 from 0 to 1", 10*time.Second)
+	scaled.Object["type"] = "Normal"
+	said := func(events ...runtime.Object) string {
+		message := "timeout waiting for: [Deployment/ghost/ghost status: 'Failed']"
+		all := append(events, object("Kustomization", "kustomize.toolkit.fluxcd.io/v1", "apps", 1, 1, map[string]any{"type": "Ready", "status": "False", "reason": "HealthCheckFailed", "message": message}, nil))
+		items, err := fakeDynamic(all...).Kustomizations(t.Context())
+		if err != nil || len(items) != 1 {
+			t.Fatalf("%v, %v", items, err)
+		}
+		return strings.TrimPrefix(items[0].Message, message)
+	}
+	old := event("b", "Pod", "ghost-55555-x2x7z", "Error: secret not found", 20*time.Second)
+	if got := said(scaled, old); got != "" {
+		t.Errorf("got %s", got)
+	}
+	if got := said(scaled, old, event("c", "Pod", "ghost-6b7f9d5c4-x2x7z", "Readiness probe failed", 15*time.Second)); !strings.Contains(got, "Readiness probe failed") {
+		t.Errorf("got %q", got)
 	}
 }

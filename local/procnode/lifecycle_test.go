@@ -369,11 +369,21 @@ func TestDeadline(t *testing.T) {
 
 func TestTCPProbe(t *testing.T) {
 	n := newTestNode(t)
+	told := record.NewFakeRecorder(100)
+	n.events = told
 	c := sh("a", "while :; do sleep 0.1; done")
 	c.ReadinessProbe = &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Host: "127.0.0.1", Port: intstr.FromInt32(1)}}}
 	n.create(corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, Containers: []corev1.Container{c}}, corev1.PodStatus{})
 	s := n.wait("Running", func(s corev1.PodStatus) bool { return s.Phase == corev1.PodRunning })
 	if ready(s) {
 		t.Error("ready though nothing listens")
+	}
+	// Of a container that was never ready, too: it is the only place where the reason is told.
+	for said := ""; !strings.Contains(said, "Unhealthy Readiness probe failed"); {
+		select {
+		case said = <-told.Events:
+		case <-time.After(patience):
+			t.Fatal("no event tells of the probe")
+		}
 	}
 }

@@ -83,17 +83,22 @@ func (c *container) probeStartup(ctx context.Context, spec *corev1.Container) bo
 func (c *container) probeReadiness(ctx context.Context, p *corev1.Probe) {
 	sleep(ctx, time.Duration(p.InitialDelaySeconds)*time.Second)
 	t, ready, pause := newThreshold(p), false, min(period(p), time.Second)
+	said := false
 	for ctx.Err() == nil {
 		err := c.check(ctx, p)
 		if ctx.Err() != nil {
 			return
 		}
-		if t.observe(err == nil) && ready != (err == nil) {
-			ready, pause = err == nil, period(p)
-			c.set(func() { c.ready = ready })
-			if !ready {
+		if t.observe(err == nil) {
+			if ready != (err == nil) {
+				ready, pause = err == nil, period(p)
+				c.set(func() { c.ready = ready })
+			}
+			// A kubelet says it of each failure; once is enough for whoever reads it, also of a container that was never ready.
+			if !ready && !said {
 				c.pod.event(corev1.EventTypeWarning, "Unhealthy", "Readiness probe failed: %v", err)
 			}
+			said = !ready
 		}
 		sleep(ctx, pause)
 	}
