@@ -81,7 +81,7 @@ var good = []pull{
             path: /blog
             pathType: Prefix
 `}}},
-	{name: "good: a migration that adds a column", edits: []edit{migrate("expand", "ALTER TABLE orders ADD COLUMN IF NOT EXISTS note VARCHAR(40)")}},
+	{name: "good: a migration that adds an index", edits: []edit{migrate("expand", "ALTER TABLE orders ADD INDEX IF NOT EXISTS by_what (what)")}},
 }
 
 // bad pass check, test and review.
