@@ -17,6 +17,7 @@ import (
 	"k8s-plus-aws-gitops/internal/progress"
 	"k8s-plus-aws-gitops/internal/review"
 	"k8s-plus-aws-gitops/internal/rollback"
+	"k8s-plus-aws-gitops/internal/services/migrations"
 )
 
 // rollbackFlags are the flags of `gitops rollback`.
@@ -89,7 +90,7 @@ func (f *rollbackFlags) run(cmd *cobra.Command, name string) error {
 			return review.Run(ctx, review.Options{Root: root, Base: base, Head: head, Environments: []string{env.Name}, Display: display})
 		},
 		Schema: func(ctx context.Context, base, folder string) ([]string, error) {
-			return plan.Schema(ctx, folder, base, env.Name)
+			return migrations.Refusals(ctx, folder, base, env.Name)
 		},
 	})
 	display.Close()

@@ -10,6 +10,7 @@ import (
 	"k8s-plus-aws-gitops/internal/review"
 	"k8s-plus-aws-gitops/internal/review/cfndiff"
 	"k8s-plus-aws-gitops/internal/services"
+	"k8s-plus-aws-gitops/internal/services/migrations"
 )
 
 // ofService is the name of what applies a service's manifests, in the review.
@@ -81,4 +82,22 @@ func (p *Plan) lost(e review.Environment) []string {
 		}
 	}
 	return all
+}
+
+// schema refuses what the schemas of the services' data do not allow. Where services are published by tag, a commit of this
+// repository changes none.
+func (p *Plan) schema(ctx context.Context, o Options, base string) error {
+	c, err := services.LoadConfig(o.Root)
+	if err != nil || base == "" || !c.For(o.Env.Name).ByMerge() {
+		return err
+	}
+	if tags, err := byTag(ctx, o, base); err != nil || tags {
+		return err
+	}
+	why, err := migrations.Refusals(ctx, o.Root, base, o.Env.Name)
+	p.Refusals = append(p.Refusals, why...)
+	if err == nil && o.Env.DeletionProtection {
+		p.Snapshots, err = migrations.Forward(ctx, o.Root, base, o.Env.Name)
+	}
+	return err
 }

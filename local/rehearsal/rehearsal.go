@@ -100,6 +100,7 @@ type run struct {
 	system  *system.System
 	watch   *watch.Watch
 	data    []rehearsal.Data
+	live    string // the commit whose content both halves came to last
 	result  rehearsal.Result
 	notes   []string // what the result cannot show beside what none can
 }

@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"k8s-plus-aws-gitops/internal/progress"
 	"k8s-plus-aws-gitops/internal/rehearsal"
 	"k8s-plus-aws-gitops/internal/services"
+	"k8s-plus-aws-gitops/internal/services/migrations"
 	"k8s-plus-aws-gitops/internal/services/publish"
 	"k8s-plus-aws-gitops/local/system/observe"
 )
@@ -25,14 +27,17 @@ func publishes(files []string) bool {
 }
 
 // release publishes the services of a commit that differ from what is published, as their tags would after the merge, and waits
-// until they run. Nil: there were none.
-func (r *run) release(ctx context.Context, commit string) (*rehearsal.Stage, error) {
+// until they run. from has the content of what is published. Nil: there were none.
+func (r *run) release(ctx context.Context, from, commit string) (*rehearsal.Stage, error) {
 	if !publishes(r.files()) {
 		return nil, nil
 	}
 	stage := &rehearsal.Stage{Name: servicesStage, State: rehearsal.Succeeded}
 	began, some := time.Now(), false
 	err := r.steps(ctx, progress.Step{Name: "Publish the services", Run: func(ctx context.Context, out *progress.Output) error {
+		if err := r.schema(ctx, from); err != nil {
+			return err
+		}
 		if err := r.scratch.buildServices(ctx); err != nil {
 			return err
 		}
@@ -62,6 +67,16 @@ func (r *run) release(ctx context.Context, commit string) (*rehearsal.Stage, err
 		return nil, nil
 	}
 	return stage, nil
+}
+
+// schema refuses what the migrations of services do not allow, such as the way back over one of phase contract. Plan asks the same of
+// services that the merge publishes, and `gitops rollback` of all.
+func (r *run) schema(ctx context.Context, from string) error {
+	refusals, err := migrations.Refusals(ctx, r.scratch.repo(), from, Environment)
+	if err != nil || len(refusals) == 0 {
+		return err
+	}
+	return errors.New(strings.Join(refusals, "; "))
 }
 
 // published waits until Flux has applied the services at their commits, or says why it cannot.

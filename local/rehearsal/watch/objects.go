@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -115,9 +116,22 @@ func managed(o *unstructured.Unstructured) any {
 		if f.Manager != fluxManager || f.Operation != metav1.ManagedFieldsOperationApply || f.FieldsV1 == nil || json.Unmarshal(f.FieldsV1.GetRawBytes(), &fields) != nil {
 			continue
 		}
-		return pick(o.Object, fields)
+		picked := pick(o.Object, fields)
+		forgetOrigin(picked)
+		return picked
 	}
 	return nil
+}
+
+// origin begins the annotations in which a published service says of which commit it is, and whose. A revert is a commit of its own.
+// https://github.com/opencontainers/image-spec/blob/main/annotations.md
+const origin = "org.opencontainers.image."
+
+func forgetOrigin(object any) {
+	o, _ := object.(map[string]any)
+	metadata, _ := o["metadata"].(map[string]any)
+	annotations, _ := metadata["annotations"].(map[string]any)
+	maps.DeleteFunc(annotations, func(key string, _ any) bool { return strings.HasPrefix(key, origin) })
 }
 
 // pick takes the fields of a set out of a value: "f:" is a field, "k:" an item of a list by its keys, "v:" an item by its value.

@@ -207,9 +207,14 @@ func (w *world) applied(names map[string]string) {
 		entries = append(entries, map[string]any{"id": "n_" + name + "__ConfigMap", "v": "v1"})
 		w.dynamicObject(configMaps, map[string]any{
 			"apiVersion": "v1", "kind": "ConfigMap", "data": map[string]any{"of": value, "others": fmt.Sprint(time.Now().UnixNano())},
-			"metadata": map[string]any{"namespace": "n", "name": name, "managedFields": []any{map[string]any{
-				"manager": "kustomize-controller", "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": map[string]any{"f:data": map[string]any{"f:of": map[string]any{}}},
-			}}},
+			"metadata": map[string]any{
+				"namespace": "n", "name": name, "annotations": map[string]any{origin + "revision": fmt.Sprint(time.Now().UnixNano())},
+				"managedFields": []any{map[string]any{
+					"manager": "kustomize-controller", "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": map[string]any{
+						"f:data": map[string]any{"f:of": map[string]any{}}, "f:metadata": map[string]any{"f:annotations": map[string]any{"f:" + origin + "revision": map[string]any{}}},
+					},
+				}},
+			},
 		})
 	}
 	w.dynamicObject(kustomizations, map[string]any{

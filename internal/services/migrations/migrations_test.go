@@ -1,4 +1,4 @@
-package plan
+package migrations
 
 import (
 	"fmt"
@@ -75,7 +75,7 @@ func migration(version int, phase string) string {
 
 // A release goes forward by one contract at a time, back over expand, and never back over contract. The last of a history is the
 // commit to deploy, what is at the index is released.
-func TestSchema(t *testing.T) {
+func TestRefusals(t *testing.T) {
 	for name, c := range map[string]struct {
 		history  []string
 		released int
@@ -107,7 +107,7 @@ func TestSchema(t *testing.T) {
 			for _, line := range c.history {
 				commits = append(commits, commit(line))
 			}
-			why, err := Schema(t.Context(), root, commits[c.released], "dev")
+			why, err := Refusals(t.Context(), root, commits[c.released], "dev")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -120,7 +120,7 @@ func TestSchema(t *testing.T) {
 }
 
 // A database is kept before its schema goes forward, and only then.
-func TestMigrated(t *testing.T) {
+func TestForward(t *testing.T) {
 	with := func(migrate string) string { return migrate + "\naws: {database: {engine: mysql}}" }
 	for name, c := range map[string]struct {
 		history  []string
@@ -140,7 +140,7 @@ func TestMigrated(t *testing.T) {
 		for _, line := range c.history {
 			commits = append(commits, commit(line))
 		}
-		got, err := migrated(t.Context(), root, commits[c.released], "production")
+		got, err := Forward(t.Context(), root, commits[c.released], "production")
 		if err != nil || strings.Join(got, " ") != c.want {
 			t.Errorf("%s: got %q, %v, want %q", name, got, err, c.want)
 		}

@@ -1,4 +1,6 @@
-package plan
+// Package migrations holds the schemas of the services' data to the order in which releases may change them:
+// docs/design/20261130.migrations.md has the rule.
+package migrations
 
 import (
 	"context"
@@ -11,26 +13,8 @@ import (
 	"k8s-plus-aws-gitops/internal/services"
 )
 
-// schema refuses what the schemas of the services' data do not allow. Where services are published by tag, a commit of this
-// repository changes none.
-func (p *Plan) schema(ctx context.Context, o Options, base string) error {
-	c, err := services.LoadConfig(o.Root)
-	if err != nil || base == "" || !c.For(o.Env.Name).ByMerge() {
-		return err
-	}
-	if tags, err := byTag(ctx, o, base); err != nil || tags {
-		return err
-	}
-	why, err := Schema(ctx, o.Root, base, o.Env.Name)
-	p.Refusals = append(p.Refusals, why...)
-	if err == nil && o.Env.DeletionProtection {
-		p.Snapshots, err = migrated(ctx, o.Root, base, o.Env.Name)
-	}
-	return err
-}
-
-// migrated are the services with a database in an environment whose schema goes forward from a commit to the checkout's.
-func migrated(ctx context.Context, root, base, environment string) ([]string, error) {
+// Forward are the services with a database in an environment whose schema goes forward from a commit to the checkout's.
+func Forward(ctx context.Context, root, base, environment string) ([]string, error) {
 	fleet, err := services.Load(root)
 	if err != nil {
 		return nil, err
@@ -56,9 +40,9 @@ func migrated(ctx context.Context, root, base, environment string) ([]string, er
 	return names, nil
 }
 
-// Schema says in a line each why the services of a checkout cannot follow those of a commit in an environment, as far as their
-// migrations tell: docs/design/20261130.migrations.md has the rule.
-func Schema(ctx context.Context, root, base, environment string) ([]string, error) {
+// Refusals says in a line each why the services of a checkout cannot follow those of a commit in an environment, as far as their
+// migrations tell.
+func Refusals(ctx context.Context, root, base, environment string) ([]string, error) {
 	if text, err := git.Run(ctx, root, nil, "ls-tree", "--name-only", "HEAD", "--", services.ConfigFile); err != nil || text == "" {
 		return nil, err
 	}
