@@ -171,13 +171,13 @@ func (r rehearsalReport) status(ctx context.Context, b types.Build, commit strin
 		s.Description = fmt.Sprintf("No result: the build ended as %s, and its log says why", b.BuildStatus)
 		return s, "", nil
 	}
-	defer os.RemoveAll(filepath.Dir(file)) //nolint:errcheck // of a build that ends
+	defer os.RemoveAll(filepath.Dir(file))
 	f := commitStatusFlags{status: s, rehearsal: file}
 	markdown, err := f.rehearsed(commit)
 	if err != nil {
 		fmt.Fprintln(r.out, err)
 		s.Description = "The result cannot be read; the log of the build " + r.env.StackName("rehearsed") + " says why"
-		return s, "", nil //nolint:nilerr // it is told
+		return s, "", nil
 	}
 	return f.status, markdown, nil
 }

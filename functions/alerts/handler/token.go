@@ -30,9 +30,8 @@ type token struct {
 // signed reports whether a signature, sha256=<hex>, is that of a body. One that does not match may be by a newer key than the one
 // that was read, so it is read once more.
 func (t *token) signed(ctx context.Context, body []byte, signature string) (bool, error) {
-	digits, prefixed := strings.CutPrefix(signature, "sha256=")
-	given, err := hex.DecodeString(digits)
-	if !prefixed || err != nil || len(given) != sha256.Size {
+	given := digest(signature)
+	if len(given) != sha256.Size {
 		return false, nil
 	}
 	if t.key != nil {
@@ -47,6 +46,16 @@ func (t *token) signed(ctx context.Context, body []byte, signature string) (bool
 		return false, err
 	}
 	return t.made(body, given), nil
+}
+
+// digest is what a signature holds; nil where it is none.
+func digest(signature string) []byte {
+	digits, prefixed := strings.CutPrefix(signature, "sha256=")
+	given, err := hex.DecodeString(digits)
+	if !prefixed || err != nil {
+		return nil
+	}
+	return given
 }
 
 // made compares in constant time.
