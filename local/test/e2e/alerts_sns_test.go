@@ -51,7 +51,8 @@ func (s *subscriber) of(subject, command string) error {
 	return fmt.Errorf("%d messages, none with the subject %s and %q: %+v", len(s.messages), subject, command, s.messages)
 }
 
-// published lets Flux tell the function of alerts.sns of its errors, and makes one: who subscribes to the topic hears of it.
+// published lets Flux tell the function of alerts.sns of its errors, and makes one: who subscribes to the topic hears of it. Plan asks
+// for an entry first, since everybody may call the function.
 func (s *system) published(ctx context.Context) (said string, err error) {
 	heard := &subscriber{}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -76,19 +77,40 @@ func (s *system) published(ctx context.Context) (said string, err error) {
 		_, gone := topics.Unsubscribe(context.WithoutCancel(ctx), &sns.UnsubscribeInput{SubscriptionArn: subscribed.SubscriptionArn})
 		err = errors.Join(err, gone)
 	}()
+	var entries []any
 	chosen := func(sns bool) error {
-		return s.configure("local", func(e map[string]any) { e["alerts"] = map[string]any{"sns": sns} })
+		return s.configure("local", func(e map[string]any) {
+			e["alerts"], e["allowReplacement"] = map[string]any{"sns": sns}, entries
+			if len(entries) == 0 {
+				delete(e, "allowReplacement")
+			}
+		})
 	}
 	if err := chosen(true); err != nil {
 		return "", err
 	}
-	if err := s.push(ctx, "Publish errors of Flux"); err != nil {
+	refused := s.push(ctx, "Publish errors of Flux")
+	if refused == nil {
+		return "", errors.New("an address for everybody was opened without an entry in allowReplacement")
+	}
+	all, err := s.ran(ctx, "deploy Failed")
+	if err != nil {
+		return "", err
+	}
+	if entries = offered(strings.Join(all[0].LogTail, "\n") + refused.Error()); len(entries) != 1 {
+		return "", fmt.Errorf("the refusal offers %v, want an entry for the function: %w", entries, refused)
+	}
+	if err := chosen(true); err != nil {
+		return "", err
+	}
+	if err := s.push(ctx, "Publish errors of Flux, as agreed"); err != nil {
 		return "", err
 	}
 	defer func() {
 		if took := chosen(false); took == nil {
 			err = errors.Join(err, s.push(context.WithoutCancel(ctx), "Publish no errors of Flux"))
 		}
+		err = errors.Join(err, s.configure("local", func(e map[string]any) { delete(e, "allowReplacement"); delete(e, "alerts") }))
 	}()
 	c, err := observe.Open(s.dir.Kubeconfig())
 	if err != nil {

@@ -175,10 +175,20 @@ func (s *system) startedAfterSecret(ctx context.Context, name string) error {
 // allowance is an entry that a refusal offers.
 var allowance = regexp.MustCompile(`\{"resource": "([^"]+)", "until": "([^"]+)", "reason": "…"\}`)
 
+// offered are the entries for allowReplacement that a refusal names, each resource once.
+func offered(text string) []any {
+	var entries []any
+	for _, m := range allowance.FindAllStringSubmatch(text, -1) {
+		if !slices.ContainsFunc(entries, func(e any) bool { return e.(map[string]any)["resource"] == m[1] }) {
+			entries = append(entries, map[string]any{"resource": m[1], "until": m[2], "reason": "the scenario agrees"})
+		}
+	}
+	return entries
+}
+
 // databaseGoes removes both by one commit. The guard refuses it, although somebody merged it; with the entries that it
 // asks for Kubernetes goes first.
 func (s *system) databaseGoes(ctx context.Context) (string, error) {
-	var entries []any
 	if err := s.secondDatabase(false); err != nil {
 		return "", err
 	}
@@ -200,12 +210,7 @@ func (s *system) databaseGoes(ctx context.Context) (string, error) {
 	if err := s.startedAfterSecret(ctx, "second-database"); err != nil {
 		return "", fmt.Errorf("the refused commit reached the cluster: %w", err)
 	}
-	for _, m := range allowance.FindAllStringSubmatch(strings.Join(all[0].LogTail, "\n")+pushed.Error(), -1) {
-		entry := map[string]any{"resource": m[1], "until": m[2], "reason": "the scenario removes it"}
-		if !slices.ContainsFunc(entries, func(e any) bool { return e.(map[string]any)["resource"] == m[1] }) {
-			entries = append(entries, entry)
-		}
-	}
+	entries := offered(strings.Join(all[0].LogTail, "\n") + pushed.Error())
 	if len(entries) != 3 {
 		return "", fmt.Errorf("the refusal offers %v, want entries for the database, the administrator's secret and the users': %w", entries, pushed)
 	}
