@@ -34,11 +34,12 @@ starts or ends; by hand it mends a status that was not written.
 CodePipeline says how the execution stands now. Where the commit has run more than
 once, its last execution counts.
 
-With --rehearsal it tells of a build of ENVIRONMENT-rehearsal instead: the status
-gitops/rehearsal, pending while it runs, error where it ended without a result, and the
-result as a comment. While it runs it stops the rehearsals of earlier pushes of the same
-branch; it stops the build itself where the pull request has the label no-rehearsal,
-and then writes no status. ENVIRONMENT-rehearsed does it (docs/guides/review.md).
+With --rehearsal it tells of a build of ENVIRONMENT-rehearsal instead: the
+status gitops/rehearsal, pending while it runs, error where it ended without a
+result, and the result as a comment. While it runs it stops the rehearsals of
+earlier pushes of the same branch; it stops the build itself where the pull
+request has the label no-rehearsal, and then writes no status.
+ENVIRONMENT-rehearsed does it (docs/guides/review.md).
 
 The token is found as commit-status does, else in the secret
 /ENVIRONMENT/gitops/review-token; it needs 'Commit statuses: write', and for a

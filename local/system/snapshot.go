@@ -301,10 +301,11 @@ func (u *up) keepsPorts(r restored) (bool, error) {
 	if err != nil || !ok {
 		return false, err
 	}
-	if u.Dir.CheckFree(r.Ports, portNames(r.Ports)...) != nil {
+	free := u.Dir.CheckFree(r.Ports, portNames(r.Ports)...) == nil
+	if free {
+		u.release = release
+	} else {
 		release()
-		return false, nil
 	}
-	u.release = release
-	return true, nil
+	return free, nil
 }

@@ -51,8 +51,43 @@ func (s *subscriber) of(subject, command string) error {
 	return fmt.Errorf("%d messages, none with the subject %s and %q: %+v", len(s.messages), subject, command, s.messages)
 }
 
+// agreed sets alerts.sns by a commit that Plan refuses for a resource, and again with the entry that the refusal offers.
+func (s *system) agreed(ctx context.Context, message string, sns bool, resource string) error {
+	var entries []any
+	choose := func() error {
+		return s.configure("local", func(e map[string]any) {
+			e["alerts"] = map[string]any{"sns": sns}
+			if delete(e, "allowReplacement"); len(entries) > 0 {
+				e["allowReplacement"] = entries
+			}
+		})
+	}
+	if err := choose(); err != nil {
+		return err
+	}
+	refused := s.push(ctx, message)
+	if refused == nil {
+		return fmt.Errorf("%s: it was released without an entry in allowReplacement", message)
+	}
+	all, err := s.ran(ctx, "deploy Failed")
+	if err != nil {
+		return err
+	}
+	if entries = offered(strings.Join(all[0].LogTail, "\n") + refused.Error()); len(entries) != 1 || !strings.Contains(fmt.Sprint(entries), resource) {
+		return fmt.Errorf("the refusal offers %v, want an entry for %s: %w", entries, resource, refused)
+	}
+	if err := choose(); err != nil {
+		return err
+	}
+	if err := s.push(ctx, message+", as agreed"); err != nil {
+		return err
+	}
+	_, err = s.ran(ctx, "deploy Succeeded")
+	return err
+}
+
 // published lets Flux tell the function of alerts.sns of its errors, and makes one: who subscribes to the topic hears of it. Plan asks
-// for an entry first, since everybody may call the function.
+// for an entry first, since everybody may call the function, and for another at the end, since a secret goes.
 func (s *system) published(ctx context.Context) (said string, err error) {
 	heard := &subscriber{}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -77,40 +112,12 @@ func (s *system) published(ctx context.Context) (said string, err error) {
 		_, gone := topics.Unsubscribe(context.WithoutCancel(ctx), &sns.UnsubscribeInput{SubscriptionArn: subscribed.SubscriptionArn})
 		err = errors.Join(err, gone)
 	}()
-	var entries []any
-	chosen := func(sns bool) error {
-		return s.configure("local", func(e map[string]any) {
-			e["alerts"], e["allowReplacement"] = map[string]any{"sns": sns}, entries
-			if len(entries) == 0 {
-				delete(e, "allowReplacement")
-			}
-		})
-	}
-	if err := chosen(true); err != nil {
-		return "", err
-	}
-	refused := s.push(ctx, "Publish errors of Flux")
-	if refused == nil {
-		return "", errors.New("an address for everybody was opened without an entry in allowReplacement")
-	}
-	all, err := s.ran(ctx, "deploy Failed")
-	if err != nil {
-		return "", err
-	}
-	if entries = offered(strings.Join(all[0].LogTail, "\n") + refused.Error()); len(entries) != 1 {
-		return "", fmt.Errorf("the refusal offers %v, want an entry for the function: %w", entries, refused)
-	}
-	if err := chosen(true); err != nil {
-		return "", err
-	}
-	if err := s.push(ctx, "Publish errors of Flux, as agreed"); err != nil {
+	if err := s.agreed(ctx, "Publish errors of Flux", true, "AlertsFunction"); err != nil {
 		return "", err
 	}
 	defer func() {
-		if took := chosen(false); took == nil {
-			err = errors.Join(err, s.push(context.WithoutCancel(ctx), "Publish no errors of Flux"))
-		}
-		err = errors.Join(err, s.configure("local", func(e map[string]any) { delete(e, "allowReplacement"); delete(e, "alerts") }))
+		err = errors.Join(err, s.agreed(context.WithoutCancel(ctx), "Publish no errors of Flux", false, "AlertsToken"),
+			s.configure("local", func(e map[string]any) { delete(e, "allowReplacement"); delete(e, "alerts") }))
 	}()
 	c, err := observe.Open(s.dir.Kubeconfig())
 	if err != nil {
