@@ -62,7 +62,8 @@ func remedy() string {
 	return command
 }
 
-var debianPackages = []string{"mariadb-server-core", "mariadb-client-core"}
+// The last one has mariadb-dump, by which snapshots are made.
+var debianPackages = []string{"mariadb-server-core", "mariadb-client-core", "mariadb-client"}
 
 func onPath(name string) bool {
 	_, err := exec.LookPath(name)
@@ -71,7 +72,7 @@ func onPath(name string) bool {
 
 // Installed tells whether the server's programs are there, and what to do when they are not.
 func Installed() error {
-	for _, name := range []string{"mariadbd", "mariadb-install-db"} {
+	for _, name := range []string{"mariadbd", "mariadb-install-db", "mariadb-dump"} {
 		if _, err := find(name); err != nil {
 			return err
 		}

@@ -3,4 +3,4 @@
 # take their ports, and what packs the programs.
 set -euo pipefail
 apt-get -qq update
-apt-get -qq install --yes --no-install-recommends mariadb-server-core-10.6 mariadb-client-core-10.6 redis-tools python3-venv zstd >/dev/null
+apt-get -qq install --yes --no-install-recommends mariadb-server-core-10.6 mariadb-client-core-10.6 mariadb-client-10.6 redis-tools python3-venv zstd >/dev/null
