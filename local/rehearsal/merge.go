@@ -17,7 +17,7 @@ import (
 // mergeAndRevert is the rehearsal itself. What breaks is written into the result; an error is of the rehearsal.
 func (r *run) mergeAndRevert(ctx context.Context, merges []merge) error {
 	var err error
-	r.live = r.change.base
+	r.published = r.change.base
 	subjects := make([]string, len(merges))
 	for i, m := range merges {
 		subjects[i] = m.subject
@@ -89,16 +89,13 @@ func (r *run) bring(ctx context.Context, commit, message string) (rehearsal.Half
 	if h.State = rehearsal.Succeeded; err != nil {
 		h.State, h.Cause = rehearsal.Failed, cause(err)
 	} else {
-		stage, err := r.release(ctx, r.live, pushed.ID)
+		stage, err := r.release(ctx, commit, pushed.ID)
 		if err != nil {
 			return h, err
 		}
 		if stage != nil {
 			h.Stages, h.State, h.Cause = append(h.Stages, *stage), stage.State, stage.Cause
 		}
-	}
-	if h.State == rehearsal.Succeeded {
-		r.live = commit
 	}
 	h.Seconds = time.Since(began).Seconds()
 	return h, nil

@@ -100,9 +100,10 @@ type run struct {
 	system  *system.System
 	watch   *watch.Watch
 	data    []rehearsal.Data
-	live    string // the commit whose content both halves came to last
-	result  rehearsal.Result
-	notes   []string // what the result cannot show beside what none can
+	// published is the commit whose services were published last.
+	published string
+	result    rehearsal.Result
+	notes     []string // what the result cannot show beside what none can
 }
 
 func (r *run) rehearse(ctx context.Context) error {

@@ -27,17 +27,18 @@ func publishes(files []string) bool {
 }
 
 // release publishes the services of a commit that differ from what is published, as their tags would after the merge, and waits
-// until they run. from has the content of what is published. Nil: there were none.
-func (r *run) release(ctx context.Context, from, commit string) (*rehearsal.Stage, error) {
+// until they run. content is the commit with the same files in the scratch. Nil: there were none.
+func (r *run) release(ctx context.Context, content, commit string) (*rehearsal.Stage, error) {
 	if !publishes(r.files()) {
 		return nil, nil
 	}
 	stage := &rehearsal.Stage{Name: servicesStage, State: rehearsal.Succeeded}
 	began, some := time.Now(), false
 	err := r.steps(ctx, progress.Step{Name: "Publish the services", Run: func(ctx context.Context, out *progress.Output) error {
-		if err := r.schema(ctx, from); err != nil {
+		if err := r.schema(ctx); err != nil {
 			return err
 		}
+		r.published = content // also where a service then fails: its migration may have run
 		if err := r.scratch.buildServices(ctx); err != nil {
 			return err
 		}
@@ -55,7 +56,7 @@ func (r *run) release(ctx context.Context, from, commit string) (*rehearsal.Stag
 		}
 		out.Result("%s", strings.Join(names, ", "))
 		r.note("when services are released: the rehearsal published " + strings.Join(names, ", ") + " itself, after the merge")
-		return r.published(ctx, changed, out)
+		return r.await(ctx, changed, out)
 	}})
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -71,16 +72,16 @@ func (r *run) release(ctx context.Context, from, commit string) (*rehearsal.Stag
 
 // schema refuses what the migrations of services do not allow, such as the way back over one of phase contract. Plan asks the same of
 // services that the merge publishes, and `gitops rollback` of all.
-func (r *run) schema(ctx context.Context, from string) error {
-	refusals, err := migrations.Refusals(ctx, r.scratch.repo(), from, Environment)
+func (r *run) schema(ctx context.Context) error {
+	refusals, err := migrations.Refusals(ctx, r.scratch.repo(), r.published, Environment)
 	if err != nil || len(refusals) == 0 {
 		return err
 	}
 	return errors.New(strings.Join(refusals, "; "))
 }
 
-// published waits until Flux has applied the services at their commits, or says why it cannot.
-func (r *run) published(ctx context.Context, all []publish.Result, out *progress.Output) error {
+// await waits until Flux has applied the services at their commits, or says why it cannot.
+func (r *run) await(ctx context.Context, all []publish.Result, out *progress.Output) error {
 	cluster, err := observe.Open(r.system.Dir.Kubeconfig())
 	if err != nil {
 		return err

@@ -4,10 +4,10 @@ moto keeps everything in memory. This launcher starts its ordinary server
 application and adds six things, each because the local system needs it:
 
 persistence
-    After a mutating request (at most DEBOUNCE seconds later, SLOWEST where
-    that takes long, and on SIGTERM) all backends in use are written as one
-    pickle, so that references between services survive; it is read back at
-    start. kill -9 loses at most these seconds. Bodies (S3 objects, Lambda code) lie beside the pickle in
+    After a mutating request (at most DEBOUNCE seconds later, and on SIGTERM)
+    all backends in use are written as one pickle, so that references between
+    services survive; it is read back at start. kill -9 loses at most the last
+    DEBOUNCE seconds. Bodies (S3 objects, Lambda code) lie beside the pickle in
     files named by their SHA-256 and are written once.
 AWS managed policies on demand
     MOTO_IAM_LOAD_MANAGED_POLICIES builds all 1,400 policies on the first IAM
@@ -66,7 +66,6 @@ from moto.secretsmanager import models as secretsmanager_models  # noqa: E402
 from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402
 
 DEBOUNCE = 0.4  # seconds between a mutating request and its snapshot
-SLOWEST = 2  # the same where a snapshot takes long, so that a fifth of the time goes to them at most
 LARGE = 64 << 10  # bytes objects from this size on lie in their own file
 FORMAT = 1  # raised when a snapshot of an older launcher cannot be read
 
@@ -383,16 +382,13 @@ class Store:
         return self._written == self._changes
 
     def run(self):
-        took = 0.0
         while True:
             self._dirty.wait()
-            time.sleep(max(DEBOUNCE, min(4 * took, SLOWEST)))
-            began = time.monotonic()
+            time.sleep(DEBOUNCE)
             try:
                 self.save()
             except Exception as e:  # keep serving; the next change tries again
                 print(f"snapshot failed, the last one is kept: {e!r}", file=sys.stderr, flush=True)
-            took = time.monotonic() - began
 
     def save(self):
         with self._writing:

@@ -25,11 +25,14 @@ type targets struct {
 	all map[string]*unhealthy // by ARN
 }
 
+// unhealthy is a group's longest time without a healthy target. A moment in the merge and another in the revert are no long one.
 type unhealthy struct {
-	where       rehearsal.Where
-	first, last time.Time
-	reason      string
-	base        bool
+	where  rehearsal.Where
+	reason string
+	base   bool
+	// since is when the present time began; zero while a target is healthy.
+	since, longest time.Time
+	took           time.Duration
 }
 
 // watchTargets asks the load balancer until the context ends.
@@ -53,6 +56,7 @@ func (w *Watch) pollTargets(ctx context.Context) error {
 	for _, group := range state.TargetGroups {
 		reason, failing := allFail(group)
 		if !failing {
+			w.targets.end(group.ARN)
 			continue
 		}
 		where, err := w.boundTo(ctx, group)
@@ -100,10 +104,23 @@ func (t *targets) note(arn string, where rehearsal.Where, reason string, now tim
 	}
 	u := t.all[arn]
 	if u == nil {
-		u = &unhealthy{where: where, first: now, reason: reason, base: base}
+		u = &unhealthy{where: where, reason: reason, base: base}
 		t.all[arn] = u
 	}
-	u.last = now
+	if u.since.IsZero() {
+		u.since = now
+	}
+	if took := now.Sub(u.since); u.longest.IsZero() || took > u.took {
+		u.longest, u.took = u.since, took
+	}
+}
+
+func (t *targets) end(arn string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if u := t.all[arn]; u != nil {
+		u.since = time.Time{}
+	}
 }
 
 // result is what was unhealthy after the base, and not with it.
@@ -113,8 +130,8 @@ func (t *targets) result(times *timeline) []rehearsal.Unhealthy {
 	var all []rehearsal.Unhealthy
 	for _, arn := range sorted(t.all) {
 		u := t.all[arn]
-		if phase, _ := times.at(u.first); !u.base {
-			all = append(all, rehearsal.Unhealthy{Where: u.where, Phase: phase, Seconds: u.last.Sub(u.first).Seconds(), Reason: u.reason})
+		if phase, _ := times.at(u.longest); !u.base {
+			all = append(all, rehearsal.Unhealthy{Where: u.where, Phase: phase, Seconds: u.took.Seconds(), Reason: u.reason})
 		}
 	}
 	return all

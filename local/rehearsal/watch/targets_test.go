@@ -58,6 +58,27 @@ func TestUnhealthyTargets(t *testing.T) {
 	}
 }
 
+// Two moments with a healthy pod between them are two moments.
+func TestUnhealthyTime(t *testing.T) {
+	began := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
+	var all targets
+	var times timeline
+	times.mark(rehearsal.Before, began)
+	times.mark(rehearsal.Merge, began.Add(time.Second))
+	times.mark(rehearsal.Revert, began.Add(60*time.Second))
+	note := func(second int) {
+		all.note("a", rehearsal.Where{}, "", began.Add(time.Duration(second)*time.Second), false)
+	}
+	note(10)
+	note(12)
+	all.end("a")
+	note(100)
+	note(103)
+	if got := all.result(&times); len(got) != 1 || got[0].Seconds != 3 || got[0].Phase != rehearsal.Revert {
+		t.Errorf("got %+v, want 3 s in the revert", got)
+	}
+}
+
 func TestTheBalancersState(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/_alb/state" {

@@ -12,6 +12,8 @@ import (
 // option is a rehearsal that is not of one pull request in environment local.
 type option struct {
 	pull
+	// base is what the base has beside the suite's.
+	base []edit
 	// other is the second pull request; empty: there is none.
 	other pull
 	args  []string
@@ -65,6 +67,7 @@ var options = []option{
 	},
 	{
 		pull: pull{name: "data: a migration of a full table", code: 1, says: "migration locks: orders", edits: []edit{migrate("expand", "ALTER TABLE orders MODIFY what VARCHAR(200) CHARACTER SET utf8mb3, ALGORITHM=COPY")}},
+		base: []edit{full},
 		holds: func(r *rehearsal.Result) string {
 			if len(r.Data) != 1 || r.Data[0].Rows < 1_000_000 {
 				return "it must tell how many rows there were"
@@ -83,8 +86,8 @@ func TestOptions(t *testing.T) {
 			defer func() { s.clones <- in }()
 			reset(t, in.repo, in.base)
 			from := in.base
-			if strings.HasPrefix(o.name, "data") {
-				pull{name: "Fill orders", edits: []edit{full}}.change(t, in.repo)
+			if len(o.base) > 0 {
+				pull{name: "Prepare the base", edits: o.base}.change(t, in.repo)
 				from = run(t, in.repo, "git", "rev-parse", "HEAD")
 			}
 			for _, branch := range []string{"production", "other", "base"} {
