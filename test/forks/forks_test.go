@@ -52,6 +52,7 @@ func TestForks(t *testing.T) {
 			f.environments(func(_ string, env object) {
 				delete(env, "delivery")
 				delete(env, "backup") // its drill is a build
+				delete(env, "alerts") // their topic is that of the pipelines
 			})
 			f.generate()
 			f.commit()
