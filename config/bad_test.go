@@ -199,6 +199,10 @@ var badConfigurations = []struct {
 	{name: "notification to a channel", edits: dev("delivery", map[string]any{"connectionArn": connection("111111111111"), "notify": []string{"#platform"}})},
 	{name: "notification twice", edits: dev("delivery", map[string]any{"connectionArn": connection("111111111111"), "notify": []string{"a@example.com", "a@example.com"}})},
 	{name: "build logs for a week and a half", edits: dev("delivery", map[string]any{"logDays": 10})},
+	{name: "rehearsal without the environment of one machine", edits: map[string]any{
+		"gitops/environments/dev/delivery": map[string]any{"connectionArn": connection("111111111111"), "rehearsal": true},
+		"gitops/environments/local":        absent{},
+	}},
 	{name: "window without the gate", edits: dev("delivery", window("gate", false, "hours", "09:00-17:00"))},
 	{name: "window that says nothing", edits: dev("delivery", window("", nil, "timeZone", "Europe/Berlin"))},
 	{name: "window on a day in lower case, and twice on another", edits: dev("delivery", window("", nil, "days", []string{"mon", "TUE", "TUE"})), problems: 2},

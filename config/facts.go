@@ -19,6 +19,9 @@ const (
 	LocalFactsName   = "local-facts"
 )
 
+// LocalEnvironment is the environment of one machine, which no deployment reads.
+const LocalEnvironment = "local"
+
 // DatabaseCAFact is the variable with the certificates by which pods know their database's server, as base64 of PEM. An
 // environment may set it in its facts.
 const DatabaseCAFact = "DATABASE_CA"

@@ -72,6 +72,9 @@ func checkEnvironments(f field, c Config) {
 			f.key(name).add("start with a letter and do not end in a hyphen: the name becomes part of stack and bucket names", "must be named by 1 to 20 lower case letters, digits and hyphens, got %q", name)
 		}
 		checkEnvironment(f.key(name), c.Environments[name])
+		if _, here := c.Environments[LocalEnvironment]; c.Environments[name].Rehearses() && !here {
+			f.key(name).key("delivery").key("rehearsal").add("add it again, or leave rehearsal out", "must be false without the environment %q, in whose system a rehearsal runs", LocalEnvironment)
+		}
 	}
 	checkRivals(f, c)
 }

@@ -189,7 +189,7 @@ func Remove(root, name string) error {
 	switch {
 	case !known:
 		return fmt.Errorf("cdk.json: there is no environment %q; %s", name, config.Suggest(name, c.Names()))
-	case name == "local":
+	case name == config.LocalEnvironment:
 		return errors.New("cdk.json: environment \"local\" is the one of this machine; 'gitops local reset' removes its state")
 	case e.DeletionProtection:
 		return fmt.Errorf("cdk.json: environment %q is protected; set its deletionProtection to false, deploy that, and remove its stacks first (gitops teardown)", name)

@@ -29,7 +29,7 @@ func factsOf(c config.Config, environment string) (map[string]map[string]string,
 			environment, strings.Join(c.Names(), ", "), environment)
 	}
 	facts := map[string]map[string]string{config.ClusterFactsName: e.ClusterFacts(config.Placeholders)}
-	if environment == "local" {
+	if environment == config.LocalEnvironment {
 		facts[config.LocalFactsName] = config.LocalFacts(config.Machine{
 			Port: 8443, Registry: "registry.localhost", CA: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
 		})
