@@ -9,10 +9,25 @@ import (
 	"testing"
 )
 
-// The pipelines of the template that is deployed locally are read in full, and
-// nothing in them is unknown here.
-func TestParseTheLocalTemplate(t *testing.T) {
-	raw, err := os.ReadFile("../../testdata/templates/local-delivery.json")
+const templates = "../../testdata/templates/"
+
+// environments are those that have a template of their pipelines.
+func environments(t *testing.T) (names []string) {
+	t.Helper()
+	files, err := filepath.Glob(templates + "*-delivery.json")
+	if err != nil || len(files) < 2 {
+		t.Fatalf("%d templates, %v", len(files), err)
+	}
+	for _, file := range files {
+		names = append(names, strings.TrimSuffix(filepath.Base(file), "-delivery.json"))
+	}
+	return names
+}
+
+// defined reads what the template of an environment has. Each resource is known as id-of- and its logical id.
+func defined(t *testing.T, environment string) *Definitions {
+	t.Helper()
+	raw, err := os.ReadFile(templates + environment + "-delivery.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,8 +41,15 @@ func TestParseTheLocalTemplate(t *testing.T) {
 	}
 	d, err := parse(raw, ids)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s: %v", environment, err)
 	}
+	return d
+}
+
+// The pipelines of the template that is deployed locally are read in full, and
+// nothing in them is unknown here.
+func TestParseTheLocalTemplate(t *testing.T) {
+	d := defined(t, "local")
 	for _, name := range []string{"local-deploy", "local-dockerbuild", "local-services", "local-review"} {
 		p := d.Pipelines[name]
 		if p == nil {
@@ -62,30 +84,10 @@ func TestParseTheLocalTemplate(t *testing.T) {
 
 // What the platform deploys in any environment is run here too, approvals among it.
 func TestTheTemplatesAreSupported(t *testing.T) {
-	files, err := filepath.Glob("../../testdata/templates/*-delivery.json")
-	if err != nil || len(files) < 2 {
-		t.Fatalf("%d templates, %v", len(files), err)
-	}
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var template struct{ Resources map[string]json.RawMessage }
-		if err := json.Unmarshal(raw, &template); err != nil {
-			t.Fatal(err)
-		}
-		ids := map[string]string{"AWS::Region": "eu-west-1"}
-		for id := range template.Resources {
-			ids[id] = id
-		}
-		d, err := parse(raw, ids)
-		if err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		for name, p := range d.Pipelines {
+	for _, env := range environments(t) {
+		for name, p := range defined(t, env).Pipelines {
 			if problem := p.unsupported(); problem != "" {
-				t.Errorf("%s: %s", name, problem)
+				t.Errorf("%s: %s: %s", env, name, problem)
 			}
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"time"
@@ -90,12 +90,7 @@ func (s *system) agreed(ctx context.Context, message string, sns bool, resource 
 // for an entry first, since everybody may call the function, and for another at the end, since a secret goes.
 func (s *system) published(ctx context.Context) (said string, err error) {
 	heard := &subscriber{}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	web := &http.Server{Handler: heard, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = web.Serve(listener) }()
+	web := httptest.NewServer(heard)
 	defer web.Close()
 	settings, err := s.aws()
 	if err != nil {
@@ -103,7 +98,7 @@ func (s *system) published(ctx context.Context) (said string, err error) {
 	}
 	topics := sns.NewFromConfig(settings)
 	subscribed, err := topics.Subscribe(ctx, &sns.SubscribeInput{
-		TopicArn: aws.String("arn:aws:sns:eu-west-1:000000000000:local-delivery"), Protocol: aws.String("http"), Endpoint: aws.String("http://" + listener.Addr().String()),
+		TopicArn: aws.String("arn:aws:sns:eu-west-1:000000000000:local-delivery"), Protocol: aws.String("http"), Endpoint: aws.String(web.URL),
 	})
 	if err != nil {
 		return "", err

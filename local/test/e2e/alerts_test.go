@@ -11,8 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"time"
 
@@ -70,14 +70,9 @@ func (c *catcher) of(kind, name string) error {
 // of a folder that is not there.
 func (s *system) alerted(ctx context.Context) (said string, err error) {
 	heard := &catcher{key: "a-key-of-this-test"}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	web := &http.Server{Handler: heard, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = web.Serve(listener) }()
+	web := httptest.NewServer(heard)
 	defer web.Close()
-	if err := s.alertSecret(ctx, "http://"+listener.Addr().String(), heard.key); err != nil {
+	if err := s.alertSecret(ctx, web.URL, heard.key); err != nil {
 		return "", err
 	}
 	chosen := func(webhook string) error {
