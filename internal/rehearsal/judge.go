@@ -246,7 +246,22 @@ func (c Changes) findings(half string) []Finding {
 	for _, what := range c.Kept {
 		all = append(all, Finding{false, "kept", what, "its DeletionPolicy keeps it when the change is reverted: remove it by hand"})
 	}
+	for _, what := range c.Stays {
+		all = append(all, Finding{false, "stays", "stack " + what, "no deployment destroys a stack that has left the app: remove it by gitops teardown with --stack"})
+	}
 	return all
+}
+
+// left says what a good revert left.
+func (c Changes) left() string {
+	var but []string
+	if n := len(c.Kept); n > 0 {
+		but = append(but, fmt.Sprintf("%d that policies keep", n))
+	}
+	if len(c.Stays) > 0 {
+		but = append(but, "stack "+strings.Join(c.Stays, ", "))
+	}
+	return strings.TrimSuffix("nothing left behind but "+strings.Join(but, " and "), " but ")
 }
 
 // Period is the one of a phase; zero when the host was not asked in it.
@@ -298,12 +313,8 @@ func (r *Result) Headline() string {
 		for _, h := range r.Hosts {
 			lost, requests = lost+h.Lost(), requests+h.Requests()
 		}
-		left := "nothing left behind"
-		if n := len(r.AWS.Kept); n > 0 {
-			left = fmt.Sprintf("nothing left behind but %d that policies keep", n)
-		}
 		line := fmt.Sprintf("Rehearsed: both halves verified in %s, %s of %s requests lost, reverted in %s, %s",
-			seconds(r.merged()), grouped(lost), grouped(requests), seconds(r.Revert.Seconds), left)
+			seconds(r.merged()), grouped(lost), grouped(requests), seconds(r.Revert.Seconds), r.AWS.left())
 		if n := len(r.Findings); n > 0 {
 			line += fmt.Sprintf("; %d to look at", n)
 		}

@@ -17,7 +17,8 @@ type Conflict struct {
 
 // Healed reports whether the revert brought the base back.
 func (r *Result) Healed() bool {
-	return r.Revert.State == Succeeded && len(r.AWS.Left)+len(r.AWS.Missing)+len(r.Kubernetes.Left)+len(r.Kubernetes.Missing) == 0
+	apart := len(r.AWS.Left) + len(r.AWS.Missing) + len(r.AWS.Stays) + len(r.Kubernetes.Left) + len(r.Kubernetes.Missing)
+	return r.Revert.State == Succeeded && apart == 0
 }
 
 // judgeOrders judges a rehearsal of two pull requests. What broke in one order is told before what kept the other from running.

@@ -296,6 +296,8 @@ type Changes struct {
 	Missing []string `json:"missing,omitempty"`
 	// Kept is what a DeletionPolicy keeps on purpose, such as a database with data.
 	Kept []string `json:"kept,omitempty"`
+	// Stays are stacks of the change: the revert takes them out of the app, and no deployment destroys a stack.
+	Stays []string `json:"stays,omitempty"`
 }
 
 // Refusal is a call of a pod that its role does not allow.

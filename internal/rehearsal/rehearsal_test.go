@@ -179,6 +179,7 @@ func TestJudge(t *testing.T) {
 		"a short lock":      {func(r *Result) { r.Migrations[0].LockedSeconds = 4.9 }, verified, ""},
 		"something left":    {func(r *Result) { r.AWS.Left = []string{"s/Q"} }, broke, "left behind: s/Q: the revert did not take it back from AWS"},
 		"something kept":    {func(r *Result) { r.AWS.Kept = []string{"s/D"} }, look, "kept: s/D"},
+		"a stack stays":     {func(r *Result) { r.AWS.Stays = []string{"e-s"} }, look, "stays: stack e-s: no deployment destroys a stack"},
 		"something missing": {func(r *Result) { r.Kubernetes.Missing = []string{"n/A/b"} }, broke, "did not come back: n/A/b"},
 	} {
 		t.Run(name, func(t *testing.T) {

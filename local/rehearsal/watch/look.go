@@ -106,6 +106,7 @@ func (l *looks) compare(o *rehearsal.Observations) {
 	change, looked := l.at[rehearsal.Hold]
 	o.AWS, o.Kubernetes = restored(before.aws, after.aws), restored(before.kubernetes, after.kubernetes)
 	o.AWS.Kept = l.kept
+	o.AWS.Left, o.AWS.Stays = staying(before.aws, o.AWS.Left)
 	if looked {
 		o.AWS.Made, o.AWS.Changed, o.AWS.Removed = differ(before.aws, change.aws)
 		o.Kubernetes.Made, o.Kubernetes.Changed, o.Kubernetes.Removed = differ(before.kubernetes, change.kubernetes)
@@ -147,6 +148,24 @@ func restored(before, after map[string]string) rehearsal.Changes {
 		c.Left = append(c.Left, name+" (not as before)")
 	}
 	return c
+}
+
+// staying takes resources of stacks that the base does not have out of what was left. The revert has the base's app, so that
+// these stacks are not in it.
+func staying(before map[string]string, left []string) (others, stacks []string) {
+	stack := func(name string) string { return strings.SplitN(name, "/", 2)[0] }
+	had := map[string]bool{}
+	for name := range before {
+		had[stack(name)] = true
+	}
+	for _, name := range left {
+		if s := stack(name); had[s] {
+			others = append(others, name)
+		} else if !slices.Contains(stacks, s) {
+			stacks = append(stacks, s)
+		}
+	}
+	return others, stacks
 }
 
 // began is when a phase began.

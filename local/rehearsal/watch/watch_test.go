@@ -264,6 +264,7 @@ func TestLooks(t *testing.T) {
 	}
 	s.cloud.set("local-orders", `{"Resources": {"Same": {"Type": "T", "ID": "s"}, "Table": {"Type": "T", "ID": "t2"}, "Role": {"Type": "R", "ID": "r", "Properties": {"a": 2}}}}`)
 	s.cloud.set("local-new", `{"Resources": {"Data": {"Type": "B", "ID": "b"}}}`)
+	s.cloud.set("local-stays", `{"Resources": {"One": {"Type": "B", "ID": "1"}, "Two": {"Type": "B", "ID": "2"}}}`)
 	s.set(func() {
 		s.calls = []permissions.Call{{Role: "role", Action: "sqs:SendMessage", Resource: "q", Count: 3, Denied: 3}, {Role: "role", Action: "s3:GetObject", Count: 1}}
 	})
@@ -290,10 +291,11 @@ func TestLooks(t *testing.T) {
 		"objects removed":   {o.Kubernetes.Removed, []string{"n/ConfigMap/goes"}},
 		"objects left":      {o.Kubernetes.Left, []string{"n/ConfigMap/comes", "n/ConfigMap/sticks (not as before)"}},
 		"objects missing":   {o.Kubernetes.Missing, []string{"n/ConfigMap/goes"}},
-		"resources made":    {o.AWS.Made, []string{"local-new/Data B"}},
+		"resources made":    {o.AWS.Made, []string{"local-new/Data B", "local-stays/One B", "local-stays/Two B"}},
 		"resources changed": {o.AWS.Changed, []string{"local-orders/Role R", "local-orders/Table T"}},
 		"resources left":    {o.AWS.Left, []string{"local-orders/Table T (not as before)"}},
 		"resources kept":    {o.AWS.Kept, []string{"local-new/Data B b"}},
+		"stacks that stay":  {o.AWS.Stays, []string{"local-stays"}},
 		"resources missing": {o.AWS.Missing, nil},
 	} {
 		if !slices.Equal(c.got, c.want) {
