@@ -109,7 +109,7 @@ func (o Observations) hosts() []Finding {
 	for _, h := range o.Hosts {
 		if lost := h.Lost(); lost > 0 {
 			f := Finding{h.judged(), "requests lost", h.Name, fmt.Sprintf("%s of %s", grouped(lost), grouped(h.Requests()))}
-			if h.FirstLost != nil {
+			if h.FirstLost != nil && !h.going(h.FirstLost.Phase) {
 				f.Detail += fmt.Sprintf(", the first %s into %s: %s", seconds(h.FirstLost.Seconds), h.FirstLost.Phase, oneLine(h.FirstLost.Said))
 			}
 			if !f.Broke {
@@ -117,7 +117,7 @@ func (o Observations) hosts() []Finding {
 			}
 			all = append(all, f)
 		}
-		if s := h.Session; !s.Kept && s.Why != "" {
+		if s := h.Session; !s.Kept && s.Why != "" && !h.going(s.Phase) {
 			all = append(all, Finding{h.judged(), "session lost", h.Name, strings.TrimSuffix(oneLine(s.Why)+" in "+string(s.Phase), " in ")})
 		}
 		if f, slower := h.slower(); slower {
@@ -274,12 +274,17 @@ func (h Host) Period(phase Phase) Period {
 	return Period{Phase: phase}
 }
 
-// Requests counts those after Before.
+// going reports whether the host is on its way out in a phase: its pods may end before its Ingress, and nobody is to ask it any more.
+func (h Host) going(p Phase) bool {
+	return h.Added && p == Revert || h.Removed && (p == Merge || p == Second)
+}
+
+// Requests counts those after Before, while the host was to be there.
 func (h Host) Requests() int {
 	return h.sum(func(p Period) int { return p.Requests })
 }
 
-// Lost counts those after Before.
+// Lost counts those after Before, while the host was to be there.
 func (h Host) Lost() int {
 	return h.sum(func(p Period) int { return p.Lost })
 }
@@ -287,7 +292,7 @@ func (h Host) Lost() int {
 func (h Host) sum(of func(Period) int) int {
 	n := 0
 	for _, p := range h.Periods {
-		if p.Phase != Before {
+		if p.Phase != Before && !h.going(p.Phase) {
 			n += of(p)
 		}
 	}

@@ -154,6 +154,10 @@ func TestJudge(t *testing.T) {
 		"one request":                {func(r *Result) { r.Hosts[0].Periods[2].Lost = 1 }, broke, "requests lost: ghost.localhost: 1 of 1,102"},
 		"the base lost one, too":     {func(r *Result) { r.Hosts[0].Periods[0].Lost, r.Hosts[0].Periods[2].Lost = 1, 1 }, look, "requests lost"},
 		"only the base lost one":     {func(r *Result) { r.Hosts[0].Periods[0].Lost = 1 }, verified, ""},
+		"a new host, which goes":     {func(r *Result) { lose(&r.Hosts[0], Revert).Added = true }, verified, ""},
+		"a new host":                 {func(r *Result) { lose(&r.Hosts[0], Hold).Added = true }, broke, "requests lost: ghost.localhost: 1 of "},
+		"a host that goes":           {func(r *Result) { lose(&r.Hosts[0], Merge).Removed = true }, verified, ""},
+		"a host that comes back":     {func(r *Result) { lose(&r.Hosts[0], Revert).Removed = true }, broke, "requests lost"},
 		"slower":                     {func(r *Result) { r.Hosts[0].Periods[2].P50 = 300 }, look, "slower: ghost.localhost"},
 		"slower by a little":         {func(r *Result) { r.Hosts[0].Periods[2].P50 = 200 }, verified, ""},
 		"a session":                  {func(r *Result) { r.Hosts[0].Session = Session{Why: "x", Phase: Merge} }, broke, "session lost"},
@@ -196,6 +200,13 @@ func TestJudge(t *testing.T) {
 			}
 		})
 	}
+}
+
+// lose has a host lose one request, and its session, in a phase.
+func lose(h *Host, phase Phase) *Host {
+	h.Periods[slices.IndexFunc(h.Periods, func(p Period) bool { return p.Phase == phase })].Lost = 1
+	h.Session = Session{Why: "x", Phase: phase}
+	return h
 }
 
 // Of two orders the one that broke makes the verdict, whichever it is; one that could not run is no proof.

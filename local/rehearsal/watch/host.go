@@ -54,8 +54,9 @@ func newHost(name, url string, phase rehearsal.Phase) *host {
 	return &host{name: name, url: url, good: map[int]bool{}, added: phase != rehearsal.Before, session: rehearsal.Session{Kept: true}}
 }
 
-// come notes that an Ingress names the host, and reports whether it is to be asked from now on.
-func (h *host) come(now time.Time) bool {
+// come notes that an Ingress names the host, and reports whether it is to be asked from now on. One that comes again while the
+// change is live has changed its Ingress.
+func (h *host) come(phase rehearsal.Phase, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.seen = now
@@ -63,6 +64,7 @@ func (h *host) come(now time.Time) bool {
 		return false
 	}
 	h.there, h.answered = true, false
+	h.removed = h.removed && (phase == rehearsal.Revert || phase == rehearsal.After)
 	return true
 }
 

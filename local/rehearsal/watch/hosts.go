@@ -43,7 +43,7 @@ func (w *Watch) pollHosts(ctx context.Context) error {
 			h = newHost(name, url, phase)
 			w.hosts.all[url] = h
 		}
-		if h.come(now) {
+		if h.come(phase, now) {
 			if err := w.ask(h, len(named)); err != nil {
 				return err
 			}

@@ -332,3 +332,25 @@ func TestStopEnds(t *testing.T) {
 		t.Fatal("Stop does not end")
 	}
 }
+
+// A host whose Ingress is made anew under another name has not gone with the change; one that the revert brings back has.
+func TestHostGoes(t *testing.T) {
+	h := newHost("a.localhost", "https://a.localhost/", rehearsal.Before)
+	h.stop = func() {}
+	for i, step := range []struct {
+		come  bool
+		phase rehearsal.Phase
+		want  bool
+	}{
+		{true, rehearsal.Before, false}, {false, rehearsal.Merge, true}, {true, rehearsal.Merge, false}, {false, rehearsal.Hold, true}, {true, rehearsal.Revert, true},
+	} {
+		if step.come {
+			h.come(step.phase, time.Now())
+		} else {
+			h.leave(step.phase)
+		}
+		if h.removed != step.want {
+			t.Errorf("step %d: removed is %v, want %v", i, h.removed, step.want)
+		}
+	}
+}
