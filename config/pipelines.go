@@ -4,6 +4,8 @@ package config
 const (
 	// DeployPipeline names the pipeline that deploys, after the environment.
 	DeployPipeline = "deploy"
+	// ImagesPipeline names the one that builds images.
+	ImagesPipeline = "dockerbuild"
 	// DeployAction is in each of its stages that deploys stacks.
 	DeployAction = "Deploy"
 	// VerifyAction waits until Flux has applied what was released.

@@ -160,7 +160,7 @@ func (f *whyFlags) source(ctx context.Context, c aws.Config, root string, env co
 		},
 	}
 	if env.BuildsImages() {
-		from.Builds = env.StackName("dockerbuild")
+		from.Builds = env.StackName(config.ImagesPipeline)
 	}
 	if path, served := plugin.Find(env.Name); served {
 		from.Outside = filepath.Base(path)

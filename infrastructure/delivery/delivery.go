@@ -23,7 +23,7 @@ import (
 // Names of the pipelines after the environment.
 const (
 	deployPipeline      = config.DeployPipeline
-	dockerbuildPipeline = "dockerbuild"
+	dockerbuildPipeline = config.ImagesPipeline
 	reviewPipeline      = "review"
 	programsPipeline    = "programs"
 	servicesPipeline    = "services"

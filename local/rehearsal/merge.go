@@ -74,15 +74,14 @@ func (r *run) bring(ctx context.Context, commit, message string) (rehearsal.Half
 	loud.Display = r.Display
 	began := time.Now()
 	pushed, err := loud.Push(ctx, system.PushOptions{Message: message, Timeout: r.Timeout})
-	for err == nil && r.answer(&loud, pushed.Executions) {
-		if err = pause(ctx, time.Second); err == nil { // the pipelines look for answers all the time
-			err = loud.Await(ctx, &pushed, r.Timeout)
-		}
+	err = r.awaited(ctx, &loud, &pushed, err)
+	h.Commit, h.Stages = pushed.ID, stages(pushed.Executions)
+	if err == nil {
+		err = r.follow(ctx, &loud, pushed, &h)
 	}
 	if ctx.Err() != nil {
 		return h, ctx.Err()
 	}
-	h.Commit, h.Stages = pushed.ID, stages(pushed.Executions)
 	if err == nil && !pushed.Unchanged() && len(pushed.Executions) == 0 {
 		r.note("a deployment: no pipeline of " + r.Environment + " starts for these files")
 	}

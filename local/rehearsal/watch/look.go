@@ -104,7 +104,7 @@ func (l *looks) compare(o *rehearsal.Observations) {
 	defer l.mu.Unlock()
 	before, after := l.at[rehearsal.Before], l.at[rehearsal.After]
 	change, looked := l.at[rehearsal.Hold]
-	o.AWS, o.Kubernetes = restored(before.aws, after.aws), restored(before.kubernetes, after.kubernetes)
+	o.AWS, o.Kubernetes = restored(before.aws, after.aws), restored(steady(before.kubernetes), steady(after.kubernetes))
 	o.AWS.Kept = l.kept
 	o.AWS.Left, o.AWS.Stays = staying(before.aws, o.AWS.Left)
 	if looked {

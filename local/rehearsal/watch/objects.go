@@ -46,6 +46,10 @@ func (w *Watch) objects(ctx context.Context, known map[string]bool) (map[string]
 	if err != nil {
 		return nil, err
 	}
+	images, err := w.images(ctx)
+	if err != nil {
+		return nil, err
+	}
 	w.kinds(applied)
 	all := map[string]string{}
 	for kind, names := range applied {
@@ -53,7 +57,7 @@ func (w *Watch) objects(ctx context.Context, known map[string]bool) (map[string]
 			var err error
 			switch {
 			case names[name] || known[name]:
-				all[name], err = fingerprint(managed(o))
+				all[name], err = fingerprints(managed(o), images)
 			case slices.Contains(lasting, kind):
 				all[name] = unmanaged
 			}
@@ -132,6 +136,71 @@ func forgetOrigin(object any) {
 	metadata, _ := o["metadata"].(map[string]any)
 	annotations, _ := metadata["annotations"].(map[string]any)
 	maps.DeleteFunc(annotations, func(key string, _ any) bool { return strings.HasPrefix(key, origin) })
+}
+
+var imagePolicies = schema.GroupVersionResource{Group: "image.toolkit.fluxcd.io", Version: "v1", Resource: "imagepolicies"}
+
+// images are those whose tags Flux chooses.
+func (w *Watch) images(ctx context.Context) ([]string, error) {
+	list, err := w.flux.Dynamic.Resource(imagePolicies).List(ctx, metav1.ListOptions{})
+	if apierrors.IsNotFound(err) { // no environment has to have them
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the image policies: %w", err)
+	}
+	var names []string
+	for _, o := range list.Items {
+		if name, _, _ := unstructured.NestedString(o.Object, "status", "latestRef", "name"); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// fingerprints are two: of an object without the tags that Flux chooses, and of all of it. A revert builds an image anew, with
+// another tag.
+func fingerprints(object any, images []string) (string, error) {
+	all, err := fingerprint(object)
+	if err != nil {
+		return "", err
+	}
+	steady, err := fingerprint(tagless(object, images))
+	return steady + " " + all, err
+}
+
+// steady leaves the first of each two fingerprints.
+func steady(look map[string]string) map[string]string {
+	some := maps.Clone(look)
+	for name, value := range some {
+		some[name], _, _ = strings.Cut(value, " ")
+	}
+	return some
+}
+
+// tagless copies a value without tag and digest of images.
+func tagless(value any, images []string) any {
+	switch v := value.(type) {
+	case map[string]any:
+		copied := make(map[string]any, len(v))
+		for key, inner := range v {
+			copied[key] = tagless(inner, images)
+		}
+		return copied
+	case []any:
+		copied := make([]any, len(v))
+		for i, inner := range v {
+			copied[i] = tagless(inner, images)
+		}
+		return copied
+	case string:
+		for _, image := range images {
+			if rest, ok := strings.CutPrefix(v, image); ok && strings.IndexAny(rest, ":@") == 0 {
+				return image
+			}
+		}
+	}
+	return value
 }
 
 // pick takes the fields of a set out of a value: "f:" is a field, "k:" an item of a list by its keys, "v:" an item by its value.

@@ -354,3 +354,25 @@ func TestHostGoes(t *testing.T) {
 		}
 	}
 }
+
+// A tag that Flux chooses differs after a revert, which builds the image anew. While the change is live it is a change.
+func TestTagsOfImages(t *testing.T) {
+	container := func(image string) any { return map[string]any{"containers": []any{map[string]any{"image": image}}} }
+	const own = "registry.localhost:5000/local/ghost"
+	before, err1 := fingerprints(container(own+":20261201000000-aaaaaaa@sha256:1"), []string{own})
+	after, err2 := fingerprints(container(own+":20261201000100-aaaaaaa@sha256:2"), []string{own})
+	other, err3 := fingerprints(container(own+"-other:1"), []string{own})
+	if err1 != nil || err2 != nil || err3 != nil {
+		t.Fatal(err1, err2, err3)
+	}
+	look := func(value string) map[string]string { return map[string]string{"n/Deployment/a": value} }
+	if _, changed, _ := differ(look(before), look(after)); len(changed) != 1 {
+		t.Error("another tag is no change")
+	}
+	if c := restored(steady(look(before)), steady(look(after))); len(c.Left) != 0 {
+		t.Errorf("another tag is left behind: %v", c.Left)
+	}
+	if c := restored(steady(look(before)), steady(look(other))); len(c.Left) != 1 {
+		t.Errorf("another image is not left behind: %v", c.Left)
+	}
+}

@@ -56,7 +56,7 @@ var (
 )
 
 func newWorld(t *testing.T) *world {
-	kinds := map[schema.GroupVersionResource]string{kustomizations: "KustomizationList", configMaps: "ConfigMapList", bindings: "TargetGroupBindingList"}
+	kinds := map[schema.GroupVersionResource]string{kustomizations: "KustomizationList", configMaps: "ConfigMapList", bindings: "TargetGroupBindingList", imagePolicies: "ImagePolicyList"}
 	for _, kind := range lasting {
 		kinds[kind.GroupVersion().WithResource(plurals[kind.Kind])] = kind.Kind + "List"
 	}
