@@ -5,13 +5,13 @@ import "regexp"
 // Rehearsal is what `gitops rehearse` begins with beside the base ([rehearsal](guides/rehearsal.md#data)). Nothing of it is deployed.
 type Rehearsal struct {
 	// What fills MySQL databases once the base runs, so that migrations are timed on it. It is that of the base's `cdk.json`.
-	Data []RehearsalData `json:"data" default:"[]" example:"[{\"database\": \"orders\", \"generate\": [\"hack/orders\", \"100000\"]}]"`
+	Data []RehearsalData `json:"data" default:"[]" example:"[{\"database\": \"ordersdb\", \"generate\": [\"hack/orders\", \"100000\"]}]"`
 }
 
 // RehearsalData fills one database: by a program that makes rows, or from a dump. Programs run in the base's checkout, each as a list of the program and its arguments.
 type RehearsalData struct {
-	// Database to fill, by its name on the server: `ghost`, or that of a service with a database. Required.
-	Database string `json:"database" required:"name the database, for example \"ghost\"" example:"\"orders\""`
+	// Database to fill, by its name on the server: `ghost`, or `ordersdb` for that of service `orders`. Required.
+	Database string `json:"database" required:"name the database, for example \"ghost\"" example:"\"ordersdb\""`
 	// Makes rows in the database that its environment names (`DATABASE_URL`, `MYSQL_HOME`).
 	Generate []string `json:"generate" default:"[]" example:"[\"hack/orders\", \"100000\"]"`
 	// Writes a dump of one database as SQL to its standard output, without `USE` and `CREATE DATABASE`.
