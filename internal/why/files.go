@@ -79,11 +79,11 @@ func (s *Source) service(ctx context.Context, a *Answer, name, applied string) {
 
 // changed finds the last commit that changed the answer's files, up to another one.
 func (s *Source) changed(ctx context.Context, a *Answer, upTo string) {
-	args := []string{"-1", upTo, "--"}
+	var paths []string
 	for _, f := range a.Files {
-		args = append(args, f.Path)
+		paths = append(paths, f.Path)
 	}
-	all, err := s.log(ctx, args...)
+	all, err := s.log(ctx, upTo, paths, "-1")
 	switch {
 	case err != nil:
 		a.unknown("commit", "%s; fetch the history: git fetch --unshallow", reason(err))
@@ -94,9 +94,10 @@ func (s *Source) changed(ctx context.Context, a *Answer, upTo string) {
 	}
 }
 
-// log reads commits, the newest first.
-func (s *Source) log(ctx context.Context, args ...string) ([]Commit, error) {
-	out, err := git.Run(ctx, s.Root, nil, append([]string{"log", "--no-show-signature", "--format=%H%x00%an%x00%at%x00%s"}, args...)...)
+// log reads the commits of revisions that changed paths, the newest first; no paths: all of them.
+func (s *Source) log(ctx context.Context, revisions string, paths []string, options ...string) ([]Commit, error) {
+	args := append([]string{"log", "--no-show-signature", "--format=%H%x00%an%x00%at%x00%s"}, options...)
+	out, err := git.Run(ctx, s.Root, nil, append(append(args, "--end-of-options", revisions, "--"), paths...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +147,12 @@ func (s *Source) origins(ctx context.Context, applied *Applied, commit string, w
 
 // unpack writes the manifests of a commit into a folder: the working tree and the index stay as they are.
 func (s *Source) unpack(ctx context.Context, commit, root string) error {
-	out, err := git.Run(ctx, s.Root, nil, "archive", "--format=tar", commit, "--", "k8s")
+	// git archive knows no --end-of-options before a path, so that it gets the name of a commit that there is.
+	id, err := git.Commit(ctx, s.Root, commit)
+	if err != nil {
+		return err
+	}
+	out, err := git.Run(ctx, s.Root, nil, "archive", "--format=tar", id, "--", "k8s")
 	if err != nil {
 		return err
 	}

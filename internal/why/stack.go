@@ -183,14 +183,14 @@ func (s *Source) deployed(ctx context.Context, e Execution, when time.Time) (boo
 // brought finds the commits that the execution brought. One alone is the one that changed the resource.
 func (s *Source) brought(ctx context.Context, a *Answer, before string) {
 	upTo := a.Execution.Commit
-	revisions := []string{"-1", upTo}
+	revisions, options := upTo, []string{"-1"}
 	if before != "" && before != upTo {
-		revisions = []string{"--no-merges", "--max-count=50", before + ".." + upTo}
+		revisions, options = before+".."+upTo, []string{"--no-merges", "--max-count=50"}
 	}
-	all, err := s.log(ctx, revisions...)
+	all, err := s.log(ctx, revisions, nil, options...)
 	if err != nil || len(all) == 0 {
 		// A first one, or of another history: the commit itself is known.
-		if all, err = s.log(ctx, "-1", upTo); err != nil || len(all) == 0 {
+		if all, err = s.log(ctx, upTo, nil, "-1"); err != nil || len(all) == 0 {
 			a.Commit = &Commit{ID: upTo}
 			a.unknown("commit", "%.12s is not in this clone; fetch it", upTo)
 			return

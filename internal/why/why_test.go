@@ -2,6 +2,8 @@ package why_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -236,6 +238,37 @@ func TestDeclared(t *testing.T) {
 		if _, err := s.Object(t.Context(), q); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v", q, err)
 		}
+	}
+}
+
+// A revision that others write, on a service's branch or in the cluster, is no option of git.
+func TestRevisionIsNoOption(t *testing.T) {
+	root, commit := repository(t)
+	tip := commit("Begin", "k8s/apps/kustomization.yaml", list, "k8s/apps/ghost.yaml", deployment)
+	file := filepath.Join(t.TempDir(), "written")
+	published := "2222222222222222222222222222222222222222"
+	configMap := func(name string) string {
+		return `{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "` + name + `", "namespace": "npm"}}`
+	}
+	s := &why.Source{
+		Env: environment(), Root: root, Tip: func(context.Context) (string, error) { return tip, nil }, NoForge: "there is no token",
+		AWS: why.AWS{Registry: registry{}, Pipelines: &recorded{}},
+		Published: func(context.Context, string) (publish.Tip, error) {
+			return publish.Tip{Commit: published, Source: publish.Source{Commit: "--output=" + file}}, nil
+		},
+		Kubernetes: kubernetes(t, configMap("published"), configMap("applied"),
+			kustomization("services", "npm", "./", "npm", published, "npm_published__ConfigMap"),
+			kustomization("flux-system", "apps", "./k8s/apps", "flux-system", "--output="+file, "npm_applied__ConfigMap"),
+		),
+	}
+	for name, unknown := range map[string]string{"published": "commit", "applied": "file"} {
+		a, err := s.Object(t.Context(), why.Question{Kind: "configmap", Name: name})
+		if err != nil || a.Commit != nil || !known(a, unknown, "--output=") {
+			t.Errorf("%s: %+v, %v", name, a, err)
+		}
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("git wrote a file that a revision named")
 	}
 }
 

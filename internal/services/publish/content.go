@@ -3,6 +3,7 @@ package publish
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -32,13 +33,20 @@ func (s Source) trailers() [][2]string {
 	return [][2]string{{"Source-Repository", s.Repository}, {"Source-Commit", s.Commit}, {"Source-Tag", s.Tag}, {"Source-Author", s.Author}, {"Source-Platform", s.Platform}}
 }
 
-// parseSource reads the trailers of a commit's message.
+// objectName is what Source-Commit may be.
+var objectName = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})(` + dirty + `)?$`)
+
+// parseSource reads the trailers of a commit's message. Whoever may write the branch wrote them, and git is asked about the commit,
+// so that anything else than the name of one counts as none.
 func parseSource(message string) Source {
 	found := map[string]string{}
 	for line := range strings.Lines(message) {
 		if key, value, ok := strings.Cut(strings.TrimRight(line, "\n"), ": "); ok && strings.HasPrefix(key, "Source-") {
 			found[key] = value
 		}
+	}
+	if !objectName.MatchString(found["Source-Commit"]) {
+		found["Source-Commit"] = ""
 	}
 	return Source{Repository: found["Source-Repository"], Commit: found["Source-Commit"], Tag: found["Source-Tag"], Author: found["Source-Author"], Platform: found["Source-Platform"]}
 }

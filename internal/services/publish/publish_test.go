@@ -74,6 +74,20 @@ func TestPublish(t *testing.T) {
 	}
 }
 
+// Whoever may write a branch writes its trailers, and git gets the commit as a revision: only a whole id is one.
+func TestParseSource(t *testing.T) {
+	id := strings.Repeat("0a", 20)
+	for trailer, want := range map[string]string{
+		id: id, id + dirty: id + dirty, strings.Repeat("0a", 32): strings.Repeat("0a", 32),
+		"--output=/tmp/x": "", "HEAD": "", id[:12]: "", id + "..HEAD": "", id + dirty + dirty: "", id + " ": "", strings.ToUpper(id): "",
+	} {
+		s := parseSource("Publish npm\n\nSource-Repository: https://example.com/x\nSource-Commit: " + trailer + "\nSource-Tag: npm/v1.2.3\n")
+		if s.Commit != want || s.Repository != "https://example.com/x" || s.Tag != "npm/v1.2.3" {
+			t.Errorf("%q: %+v", trailer, s)
+		}
+	}
+}
+
 func TestAnnotations(t *testing.T) {
 	fs := filesys.MakeFsInMemory()
 	for name, file := range content(manifest("npm", "1"), source) {

@@ -88,7 +88,7 @@ func OlderIn(dir string) func(ctx context.Context, a, b string) bool {
 	return func(ctx context.Context, a, b string) bool {
 		answer, asked := known[[2]string{a, b}]
 		if !asked {
-			_, err := git.Run(ctx, dir, nil, "merge-base", "--is-ancestor", a, b)
+			_, err := git.Run(ctx, dir, nil, "merge-base", "--is-ancestor", "--end-of-options", a, b)
 			answer = err == nil && a != b
 			known[[2]string{a, b}] = answer
 		}
