@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/rds"
@@ -25,7 +24,8 @@ func newSnapshot() *cobra.Command {
 		Long: `Make a snapshot of the database of each application or service, wait until it is
 available, and remove the oldest of its kind. The pipeline does it before it
 releases a commit that migrates a schema, in environments with deletion protection;
-which services the commit migrates says gitops plan. Without a NAME nothing is done.
+whose databases the commit migrates says gitops plan. NAME of an instance that
+services share is shared-mysql or shared-postgres. Without a NAME nothing is done.
 
 A snapshot is named by the commit, so that the same one is not made twice. It is
 printed, and gitops restore NAME --snapshot takes it.`,
@@ -37,7 +37,7 @@ printed, and gitops restore NAME --snapshot takes it.`,
 			if err != nil || len(args) == 1 {
 				return err
 			}
-			id, err := git.Run(cmd.Context(), root, nil, "rev-parse", "--verify", commit+"^{commit}")
+			id, err := git.Commit(cmd.Context(), root, commit)
 			if err != nil {
 				return err
 			}
@@ -50,7 +50,7 @@ printed, and gitops restore NAME --snapshot takes it.`,
 			display := progress.New(cmd.ErrOrStderr())
 			defer display.Close()
 			for _, name := range args[1:] {
-				made, err := restore.Before{API: rds.NewFromConfig(c), Env: env, Name: name, Commit: strings.TrimSpace(id), Keep: keep, Say: display.Say}.Make(ctx)
+				made, err := restore.Before{API: rds.NewFromConfig(c), Env: env, Name: name, Commit: id, Keep: keep, Say: display.Say}.Make(ctx)
 				if err != nil {
 					return err
 				}

@@ -84,8 +84,8 @@ type Plan struct {
 	Order  Order
 	// Services are those whose manifests the release publishes, where the environment publishes by merge.
 	Services []string
-	// Snapshots are those whose schemas the release migrates, where the environment protects data: their databases are kept as they
-	// are before it.
+	// Snapshots are the instances with databases whose schemas the release migrates, as migrations.Forward names them, where the
+	// environment protects data: they are kept as they are before it.
 	Snapshots []string
 	// Refusals are the reasons for which the deployment must not go on, one line each.
 	Refusals []string
@@ -197,7 +197,7 @@ func (p *Plan) Releases() bool { return p.Release.Outcome != release.Passed }
 
 // Variables are what the pipeline's conditions read: RELEASE is yes or no, FIRST is one of the orders, and each stage's name
 // in capitals is deploy or skip. With _STACKS behind it it lists the stacks to deploy, for a shell, and SERVICES lists the
-// services to publish, SNAPSHOTS those of whose databases a snapshot is made before.
+// services to publish, SNAPSHOTS the instances of which a snapshot is made before.
 func (p *Plan) Variables(out io.Writer) error {
 	lines := []string{"RELEASE=" + word(p.Releases(), "yes", "no"), "FIRST=" + string(p.Order), "SERVICES='" + strings.Join(p.Services, " ") + "'", "SNAPSHOTS='" + strings.Join(p.Snapshots, " ") + "'"}
 	for name, deploy := range p.Deploy {
@@ -224,7 +224,7 @@ func (p *Plan) Summary(out io.Writer) {
 		fmt.Fprintf(out, "%-14s publishes %s\n", "Services", strings.Join(p.Services, ", "))
 	}
 	if len(p.Snapshots) > 0 {
-		fmt.Fprintf(out, "%-14s of the databases of %s, whose schemas it migrates\n", "Snapshots", strings.Join(p.Snapshots, ", "))
+		fmt.Fprintf(out, "%-14s of the instances of %s, with the databases whose schemas it migrates\n", "Snapshots", strings.Join(p.Snapshots, ", "))
 	}
 	if p.Order == KubernetesFirst && len(p.Refusals) == 0 {
 		fmt.Fprintln(out, "Kubernetes goes first: what it used is removed after it.")

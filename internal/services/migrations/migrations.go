@@ -13,7 +13,8 @@ import (
 	"k8s-plus-aws-gitops/internal/services"
 )
 
-// Forward are the services with a database in an environment whose schema goes forward from a commit to the checkout's.
+// Forward are the instances, by the names of their applications, that have the databases of an environment's services whose schemas go
+// forward from a commit to the checkout's: the service's own, or services.SharedApp, once for all on it.
 func Forward(ctx context.Context, root, base, environment string) ([]string, error) {
 	fleet, err := services.Load(root)
 	if err != nil {
@@ -34,10 +35,15 @@ func Forward(ctx context.Context, root, base, environment string) ([]string, err
 			return nil, err
 		}
 		if there && released.Enabled(environment) && version(s.Settings.Migrate) > version(released.Settings.Migrate) {
-			names = append(names, s.Name)
+			name := s.Name
+			if d := spec.AWS.Database; d.IsShared() {
+				name = services.SharedApp(d.Engine)
+			}
+			names = append(names, name)
 		}
 	}
-	return names, nil
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
 // Refusals says in a line each why the services of a checkout cannot follow those of a commit in an environment, as far as their

@@ -146,3 +146,30 @@ func TestForward(t *testing.T) {
 		}
 	}
 }
+
+// An instance that services share is kept as one, once, and by its own name.
+func TestForwardOnSharedInstances(t *testing.T) {
+	root, commit := fleetOf(t)
+	others := map[string]string{"alone": "mysql}", "info": "mysql, shared: true}", "search": "postgres, shared: true}", "still": "mysql, shared: true}"}
+	at := func(version int) string {
+		for name, database := range others {
+			migrate := expand(version)
+			if name == "still" {
+				migrate = expand(1)
+			}
+			content := "image: ghcr.io/nodezoo/nodezoo-npm:1.4.2\nport: 8080\nmigrate: " + migrate + "\naws: {database: {engine: " + database + "}\n"
+			if err := os.WriteFile(filepath.Join(root, "k8s", "services", name+".yaml"), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return commit(expand(version) + "\naws: {database: {engine: mysql}}\nenvironments: {production: {aws: {database: {shared: true}}}}")
+	}
+	released := at(1)
+	at(2)
+	for environment, want := range map[string]string{"production": "alone shared-mysql shared-postgres", "dev": "alone npm shared-mysql shared-postgres"} {
+		got, err := Forward(t.Context(), root, released, environment)
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("%s: got %q, %v, want %q", environment, got, err, want)
+		}
+	}
+}
