@@ -36,8 +36,8 @@ type Before struct {
 	Every time.Duration
 }
 
-// Make makes the snapshot, waits until it is available, and removes the oldest of its kind. One that is there is not made again: a
-// stage may be tried once more.
+// Make makes the snapshot, waits until it is available, and removes the oldest of its kind. One that is there is not made again,
+// unless it has failed: a stage may be tried once more.
 func (b Before) Make(ctx context.Context) (string, error) {
 	instance := b.Env.DatabaseIdentifier(b.Name)
 	id := fmt.Sprintf("%s%s%.12s", instance, config.BeforeInfix, b.Commit)
@@ -52,7 +52,8 @@ func (b Before) Make(ctx context.Context) (string, error) {
 		var busy *types.InvalidDBInstanceStateFault
 		switch {
 		case errors.As(err, &there):
-			return true, nil
+			removed, err := b.discard(ctx, instance, id)
+			return !removed, err
 		case errors.As(err, &busy): // a change of the same commit may still be under way
 			return false, nil
 		}
@@ -67,6 +68,44 @@ func (b Before) Make(ctx context.Context) (string, error) {
 	return id, b.forget(ctx, instance)
 }
 
+// discard removes the snapshot if it has failed, which RDS keeps under its name; it reports whether none is left.
+func (b Before) discard(ctx context.Context, instance, id string) (bool, error) {
+	out, err := b.API.DescribeDBSnapshots(ctx, &rds.DescribeDBSnapshotsInput{DBSnapshotIdentifier: &id})
+	if gone(err) {
+		return true, nil
+	}
+	if err != nil || len(out.DBSnapshots) == 0 || aws.ToString(out.DBSnapshots[0].Status) != "failed" {
+		return false, err
+	}
+	if !marked(out.DBSnapshots[0], instance) {
+		return false, fmt.Errorf("it has failed, and has no tag %s of %s; remove it: aws rds delete-db-snapshot --db-snapshot-identifier %s", config.BeforeTag, instance, id)
+	}
+	b.Say("%s: snapshot %s has failed, and is made anew", b.Name, id)
+	return true, b.remove(ctx, out.DBSnapshots[0])
+}
+
+// marked reports whether Before made a snapshot of an instance.
+func marked(s types.DBSnapshot, instance string) bool {
+	return slices.ContainsFunc(s.TagList, func(t types.Tag) bool {
+		return aws.ToString(t.Key) == config.BeforeTag && aws.ToString(t.Value) == instance
+	})
+}
+
+// remove removes a snapshot that may be gone.
+func (b Before) remove(ctx context.Context, s types.DBSnapshot) error {
+	_, err := b.API.DeleteDBSnapshot(ctx, &rds.DeleteDBSnapshotInput{DBSnapshotIdentifier: s.DBSnapshotIdentifier})
+	if gone(err) {
+		return nil
+	}
+	return err
+}
+
+// gone reports whether RDS has no such snapshot.
+func gone(err error) bool {
+	var missing *types.DBSnapshotNotFoundFault
+	return errors.As(err, &missing)
+}
+
 // forget removes all but the newest of the snapshots of this kind.
 func (b Before) forget(ctx context.Context, instance string) error {
 	var mine []types.DBSnapshot
@@ -77,9 +116,7 @@ func (b Before) forget(ctx context.Context, instance string) error {
 			return err
 		}
 		for _, s := range page.DBSnapshots {
-			if slices.ContainsFunc(s.TagList, func(t types.Tag) bool {
-				return aws.ToString(t.Key) == config.BeforeTag && aws.ToString(t.Value) == instance
-			}) {
+			if marked(s, instance) {
 				mine = append(mine, s)
 			}
 		}
@@ -89,9 +126,7 @@ func (b Before) forget(ctx context.Context, instance string) error {
 	})
 	for _, s := range mine[min(max(b.Keep, 1), len(mine)):] {
 		b.Say("%s: snapshot %s is one too many", b.Name, aws.ToString(s.DBSnapshotIdentifier))
-		_, err := b.API.DeleteDBSnapshot(ctx, &rds.DeleteDBSnapshotInput{DBSnapshotIdentifier: s.DBSnapshotIdentifier})
-		var missing *types.DBSnapshotNotFoundFault
-		if err != nil && !errors.As(err, &missing) {
+		if err := b.remove(ctx, s); err != nil {
 			return fmt.Errorf("snapshot %s: %w", aws.ToString(s.DBSnapshotIdentifier), err)
 		}
 	}

@@ -71,10 +71,9 @@ func (r *Restore) copied(ctx context.Context, p Plan) (id string, forget func() 
 func (r *Restore) forget(ctx context.Context, id string) error {
 	return until(ctx, r.Every, func() (bool, error) {
 		_, err := r.API.DeleteDBSnapshot(ctx, &rds.DeleteDBSnapshotInput{DBSnapshotIdentifier: &id})
-		var missing *types.DBSnapshotNotFoundFault
 		var busy *types.InvalidDBSnapshotStateFault
 		switch {
-		case errors.As(err, &missing):
+		case gone(err):
 			return true, nil
 		case errors.As(err, &busy):
 			return false, nil
@@ -86,9 +85,8 @@ func (r *Restore) forget(ctx context.Context, id string) error {
 // snapshot is one of the region that the instance is made in, by its identifier, if it is there.
 func (r *Restore) snapshot(ctx context.Context, id string) (types.DBSnapshot, bool, error) {
 	out, err := r.API.DescribeDBSnapshots(ctx, &rds.DescribeDBSnapshotsInput{DBSnapshotIdentifier: &id, IncludeShared: aws.Bool(true)})
-	var missing *types.DBSnapshotNotFoundFault
 	switch {
-	case errors.As(err, &missing) || err == nil && len(out.DBSnapshots) == 0:
+	case gone(err) || err == nil && len(out.DBSnapshots) == 0:
 		return types.DBSnapshot{}, false, nil
 	case err != nil:
 		return types.DBSnapshot{}, false, err
