@@ -44,6 +44,14 @@ func (c Config) CheckBranches(selected []Environment, known []string) error {
 	return r.problems.Err()
 }
 
+// Beside are the other environments that follow the branch of one, by name: what is merged there is for all of them.
+func (c Config) Beside(e Environment) []string {
+	return slices.DeleteFunc(c.Names(), func(name string) bool {
+		other := c.Environments[name]
+		return name == e.Name || other.Branch != e.Branch || other.RepositoryURL != e.RepositoryURL
+	})
+}
+
 // ImageUpdateBranch is the branch to which Flux pushes new image tags.
 func (e Environment) ImageUpdateBranch() string {
 	if e.Delivery.ImageUpdates == ImageUpdatesPullRequest {

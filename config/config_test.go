@@ -327,6 +327,21 @@ func TestCheckBranches(t *testing.T) {
 	}
 }
 
+// What is merged into a branch is for all environments that follow it in the same repository.
+func TestBeside(t *testing.T) {
+	at := func(name, branch, repository string) Environment {
+		return Environment{Name: name, Branch: branch, RepositoryURL: repository}
+	}
+	c := Config{Environments: map[string]Environment{
+		"a": at("a", "main", "https://x"), "c": at("c", "main", "https://x"), "b": at("b", "main", "https://x"), "other": at("other", "main", "https://y"), "release": at("release", "release", "https://x"),
+	}}
+	for name, want := range map[string]string{"a": "b c", "other": "", "release": ""} {
+		if got := strings.Join(c.Beside(c.Environments[name]), " "); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
+
 // Branches are those of the remote and of the clone; without a remote nothing is known.
 func TestBranches(t *testing.T) {
 	dir := t.TempDir()

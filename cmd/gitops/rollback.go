@@ -38,7 +38,8 @@ merges it, and the pipeline deploys it as any other commit. The working tree sta
 as it is. What was prepared already is not made again.
 
 Without --to it goes back to the last commit before the released one of which the
-pipeline has verified both halves.
+pipeline has verified both halves. Other environments that follow the same branch go
+back with it, and are judged and reported, too.
 
 It is refused where the commit would remove what holds data, and where a migration
 of phase contract is in between: docs/guides/roll-back.md.
@@ -71,6 +72,10 @@ command line, 3 it is refused.`,
 }
 
 func (f *rollbackFlags) run(cmd *cobra.Command, name string) error {
+	_, c, err := loadConfig()
+	if err != nil {
+		return err
+	}
 	root, env, err := loadEnvironment(cmd, name)
 	if err != nil {
 		return err
@@ -79,7 +84,7 @@ func (f *rollbackFlags) run(cmd *cobra.Command, name string) error {
 	ctx := git.WithToken(cmd.Context(), env.RepositoryURL, string(token))
 	display := progress.New(cmd.ErrOrStderr())
 	r, err := rollback.Make(ctx, rollback.Options{
-		Root: root, Environment: env.Name, URL: env.RepositoryURL, Branch: env.Branch, Released: env.FluxBranch(), To: f.to, DryRun: f.dryRun,
+		Root: root, Environment: env.Name, Also: c.Beside(env), URL: env.RepositoryURL, Branch: env.Branch, Released: env.FluxBranch(), To: f.to, DryRun: f.dryRun,
 		Verified: func(ctx context.Context) ([]string, error) { return verified(ctx, env) },
 		Compare: func(ctx context.Context, base, folder string) (*review.Review, error) {
 			// By its commit: the review makes a checkout of its own, which gets this one's node_modules.
@@ -87,10 +92,10 @@ func (f *rollbackFlags) run(cmd *cobra.Command, name string) error {
 			if err != nil {
 				return nil, err
 			}
-			return review.Run(ctx, review.Options{Root: root, Base: base, Head: head, Environments: []string{env.Name}, Display: display})
+			return review.Run(ctx, review.Options{Root: root, Base: base, Head: head, Environments: append([]string{env.Name}, c.Beside(env)...), Display: display})
 		},
-		Schema: func(ctx context.Context, base, folder string) ([]string, error) {
-			return migrations.Refusals(ctx, folder, base, env.Name)
+		Schema: func(ctx context.Context, environment, base, folder string) ([]string, error) {
+			return migrations.Refusals(ctx, folder, base, environment)
 		},
 	})
 	display.Close()

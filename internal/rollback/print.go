@@ -19,16 +19,20 @@ const (
 
 // Print writes the report as one table.
 func (r *Report) Print(w io.Writer) {
+	names := strings.Join(r.environments(), ", ")
 	if r.Done {
-		fmt.Fprintf(w, "%s: nothing to take back, %.12s has the content of %.12s.\n", r.Environment, r.From, r.To)
+		fmt.Fprintf(w, "%s: nothing to take back, %.12s has the content of %.12s.\n", names, r.From, r.To)
 		return
 	}
-	fmt.Fprintf(w, "%s: from %.12s back to %.12s\n\n", r.Environment, r.From, r.To)
+	fmt.Fprintf(w, "%s: from %.12s back to %.12s\n\n", names, r.From, r.To)
 	row := func(what, text string) {
 		for _, line := range cli.Lines(text, width-indent) {
 			fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-*s%s", indent, what, line), " "))
 			what = ""
 		}
+	}
+	for n, name := range r.Also {
+		row(first(n, "also"), fmt.Sprintf("%s follows branch %s, too, and goes back with it", name, r.Branch))
 	}
 	for n, c := range r.Reverted {
 		row(first(n, "reverts"), fmt.Sprintf("%.12s %s", c.ID, c.Subject))
@@ -65,7 +69,7 @@ func orNothing(lines []string) []string {
 // Body is the text of the pull request.
 func (r *Report) Body() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Takes %s back from %.12s to %.12s, by reverts of:\n\n", r.Environment, r.From, r.To)
+	fmt.Fprintf(&b, "Takes %s back from %.12s to %.12s, by reverts of:\n\n", strings.Join(r.environments(), ", "), r.From, r.To)
 	for _, c := range r.Reverted {
 		fmt.Fprintf(&b, "- %.12s %s\n", c.ID, c.Subject)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s-plus-aws-gitops/internal/git"
@@ -21,6 +22,8 @@ type Options struct {
 	// Root is the checkout, with the history. Its working tree stays as it is.
 	Root        string
 	Environment string
+	// Also are the other environments that follow Branch, and go back with it.
+	Also []string
 	// URL of the repository, Branch the environment's, and Released the branch that Flux follows.
 	URL, Branch, Released string
 	// To is the commit to go back to; empty: Verified is asked.
@@ -29,9 +32,9 @@ type Options struct {
 	Verified func(ctx context.Context) ([]string, error)
 	// Compare compares a folder with a commit.
 	Compare func(ctx context.Context, base, folder string) (*review.Review, error)
-	// Schema says in one line each why the database's schema keeps a folder's content from taking the place of a commit's; nil: nobody
-	// knows of any.
-	Schema func(ctx context.Context, base, folder string) ([]string, error)
+	// Schema says in one line each why the schema of an environment's database keeps a folder's content from taking the place of a
+	// commit's; nil: nobody knows of any.
+	Schema func(ctx context.Context, environment, base, folder string) ([]string, error)
 	// DryRun pushes nothing.
 	DryRun bool
 }
@@ -39,6 +42,10 @@ type Options struct {
 // Report is what a rollback does.
 type Report struct {
 	Environment string `json:"environment"`
+	// Also are the other environments that follow the branch, and go back with it.
+	Also []string `json:"also,omitempty"`
+	// Branch is the one that they follow.
+	Branch string `json:"branch"`
 	// From is the tip of the environment's branch, Released what Flux applies.
 	From     string `json:"from"`
 	Released string `json:"released,omitempty"`
@@ -71,7 +78,7 @@ type Commit struct {
 
 // Make prepares the rollback, and does again nothing that was done.
 func Make(ctx context.Context, o Options) (*Report, error) {
-	r := &Report{Environment: o.Environment, AWS: []string{}, Kubernetes: []string{}, Stays: []string{}}
+	r := &Report{Environment: o.Environment, Also: o.Also, Branch: o.Branch, AWS: []string{}, Kubernetes: []string{}, Stays: []string{}}
 	var err error
 	if r.From, err = release.Tip(ctx, o.Root, o.URL, o.Branch); err != nil {
 		return nil, err
@@ -181,19 +188,35 @@ func (o Options) judge(ctx context.Context, r *Report, folder string) error {
 		return err
 	}
 	for _, e := range compared.Environments {
-		if e.Name == o.Environment {
+		if slices.Contains(r.environments(), e.Name) {
 			r.halves(e)
 		}
 	}
-	if o.Schema != nil {
-		why, err := o.Schema(ctx, r.From, folder)
+	for _, name := range r.environments() {
+		if o.Schema == nil {
+			break
+		}
+		why, err := o.Schema(ctx, name, r.From, folder)
 		if err != nil {
 			return err
 		}
-		r.Refusals = append(r.Refusals, why...)
+		for _, line := range why {
+			r.Refusals = append(r.Refusals, r.of(name)+line)
+		}
 	}
 	r.Stays = append(r.Stays, "data: rows, objects and messages that were written since stay as they are; what was deleted stays deleted")
 	return nil
+}
+
+// environments are all that go back.
+func (r *Report) environments() []string { return append([]string{r.Environment}, r.Also...) }
+
+// of names an environment before a line that does not, where there are several.
+func (r *Report) of(name string) string {
+	if len(r.Also) == 0 {
+		return ""
+	}
+	return name + ": "
 }
 
 // halves lists what goes back in each half. What is made again has none of the data that it had, and what goes takes its own with it.
@@ -212,7 +235,7 @@ func (r *Report) halves(e review.Environment) {
 	}
 	for _, k := range e.Kustomizations {
 		for _, c := range k.Objects {
-			r.Kubernetes = append(r.Kubernetes, c.Object+" "+actions[c.Action])
+			r.Kubernetes = append(r.Kubernetes, r.of(e.Name)+c.Object+" "+actions[c.Action])
 		}
 	}
 	for _, f := range e.Findings {

@@ -212,8 +212,58 @@ func TestHalves(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	compared.Environments[0].Findings = nil
-	o.Schema = func(context.Context, string, string) ([]string, error) { return []string{"orders: contract 3"}, nil }
+	o.Schema = func(context.Context, string, string, string) ([]string, error) {
+		return []string{"orders: contract 3"}, nil
+	}
 	if r, err = rollback.Make(t.Context(), o); err != nil || r.Pushed || !slices.Equal(r.Refusals, []string{"orders: contract 3"}) {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// A branch that several environments follow takes all of them back, so that each is compared, asked for its schemas and named.
+func TestSeveralEnvironments(t *testing.T) {
+	w := newWorld(t)
+	_, two, _, _ := w.history()
+	half := func(name string) review.Environment {
+		return review.Environment{
+			Name:           name,
+			Stacks:         []review.Stack{{Part: "ghost", Diff: cfndiff.Diff{Resources: []cfndiff.Resource{{ID: "Database", Type: "AWS::RDS::DBInstance", Impact: cfndiff.Update}}}}},
+			Kustomizations: []kubediff.Kustomization{{Name: "apps", Objects: []kubediff.Change{{Action: kubediff.Changed, Object: "Deployment ghost/ghost"}}}},
+		}
+	}
+	compared := &review.Review{Environments: []review.Environment{half("dev"), half("other"), half("staging")}}
+	o := w.options(two)
+	o.Also, o.DryRun = []string{"staging"}, true
+	o.Compare = func(context.Context, string, string) (*review.Review, error) { return compared, nil }
+	r, err := rollback.Make(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	r.Print(&text)
+	for _, want := range []string{
+		"dev, staging: from ", "dev/ghost/Database (AWS::RDS::DBInstance) changes back\n", "staging/ghost/Database (AWS::RDS::DBInstance) changes back\n",
+		"dev: Deployment ghost/ghost changes back\n", "staging: Deployment ghost/ghost changes back\n", "also          staging follows branch main, too, and goes back with it\n",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %q in\n%s", want, text.String())
+		}
+	}
+	if body := r.Body(); !strings.HasPrefix(body, "Takes dev, staging back from ") || !strings.Contains(body, "- staging: Deployment ghost/ghost changes back\n") || strings.Contains(body+text.String(), "other") {
+		t.Error(body)
+	}
+	if !slices.Equal(r.Also, []string{"staging"}) {
+		t.Errorf("also %q", r.Also)
+	}
+	compared.Environments[2].Findings = []risk.Finding{{Resource: "staging/ghost/Database", Message: "will be deleted", Verdict: risk.Forbidden}}
+	o.Schema = func(_ context.Context, environment, _, _ string) ([]string, error) {
+		if environment != "staging" {
+			return nil, nil
+		}
+		return []string{"orders: contract 3"}, nil
+	}
+	r, err = rollback.Make(t.Context(), o)
+	if err != nil || len(r.Refusals) != 2 || !strings.HasPrefix(r.Refusals[0], "staging/ghost/Database: will be deleted") || r.Refusals[1] != "staging: orders: contract 3" {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
