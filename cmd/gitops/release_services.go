@@ -35,7 +35,7 @@ func (f *releaseFlags) publish(ctx context.Context, cmd *cobra.Command, root str
 		if byMerge && !f.first && !cmd.Flags().Changed("services") {
 			fmt.Fprintf(cmd.ErrOrStderr(), "No service is published: name those that differ with --services. 'gitops plan %s' lists them.\n", env.Name)
 		}
-		return f.tell(cmd, nil, "")
+		return f.tell(cmd, env.Name, nil, "")
 	}
 	commit, err := git.Commit(ctx, root, "HEAD")
 	if err != nil {
@@ -47,7 +47,7 @@ func (f *releaseFlags) publish(ctx context.Context, cmd *cobra.Command, root str
 		case err != nil:
 			return err
 		case look.Outcome == release.Passed:
-			return f.tell(cmd, nil, "")
+			return f.tell(cmd, env.Name, nil, "")
 		case look.Commit != commit:
 			return fmt.Errorf("services are published from the commit that is checked out, %.12s, and --commit is %.12s; check it out", commit, look.Commit)
 		}
@@ -69,7 +69,7 @@ func (f *releaseFlags) publish(ctx context.Context, cmd *cobra.Command, root str
 		return err
 	}
 	results, err := s.push(cmd, run, chosen, p)
-	return errors.Join(err, f.tell(cmd, results, commit))
+	return errors.Join(err, f.tell(cmd, env.Name, results, commit))
 }
 
 // buildRenderer makes bin/services: a build that releases has the tool alone from the plan, because few commits need the rest.
@@ -88,7 +88,7 @@ const longest = 800
 
 // tell writes what was published from the commit for the action that verifies, as PUBLISHED. Those that an earlier try of the same
 // release has published are among them.
-func (f *releaseFlags) tell(cmd *cobra.Command, results []publish.Result, commit string) error {
+func (f *releaseFlags) tell(cmd *cobra.Command, environment string, results []publish.Result, commit string) error {
 	var told []status.Published
 	for _, r := range results {
 		if r.Source == commit && !f.dryRun {
@@ -99,7 +99,7 @@ func (f *releaseFlags) tell(cmd *cobra.Command, results []publish.Result, commit
 	for n := len(told); len(text) > longest; {
 		n--
 		if text = status.FormatPublished(told[:n]); len(text) <= longest {
-			fmt.Fprintf(cmd.ErrOrStderr(), "%d of %d services are more than the verification waits for; see: gitops service status\n", len(told)-n, len(told))
+			fmt.Fprintf(cmd.ErrOrStderr(), "%d of %d services are more than the verification waits for; see: gitops service status --env %s\n", len(told)-n, len(told), environment)
 		}
 	}
 	if f.variables == "" {

@@ -167,14 +167,14 @@ func TestTellWhatWasPublished(t *testing.T) {
 	cmd := newRelease()
 	var said strings.Builder
 	cmd.SetErr(&said)
-	if err := f.tell(cmd, results, "this"); err != nil {
+	if err := f.tell(cmd, "dev", results, "this"); err != nil {
 		t.Fatal(err)
 	}
 	content, err := os.ReadFile(f.variables)
 	if err != nil || len(content) > longest+len("PUBLISHED=''\n") || strings.Contains(string(content), "other@") {
 		t.Errorf("%d characters: %s, %v", len(content), content, err)
 	}
-	if told := strings.Count(string(content), "@"); !strings.Contains(said.String(), fmt.Sprintf("%d of 60 services are more", 60-told)) {
+	if told := strings.Count(string(content), "@"); !strings.Contains(said.String(), fmt.Sprintf("%d of 60 services are more than the verification waits for; see: gitops service status --env dev\n", 60-told)) {
 		t.Errorf("says %q of %d", said.String(), told)
 	}
 }

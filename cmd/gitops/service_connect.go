@@ -86,7 +86,7 @@ func (o *connection) run(cmd *cobra.Command, f *serviceFlags, name string, words
 	if err != nil {
 		return err
 	}
-	target, err := targetOf(cmd.Context(), access, s.Name, kind, of)
+	target, err := targetOf(cmd.Context(), access, s.Name, c.Environment, kind, of)
 	if err != nil {
 		return err
 	}

@@ -21,14 +21,14 @@ import (
 )
 
 // targetOf reads what the pods of a service connect with.
-func targetOf(ctx context.Context, access *rest.Config, service, kind string, of services.Connection) (client.Target, error) {
+func targetOf(ctx context.Context, access *rest.Config, service, environment, kind string, of services.Connection) (client.Target, error) {
 	kube, err := dynamic.NewForConfig(access)
 	if err != nil {
 		return client.Target{}, err
 	}
 	held, err := values(ctx, kube, "secrets", service, of.SecretName(service), "data")
 	if err != nil {
-		return client.Target{}, fmt.Errorf("%w; it is there once %s is published: see gitops service status", err, service)
+		return client.Target{}, fmt.Errorf("%w; it is there once %s is published: see gitops service status %[2]s --env %s", err, service, environment)
 	}
 	fields := map[string]string{}
 	for variable, key := range of.Variables {

@@ -71,7 +71,7 @@ func TestServiceConnect(t *testing.T) {
 		args []string
 	}{
 		{1, "k8s/services/npm.yaml: npm has no database and no cache in dev; it gets one under aws", []string{"npm"}},
-		{1, "it is there once info is published", []string{"info", "--cache"}},
+		{1, "it is there once info is published: see gitops service status info --env dev", []string{"info", "--cache"}},
 		{2, "--life must be from 1m to 24h", []string{"info", "--life", "48h"}},
 		{2, "accepts 1 arg(s)", []string{"info", "npm"}},
 		{1, `did you mean "info"?`, []string{"inf"}},

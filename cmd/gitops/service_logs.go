@@ -36,7 +36,7 @@ only environment.`,
 			if err != nil {
 				return err
 			}
-			pods.Since = since
+			pods.Since, pods.Environment = since, f.environment
 			if follow {
 				return pods.Follow(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 			}

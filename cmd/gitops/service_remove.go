@@ -115,7 +115,7 @@ func (f *serviceFlags) removeBranch(cmd *cobra.Command, root string, loaded serv
 		if err != nil {
 			return err
 		}
-		if err := pruned(cmd, watched, name, r.timeout); err != nil {
+		if err := pruned(cmd, watched, f.environment, name, r.timeout); err != nil {
 			return err
 		}
 	}
@@ -134,7 +134,7 @@ func (f *serviceFlags) removeBranch(cmd *cobra.Command, root string, loaded serv
 }
 
 // pruned waits until Flux has removed the service.
-func pruned(cmd *cobra.Command, c *flux.Cluster, name string, limit time.Duration) error {
+func pruned(cmd *cobra.Command, c *flux.Cluster, environment, name string, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(cmd.Context(), limit)
 	defer cancel()
 	for {
@@ -149,7 +149,7 @@ func pruned(cmd *cobra.Command, c *flux.Cluster, name string, limit time.Duratio
 		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(cmd.Context().Err(), fmt.Errorf("%s is still there after %s, so the branch stays; is the removal merged? see `gitops service status`", left, limit))
+			return errors.Join(cmd.Context().Err(), fmt.Errorf("%s is still there after %s, so the branch stays; is the removal merged? see `gitops service status --env %s`", left, limit, environment))
 		case <-time.After(time.Second):
 		}
 	}

@@ -163,16 +163,16 @@ func (n *News) Text(environment string) string {
 		fmt.Fprintf(&b, "\n%s of which you know %s left.\n", count(n.Open, "difference"), verb(n.Open))
 	}
 	fmt.Fprintf(&b, "\nAll of it: bin/gitops drift %s\nWhat it means: docs/guides/alerts.md\n", environment)
-	return clipped(strings.TrimLeft(b.String(), "\n"))
+	return clipped(strings.TrimLeft(b.String(), "\n"), environment)
 }
 
 func verb(n int) string { return cmp.Or(map[int]string{1: "is"}[n], "are") }
 
 // clipped keeps a message below the 256 KiB that SNS takes, far enough for a person.
-func clipped(text string) string {
+func clipped(text, environment string) string {
 	const most = 32 << 10
 	if len(text) <= most {
 		return text
 	}
-	return strings.ToValidUTF8(text[:most], "") + "\n…\nThere is more: see all of it with bin/gitops drift.\n"
+	return strings.ToValidUTF8(text[:most], "") + "\n…\nThere is more: see all of it with bin/gitops drift " + environment + ".\n"
 }

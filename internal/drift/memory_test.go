@@ -123,7 +123,7 @@ func TestMessageFits(t *testing.T) {
 	if s := news.Subject(environment); len(s) > 100 || slices.ContainsFunc([]rune(s), func(r rune) bool { return r > 126 || r < 32 }) {
 		t.Errorf("subject %q", s)
 	}
-	if text := news.Text(environment); len(text) > 256<<10 || !strings.Contains(text, "There is more") {
+	if text := news.Text(environment); len(text) > 256<<10 || !strings.Contains(text, "There is more: see all of it with bin/gitops drift "+environment+".") {
 		t.Errorf("%d bytes", len(text))
 	}
 }

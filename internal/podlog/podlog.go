@@ -25,6 +25,8 @@ import (
 type Reader struct {
 	// Namespace and Selector, a label selector, choose the pods.
 	Namespace, Selector string
+	// Environment is the cluster's, for the remedy of an error.
+	Environment string
 	// Since is how far the logs go back; zero for the last hundred lines of each container.
 	Since time.Duration
 	// Poll is the pause between two looks for new pods when following. Default 2 s.
@@ -54,7 +56,7 @@ func (r *Reader) Print(ctx context.Context, out, errs io.Writer) error {
 		return err
 	}
 	if len(pods) == 0 {
-		return fmt.Errorf("namespace %s has no pods; see gitops service status", r.Namespace)
+		return fmt.Errorf("namespace %s has no pods; see gitops service status %[1]s --env %s", r.Namespace, r.Environment)
 	}
 	r.widen(pods)
 	for _, p := range pods {

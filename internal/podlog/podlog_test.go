@@ -52,6 +52,7 @@ func open(t *testing.T, a *api) *Reader {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.Environment = "dev"
 	return r
 }
 
@@ -66,7 +67,7 @@ func TestPrint(t *testing.T) {
 		"since":     {[]string{pod("a", runs)}, 90 * time.Second, "of a\nlast without an end\n", "", "", "sinceSeconds=90"},
 		"two pods":  {[]string{pod("b", runs), pod("a", runs)}, 0, "a/orders: of a\na/orders: last without an end\nb/orders: of b\nb/orders: last without an end\n", "", "", "labelSelector=app.kubernetes.io%2Fname%3Dorders"},
 		"it waits":  {[]string{pod("waits", waits)}, 0, "", "waits/orders has no log: ImagePullBackOff: no such image\n", "", ""},
-		"no pods":   {nil, 0, "", "", "namespace orders has no pods", ""},
+		"no pods":   {nil, 0, "", "", "namespace orders has no pods; see gitops service status orders --env dev", ""},
 		"a refusal": {[]string{pod("waits", runs)}, 0, "", "", "namespace orders: container is waiting to start", ""},
 	} {
 		a, out, errs := &api{pods: c.pods}, &bytes.Buffer{}, &bytes.Buffer{}

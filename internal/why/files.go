@@ -68,7 +68,7 @@ func (s *Source) service(ctx context.Context, a *Answer, name, applied string) {
 	case err != nil:
 		a.unknown("commit", "the manifests repository: %s", reason(err))
 	case tip.Commit != applied:
-		a.unknown("commit", "the branch of %s is at %.12s, and what runs is of %.12s; wait, or see: gitops service status %s", name, tip.Commit, applied, name)
+		a.unknown("commit", "the branch of %s is at %.12s, and what runs is of %.12s; wait, or see: gitops service status %[1]s --env %[4]s", name, tip.Commit, applied, s.Env.Name)
 	case tip.Source.Commit == "" || strings.HasSuffix(tip.Source.Commit, "-dirty"):
 		a.unknown("commit", "%s was published from files that are in no commit, by %s", name, tip.Source.Author)
 	default:

@@ -61,7 +61,7 @@ type Question struct {
 
 // Object answers for an object of Kubernetes. Its error says that there is none.
 func (s *Source) Object(ctx context.Context, q Question) (*Answer, error) {
-	o, err := s.Kubernetes.find(ctx, q)
+	o, err := s.find(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,8 @@ func (s *Source) Object(ctx context.Context, q Question) (*Answer, error) {
 }
 
 // find returns an object. Of a Secret it reads the metadata alone.
-func (k *Kubernetes) find(ctx context.Context, q Question) (*unstructured.Unstructured, error) {
+func (s *Source) find(ctx context.Context, q Question) (*unstructured.Unstructured, error) {
+	k := s.Kubernetes
 	mapping, err := k.mapping(q.Kind)
 	if err != nil {
 		return nil, err
@@ -93,7 +94,7 @@ func (k *Kubernetes) find(ctx context.Context, q Question) (*unstructured.Unstru
 	if q.Namespace != "" || mapping.Scope.Name() == meta.RESTScopeNameRoot {
 		o, err := k.get(ctx, mapping, q.Namespace, q.Name)
 		if apierrors.IsNotFound(err) {
-			return nil, fmt.Errorf("there is no %s %s; see what is missing with: gitops drift", mapping.GroupVersionKind.Kind, strings.TrimPrefix(q.Namespace+"/"+q.Name, "/"))
+			return nil, fmt.Errorf("there is no %s %s; see what is missing with: gitops drift %s", mapping.GroupVersionKind.Kind, strings.TrimPrefix(q.Namespace+"/"+q.Name, "/"), s.Env.Name)
 		}
 		return o, err
 	}
@@ -109,7 +110,7 @@ func (k *Kubernetes) find(ctx context.Context, q Question) (*unstructured.Unstru
 	}
 	switch len(in) {
 	case 0:
-		return nil, fmt.Errorf("no namespace has a %s %s; see what is missing with: gitops drift", mapping.GroupVersionKind.Kind, q.Name)
+		return nil, fmt.Errorf("no namespace has a %s %s; see what is missing with: gitops drift %s", mapping.GroupVersionKind.Kind, q.Name, s.Env.Name)
 	case 1:
 		return k.get(ctx, mapping, in[0], q.Name)
 	}

@@ -195,6 +195,7 @@ func TestDeclared(t *testing.T) {
 			strings.Replace(object("Deployment", "ghost", "ghost", ""), `"v1"`, `"apps/v1"`, 1),
 			`{"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": {"name": "dns", "namespace": "flux-system"}, "status": {"history": [{"chartName": "external-dns", "chartVersion": "1.21.1"}]}}`,
 			object("ConfigMap", "npm", "npm", ""),
+			kustomization("services", "late", "./", "late", one, "npm_late__ConfigMap"), object("ConfigMap", "late", "npm", ""),
 			object("Secret", "dns", "kube-system", `"helm.toolkit.fluxcd.io/name": "dns", "helm.toolkit.fluxcd.io/namespace": "flux-system"`),
 			object("ConfigMap", "mine", "default", ""), object("ConfigMap", "twice", "default", ""), object("ConfigMap", "twice", "ghost", ""),
 		),
@@ -206,10 +207,11 @@ func TestDeclared(t *testing.T) {
 		by      string
 		unknown [2]string
 	}{
-		"a patch":   {why.Question{Kind: "deployment", Name: "ghost"}, "k8s/apps/ghost.yaml k8s/apps/kustomization.yaml", two, "Kustomization flux-system/apps", [2]string{"execution", "PipelineNotFoundException"}},
-		"a chart":   {why.Question{Kind: "secret", Name: "dns"}, "k8s/charts/dns.yaml", one, "HelmRelease flux-system/dns", [2]string{"reviewers", "there is no token"}},
-		"a service": {why.Question{Kind: "configmap", Name: "npm"}, "k8s/services/npm.yaml", one, "Kustomization services/npm", [2]string{"pull request", "there is no token"}},
-		"by hand":   {why.Question{Kind: "configmap", Name: "mine"}, "", "", "", [2]string{"Kustomization", "no inventory of Flux has ConfigMap default/mine"}},
+		"a patch":    {why.Question{Kind: "deployment", Name: "ghost"}, "k8s/apps/ghost.yaml k8s/apps/kustomization.yaml", two, "Kustomization flux-system/apps", [2]string{"execution", "PipelineNotFoundException"}},
+		"a chart":    {why.Question{Kind: "secret", Name: "dns"}, "k8s/charts/dns.yaml", one, "HelmRelease flux-system/dns", [2]string{"reviewers", "there is no token"}},
+		"a service":  {why.Question{Kind: "configmap", Name: "npm"}, "k8s/services/npm.yaml", one, "Kustomization services/npm", [2]string{"pull request", "there is no token"}},
+		"on its way": {why.Question{Kind: "configmap", Name: "late"}, "", "", "Kustomization services/late", [2]string{"commit", "wait, or see: gitops service status late --env dev"}},
+		"by hand":    {why.Question{Kind: "configmap", Name: "mine"}, "", "", "", [2]string{"Kustomization", "no inventory of Flux has ConfigMap default/mine"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, err := s.Object(t.Context(), c.q)
@@ -232,7 +234,7 @@ func TestDeclared(t *testing.T) {
 		})
 	}
 	for want, q := range map[string]why.Question{
-		"no namespace has a ConfigMap nothing": {Kind: "configmap", Name: "nothing"}, "there is no ConfigMap ghost/nothing": {Kind: "configmap", Name: "nothing", Namespace: "ghost"},
+		"no namespace has a ConfigMap nothing; see what is missing with: gitops drift dev": {Kind: "configmap", Name: "nothing"}, "there is no ConfigMap ghost/nothing; see what is missing with: gitops drift dev": {Kind: "configmap", Name: "nothing", Namespace: "ghost"},
 		"the namespaces default, ghost have a ConfigMap twice": {Kind: "configmap", Name: "twice"}, `serves no kind "thing"`: {Kind: "thing", Name: "a"},
 	} {
 		if _, err := s.Object(t.Context(), q); err == nil || !strings.Contains(err.Error(), want) {
