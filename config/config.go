@@ -261,7 +261,7 @@ type Cluster struct {
 	SessionManager *bool `json:"sessionManager" example:"false"`
 	// IAM roles and users who administer the cluster (AmazonEKSClusterAdminPolicy), by ARN.
 	Admins []string `json:"admins" default:"[]" example:"[\"arn:aws:iam::111111111111:role/Admin\"]"`
-	// IAM roles and users who may look at everything but Secrets (AmazonEKSViewPolicy), by ARN.
+	// IAM roles and users who may look at what runs, without Secrets (AmazonEKSViewPolicy), and at Flux's objects, by ARN.
 	Viewers []string `json:"viewers" default:"[]" example:"[\"arn:aws:iam::111111111111:role/Developer\"]"`
 	// Addresses of Kubernetes Services: a private IPv4 block of /12 to /24 outside the VPC.
 	ServiceCIDR string `json:"serviceCidr" default:"172.20.0.0/16"`

@@ -22,6 +22,9 @@ func (e Environment) WatchesDrift() bool { return e.Delivers() && e.Drift.Schedu
 // VerifyGroup is the Kubernetes group of whoever may read Flux's objects and events, and nothing else.
 const VerifyGroup = "gitops:verify"
 
+// ViewGroup is the Kubernetes group of cluster.viewers, who may look at Flux's objects beside what AmazonEKSViewPolicy has.
+const ViewGroup = "gitops:view"
+
 // DriftGroup is the Kubernetes group of whoever may list what `gitops drift` looks at.
 const DriftGroup = "gitops:drift"
 

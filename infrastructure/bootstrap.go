@@ -89,6 +89,9 @@ func NewBootstrap(scope constructs.Construct, id string, props *BootstrapProps) 
 	if env.Gated() {
 		k.apply("Readers", after(namespace), fluxReaders()...)
 	}
+	if len(env.Cluster.Viewers) > 0 {
+		k.apply("Viewers", after(namespace), fluxViewers()...)
+	}
 	if env.WatchesDrift() {
 		k.apply("DriftReaders", after(namespace), driftReaders(env)...)
 	}

@@ -2,6 +2,7 @@ package infrastructure
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,18 +53,53 @@ func TestBootstrap(t *testing.T) {
 	}
 }
 
+// bootstrapped are the manifests of the bootstrap of an environment.
+func bootstrapped(t *testing.T, env config.Environment) string {
+	t.Helper()
+	stack := cdktest.Stack(t, env)
+	NewBootstrap(stack, "Bootstrap", &BootstrapProps{Env: env, Cluster: bare(t, stack, "Bare", "green"), VPC: vpc(stack), Zone: zone(stack), Key: key(stack)})
+	resources, err := json.Marshal(cdktest.Synthesize(t, stack).FindResources(jsii.String("Custom::AWSCDK-EKS-KubernetesResource"), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(resources), `\`, "")
+}
+
+// Who views the cluster may look at Flux's objects, which the access policy leaves out, and at nothing else by this group.
+func TestFluxViewers(t *testing.T) {
+	for _, viewers := range [][]string{nil, {"arn:aws:iam::111111111111:role/Developer"}} {
+		env := cdktest.Environment(t)
+		env.Cluster.Viewers = viewers
+		manifests := bootstrapped(t, env)
+		for _, part := range []string{
+			`"kind":"ClusterRole","metadata":{"name":"flux-viewers"`, `"subjects":[{"apiGroup":"rbac.authorization.k8s.io","kind":"Group","name":"` + config.ViewGroup + `"}]`,
+		} {
+			if strings.Contains(manifests, part) != (len(viewers) > 0) {
+				t.Errorf("viewers %v: the manifests have %s: %t", viewers, part, len(viewers) == 0)
+			}
+		}
+	}
+	var groups []string
+	for _, rule := range fluxViewers()[0]["rules"].([]any) {
+		r := rule.(map[string]any)
+		for _, group := range r["apiGroups"].([]any) {
+			groups = append(groups, group.(string))
+		}
+		if !slices.Equal(r["verbs"].([]any), []any{"get", "list", "watch"}) || slices.Contains(r["resources"].([]any), any("*")) {
+			t.Errorf("more than to look at what is named: %v", r)
+		}
+	}
+	if want := []string{"helm", "image", "kustomize", "notification", "source"}; strings.Join(groups, " ") != strings.Join(want, ".toolkit.fluxcd.io ")+".toolkit.fluxcd.io" {
+		t.Errorf("groups %v, want those of %v", groups, want)
+	}
+}
+
 // With the gate, the pipeline's group may list what tells whether a release has arrived, and nothing else.
 func TestFluxReaders(t *testing.T) {
 	for _, gate := range []bool{true, false} {
 		env := cdktest.Environment(t)
 		env.Delivery.Gate = gate
-		stack := cdktest.Stack(t, env)
-		NewBootstrap(stack, "Bootstrap", &BootstrapProps{Env: env, Cluster: bare(t, stack, "Bare", "green"), VPC: vpc(stack), Zone: zone(stack), Key: key(stack)})
-		resources, err := json.Marshal(cdktest.Synthesize(t, stack).FindResources(jsii.String("Custom::AWSCDK-EKS-KubernetesResource"), nil))
-		if err != nil {
-			t.Fatal(err)
-		}
-		manifests := strings.ReplaceAll(string(resources), `\`, "")
+		manifests := bootstrapped(t, env)
 		for _, part := range []string{
 			`"kind":"ClusterRole","metadata":{"name":"flux-readers"`,
 			`"rules":[{"apiGroups":["kustomize.toolkit.fluxcd.io"],"resources":["kustomizations"],"verbs":["list"]},` +

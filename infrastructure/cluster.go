@@ -139,18 +139,20 @@ func (c *Cluster) kubectlLayer(zip string) awslambda.ILayerVersion {
 // whoever creates the cluster (CloudFormation's role) gets no rights in it.
 func (c *Cluster) access(env config.Environment) {
 	scope := &awseksv2.AccessPolicyNameOptions{AccessScopeType: awseksv2.AccessScopeType_CLUSTER}
-	entries := func(policy string, principals []string) {
+	entries := func(policy string, groups *[]*string, principals []string) {
 		for _, principal := range principals {
 			// EKS identifies an entry by its principal, and so does the id: who changes from one list to the other keeps the entry.
-			awseksv2.NewAccessEntry(c, jsii.String(logicalid.Of("Access", principal)), &awseksv2.AccessEntryProps{
+			entry := awseksv2.NewAccessEntry(c, jsii.String(logicalid.Of("Access", principal)), &awseksv2.AccessEntryProps{
 				Cluster:        c.EKS,
 				Principal:      jsii.String(principal),
 				AccessPolicies: &[]awseksv2.IAccessPolicy{awseksv2.AccessPolicy_FromAccessPolicyName(jsii.String(policy), scope)},
 			})
+			// The L2 has no groups.
+			entry.Node().DefaultChild().(awseksv2.CfnAccessEntry).SetKubernetesGroups(groups)
 		}
 	}
-	entries("AmazonEKSClusterAdminPolicy", env.Cluster.Admins)
-	entries("AmazonEKSViewPolicy", env.Cluster.Viewers)
+	entries("AmazonEKSClusterAdminPolicy", nil, env.Cluster.Admins)
+	entries("AmazonEKSViewPolicy", jsii.Strings(config.ViewGroup), env.Cluster.Viewers)
 }
 
 // admitVPC lets the pipelines' builds and the functions that rotate passwords reach the API at its private address, which EKS

@@ -1,15 +1,12 @@
 package infrastructure
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/aws/jsii-runtime-go"
 
 	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/cdktest"
@@ -79,13 +76,7 @@ func TestDriftReaders(t *testing.T) {
 	for schedule, want := range map[string]bool{"rate(1 day)": true, config.DriftOff: false} {
 		env := cdktest.Environment(t)
 		env.Drift.Schedule = schedule
-		stack := cdktest.Stack(t, env)
-		NewBootstrap(stack, "Bootstrap", &BootstrapProps{Env: env, Cluster: bare(t, stack, "Bare", "green"), VPC: vpc(stack), Zone: zone(stack), Key: key(stack)})
-		resources, err := json.Marshal(cdktest.Synthesize(t, stack).FindResources(jsii.String("Custom::AWSCDK-EKS-KubernetesResource"), nil))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := strings.Contains(string(resources), config.DriftGroup); got != want {
+		if got := strings.Contains(bootstrapped(t, env), config.DriftGroup); got != want {
 			t.Errorf("%s: the group is there: %t", schedule, got)
 		}
 	}

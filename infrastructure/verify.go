@@ -1,6 +1,10 @@
 package infrastructure
 
-import "k8s-plus-aws-gitops/config"
+import (
+	"strings"
+
+	"k8s-plus-aws-gitops/config"
+)
 
 // readersName names the role of whoever verifies a release, and its binding.
 const readersName = "flux-readers"
@@ -15,6 +19,20 @@ func fluxReaders() []map[string]any {
 		lists("kustomize.toolkit.fluxcd.io", "kustomizations"), lists("helm.toolkit.fluxcd.io", "helmreleases"),
 		lists("source.toolkit.fluxcd.io", "gitrepositories"), lists("", "events"),
 	})
+}
+
+// viewersName names the role of whoever views the cluster, and its binding.
+const viewersName = "flux-viewers"
+
+// fluxViewers let config.ViewGroup look at Flux's objects: AmazonEKSViewPolicy has Kubernetes' own kinds alone.
+func fluxViewers() []map[string]any {
+	var rules []any
+	for _, of := range applied {
+		if strings.HasSuffix(of.group, ".toolkit.fluxcd.io") {
+			rules = append(rules, map[string]any{"apiGroups": []any{of.group}, "resources": of.resources, "verbs": []any{"get", "list", "watch"}})
+		}
+	}
+	return granted(viewersName, config.ViewGroup, rules)
 }
 
 // granted is a ClusterRole with rules, and the binding of a group to it, under one name.
