@@ -131,6 +131,8 @@ func instance(action, kind string) string {
 		return "arn:aws:iam::ACCOUNT:role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"
 	case service == "s3" && kind == "bucket":
 		return "arn:aws:s3:::dev-ghost-content-ACCOUNT-REGION"
+	case strings.HasSuffix(action, ":PassConnection"): // one of another region serves, too
+		return "arn:aws:" + service + ":us-east-1:ACCOUNT:connection/x"
 	case service == "s3" && kind == "object":
 		return "arn:aws:s3:::cdk-hnb659fds-assets-ACCOUNT-REGION/0123.zip"
 	}

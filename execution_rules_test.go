@@ -48,9 +48,9 @@ var narrowed = []struct {
 		actions: []string{"iam:CreateServiceLinkedRole"}, resources: []string{"arn:aws:iam::ACCOUNT:role/aws-service-role/*"},
 		condition: map[string]map[string][]string{"StringEquals": {"iam:AWSServiceName": {
 			"backup.amazonaws.com", "eks-nodegroup.amazonaws.com", "eks.amazonaws.com", "elasticache.amazonaws.com", "rds.amazonaws.com", "spot.amazonaws.com"}}}},
-	{sid: "Connections", reason: "one action and one connection under their present and their former prefix: https://docs.aws.amazon.com/dtconsole/latest/userguide/rename.html",
+	{sid: "Connections", reason: "one action and one connection, in any region, under their present and their former prefix: https://docs.aws.amazon.com/dtconsole/latest/userguide/rename.html",
 		actions: []string{"codeconnections:PassConnection", "codestar-connections:PassConnection"}, resources: []string{
-			"arn:aws:codeconnections:REGION:ACCOUNT:connection/*", "arn:aws:codestar-connections:REGION:ACCOUNT:connection/*"}},
+			"arn:aws:codeconnections:*:ACCOUNT:connection/*", "arn:aws:codestar-connections:*:ACCOUNT:connection/*"}},
 	{sid: "Assets", reason: "the code of functions and layers is in the bootstrap's bucket; no other object is read",
 		actions: []string{"s3:GetObject", "s3:GetObjectVersion"}, resources: []string{"arn:aws:s3:::cdk-*-assets-ACCOUNT-REGION/*"}},
 	{sid: "Buckets", reason: "the names that this repository gives: <…>-<account>-<region>, and CloudFormation's for <environment>-delivery",
