@@ -160,7 +160,8 @@ func canonical(t *testing.T, where, action string) string {
 // another through the connection.
 var sources = map[any][]string{
 	"CODEPIPELINE": {"s3:GetObject", "s3:GetObjectVersion", "kms:Decrypt"},
-	"GITHUB":       {"codeconnections:GetConnection", "codeconnections:GetConnectionToken", "codestar-connections:GetConnection", "codestar-connections:GetConnectionToken"},
+	"GITHUB": append([]string{"codeconnections:GetConnection", "codeconnections:GetConnectionToken", "codestar-connections:GetConnection", "codestar-connections:GetConnectionToken"},
+		useConnection...),
 }
 
 // inTheVPC is what CodeBuild does to put a build into a VPC.

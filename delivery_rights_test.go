@@ -35,7 +35,7 @@ func rights(env config.Environment, byMerge bool) map[string][]string {
 	executions := func(actions ...string) []string { return on("arn:aws:codepipeline:$:"+env.Name+"-deploy", actions...) }
 	push := append(images("BatchCheckLayerAvailability", "BatchGetImage", "CompleteLayerUpload", "DescribeImages", "InitiateLayerUpload", "PutImage", "UploadLayerPart"), "ecr:GetAuthorizationToken *")
 	connection := []string{"codeconnections:UseConnection " + env.Delivery.ConnectionARN, "codestar-connections:UseConnection " + env.Delivery.ConnectionARN}
-	var token []string
+	token := slices.Clone(connection)
 	for _, service := range []string{"codeconnections", "codestar-connections"} {
 		token = append(token, service+":GetConnection "+env.Delivery.ConnectionARN, service+":GetConnectionToken "+env.Delivery.ConnectionARN)
 	}

@@ -1,6 +1,8 @@
 package delivery
 
 import (
+	"slices"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -44,6 +46,10 @@ var useConnection = []string{"codeconnections:UseConnection", "codestar-connecti
 
 // takeToken is what a build needs to clone through a connection by itself, under both names. The token is that of the
 // connection's App: https://docs.aws.amazon.com/codebuild/latest/userguide/connections-github-app.html
-var takeToken = []string{
+//
+// CreateProject asks the role for useConnection as well, and fails with OAuthProviderException without it
+// (https://github.com/aws/aws-cdk/issues/38504). It has no condition on the repository: which of its keys CodeBuild sends is
+// documented nowhere, and a condition on one that is missing would refuse the project.
+var takeToken = slices.Concat(useConnection, []string{
 	"codeconnections:GetConnection", "codeconnections:GetConnectionToken", "codestar-connections:GetConnection", "codestar-connections:GetConnectionToken",
-}
+})
