@@ -188,7 +188,7 @@ func driftRights(env config.Environment, token []string) []string {
 	const stacks = " arn:aws:cloudformation:$:stack/"
 	all := slices.Concat(inVPC(env), token, []string{
 		"logs:CreateLogStream arn:aws:logs:$:log-group:/" + env.Name + "/delivery/drift:*", "logs:PutLogEvents arn:aws:logs:$:log-group:/" + env.Name + "/delivery/drift:*",
-		"cloudformation:DescribeStackDriftDetectionStatus *", "cloudformation:DescribeStacks *", "eks:DescribeClusterVersions *", "rds:DescribeDBMajorEngineVersions *",
+		"cloudformation:BatchDescribeTypeConfigurations *", "cloudformation:DescribeStackDriftDetectionStatus *", "cloudformation:DescribeStacks *", "eks:DescribeClusterVersions *", "rds:DescribeDBMajorEngineVersions *",
 		"secretsmanager:ListSecrets *", "ssm:GetParameters arn:aws:ssm:$:parameter/CFN-*", "logs:FilterLogEvents arn:aws:logs:$:log-group:/aws/eks/" + env.Name + "/cluster:*",
 		"iam:GetPolicy arn:aws:iam::" + env.Account + ":policy/platform-*-" + env.Region, "iam:GetPolicyVersion arn:aws:iam::" + env.Account + ":policy/platform-*-" + env.Region,
 		"s3:GetObject BUCKET/drift/*", "s3:PutObject BUCKET/drift/*", "s3:ListBucket BUCKET", "kms:Decrypt KEY", "kms:GenerateDataKey KEY", "sns:Publish TOPIC",

@@ -109,9 +109,10 @@ func DriftRights(env config.Environment) []policy.Statement {
 	return []policy.Statement{
 		policy.Allow("DetectDrift", stacks,
 			"cloudformation:DescribeStackResourceDrifts", "cloudformation:DetectStackDrift", "cloudformation:DetectStackResourceDrift", "cloudformation:ListStackResources"),
-		// Their calls name no resource: all stacks, a detection, versions, all secrets by their names.
+		// Their calls name no resource: settings of types, all stacks, a detection, versions, all secrets by their names. Detection asks
+		// for the first: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html
 		policy.Allow("FindWhatThereIs", policy.List{"*"},
-			"cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:DescribeStacks", "eks:DescribeClusterVersions",
+			"cloudformation:BatchDescribeTypeConfigurations", "cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:DescribeStacks", "eks:DescribeClusterVersions",
 			"rds:DescribeDBMajorEngineVersions", "secretsmanager:ListSecrets"),
 		policy.Allow("CompareThePoliciesOfTheBootstrap", policy.List{env.ARN("iam", "policy/platform-*-"+env.Region)}, "iam:GetPolicy", "iam:GetPolicyVersion"),
 		policy.Allow("FindWhoWroteInTheAuditLog", policy.List{env.ARN("logs", "log-group:"+config.ControlPlaneLogs(env.ClusterName())+":*")}, "logs:FilterLogEvents"),
