@@ -131,10 +131,14 @@ func NewProject(scope constructs.Construct, id string, props *ProjectProps) *Pro
 	if props.Arm {
 		image = awscodebuild.LinuxArmBuildImage_FromCodeBuildImageId(jsii.String(armImage))
 	}
-	// On the build machine, while it lives: a cache in S3 would be gigabytes that every build could poison for the next.
-	cache := awscodebuild.Cache_Local(awscodebuild.LocalCacheMode_CUSTOM)
 	if props.Laboratory {
-		image, cache = awscodebuild.LinuxBuildImage_FromCodeBuildImageId(jsii.String(ubuntuImage)), awscodebuild.Cache_None()
+		image = awscodebuild.LinuxBuildImage_FromCodeBuildImageId(jsii.String(ubuntuImage))
+	}
+	// On the build machine, while it lives: a cache in S3 would be gigabytes that every build could poison for the next. In a VPC
+	// CodeBuild has none: https://docs.aws.amazon.com/codebuild/latest/userguide/caching-local.html
+	cache := awscodebuild.Cache_Local(awscodebuild.LocalCacheMode_CUSTOM)
+	if props.Laboratory || props.VPC != nil {
+		cache = awscodebuild.Cache_None()
 	}
 	size := props.Size
 	if size == "" {

@@ -42,3 +42,16 @@ func TestProject(t *testing.T) {
 func variable(name, value string) map[string]any {
 	return map[string]any{"Name": name, "Type": "PLAINTEXT", "Value": value}
 }
+
+// A build in a VPC keeps nothing on its machine: https://docs.aws.amazon.com/codebuild/latest/userguide/caching-local.html. Nor does
+// one that a pull request's code could leave something to.
+func TestProjectCache(t *testing.T) {
+	s := newShared(t, cdktest.Environment(t))
+	s.project("check", nil)
+	s.project("inside", func(p *ProjectProps) { p.VPC = vpc(s.stack) })
+	s.project("laboratory", func(p *ProjectProps) { p.Laboratory = true })
+	template := cdktest.Synthesize(t, s.stack)
+	for name, kind := range map[string]string{"check": "LOCAL", "inside": "NO_CACHE", "laboratory": "NO_CACHE"} {
+		template.Has("AWS::CodeBuild::Project", map[string]any{"Name": "dev-" + name, "Cache": object(map[string]any{"Type": kind})})
+	}
+}
