@@ -142,7 +142,8 @@ func backupRights(props *BackupProps) map[string]policy.Document {
 			policy.Allow("FindResources", policy.List{"*"}, "cloudwatch:GetMetricData", "events:ListRules", "s3:ListAllMyBuckets", "tag:GetResources"),
 			policy.Allow("UseVaults", vaults, "backup:CopyIntoBackupVault", "backup:DescribeBackupVault"),
 			policy.Allow("TagBackups", policy.List{env.ARN("backup", "recovery-point:*")}, "backup:TagResource"),
-			policy.Allow("UseKeys", keys, "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey").If(viaBackups(env)),
+			policy.Allow("LookAtKeys", keys, "kms:DescribeKey"), // AWS Backup does it itself, and via no service
+			policy.Allow("UseKeys", keys, "kms:Decrypt", "kms:GenerateDataKey").If(viaBackups(env)),
 			policy.Allow("LendKeys", keys, "kms:CreateGrant").If(map[string]any{"Bool": map[string]any{"kms:GrantIsForAWSResource": "true"}}),
 		),
 	}

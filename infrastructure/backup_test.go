@@ -1,9 +1,11 @@
 package infrastructure
 
 import (
+	"slices"
 	"testing"
 
 	"k8s-plus-aws-gitops/internal/cdktest"
+	"k8s-plus-aws-gitops/internal/policy"
 )
 
 // Both plans choose by tag and environment. Databases are not continuous, which would take their retention from CloudFormation;
@@ -12,7 +14,8 @@ func TestBackup(t *testing.T) {
 	env := cdktest.Environment(t)
 	env.DeletionProtection, env.Backup.Days, env.Backup.CopyTo = true, 90, "eu-central-1"
 	stack := cdktest.Stack(t, env)
-	NewBackup(stack, "Backup", &BackupProps{Env: env, Key: key(stack)})
+	props := &BackupProps{Env: env, Key: key(stack)}
+	NewBackup(stack, "Backup", props)
 	template := cdktest.Synthesize(t, stack)
 	template.Has("AWS::Backup::BackupVault", map[string]any{"BackupVaultName": "dev", "EncryptionKeyArn": "arn:aws:kms:eu-west-1:111111111111:key/1"})
 	there := "arn:aws:backup:eu-central-1:111111111111:backup-vault:dev"
@@ -34,6 +37,16 @@ func TestBackup(t *testing.T) {
 		}},
 	})})
 	template.Count("AWS::Backup::BackupSelection", 2)
+	// AWS Backup itself looks at a key; only what is done with it comes from the service that holds the backup.
+	var used []policy.Statement
+	for _, s := range backupRights(props)["backups"].Statement {
+		if slices.Contains(s.Action, "kms:DescribeKey") {
+			used = append(used, s)
+		}
+	}
+	if len(used) != 1 || used[0].Condition != nil {
+		t.Errorf("kms:DescribeKey by %+v, want one statement without a condition", used)
+	}
 }
 
 // Where nothing is backed up there is a vault, which goes with its stack, and nobody who writes into it.
