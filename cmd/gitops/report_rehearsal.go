@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/spf13/cobra"
 
 	"k8s-plus-aws-gitops/config"
@@ -163,7 +165,16 @@ func (r rehearsalReport) status(ctx context.Context, b types.Build, commit strin
 		s.Description = "Stopped, by a newer push or by hand"
 		return s, "", nil
 	}
+	unreadable := func(err error) (forge.Status, string, error) {
+		fmt.Fprintln(r.out, err)
+		s.Description = "The result cannot be read; the log of the build " + r.env.StackName("rehearsed") + " says why"
+		return s, "", nil
+	}
 	file, err := r.result(ctx, b)
+	// The pull request's buildspec names the version, which may be anything. What S3 refuses does not pass, and nobody asks again.
+	if refused := (*smithyhttp.ResponseError)(nil); errors.As(err, &refused) && refused.HTTPStatusCode() < http.StatusInternalServerError {
+		return unreadable(err)
+	}
 	if err != nil {
 		return s, "", err
 	}
@@ -175,9 +186,7 @@ func (r rehearsalReport) status(ctx context.Context, b types.Build, commit strin
 	f := commitStatusFlags{status: s, rehearsal: file}
 	markdown, err := f.rehearsed(commit)
 	if err != nil {
-		fmt.Fprintln(r.out, err)
-		s.Description = "The result cannot be read; the log of the build " + r.env.StackName("rehearsed") + " says why"
-		return s, "", nil
+		return unreadable(err)
 	}
 	return f.status, markdown, nil
 }

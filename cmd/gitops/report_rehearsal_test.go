@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -25,6 +26,9 @@ func build(number int, branch, status, version string) map[string]any {
 	}
 	return b
 }
+
+// refusals are what S3 answers by the version that it is asked for: a pull request's buildspec may name any.
+var refusals = map[string]int{"NoSuchKey": 404, "NoSuchVersion": 404, "InvalidArgument": 400, "AccessDenied": 403, "NotImplemented": 501}
 
 // rehearsalAPI is a CodeBuild with builds of dev-rehearsal, of which the last is asked for, and an S3 with the file of its result
 // as the version v1. Once asked, the build has the status later.
@@ -63,7 +67,13 @@ func rehearsalAPI(t *testing.T, file, later string, builds ...map[string]any) (s
 	t.Cleanup(codebuild.Close)
 	s3 := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := strings.TrimPrefix(last["id"].(string), "dev-rehearsal:")
-		if !strings.HasSuffix(r.URL.Path, "/results/"+id+".json") || r.URL.Query().Get("versionId") != "v1" {
+		version := r.URL.Query().Get("versionId")
+		if status, refused := refusals[version]; refused {
+			w.WriteHeader(status)
+			fmt.Fprintf(w, "<Error><Code>%s</Code></Error>", version)
+			return
+		}
+		if !strings.HasSuffix(r.URL.Path, "/results/"+id+".json") || version != "v1" {
 			t.Errorf("reads %s", r.URL)
 		}
 		http.ServeFile(w, r, file)
@@ -88,20 +98,28 @@ func TestReportRehearsal(t *testing.T) {
 		says           string // the last description
 		comments       int
 		stopped        int
+		exit           int
 	}{
-		"it runs":            {status: "IN_PROGRESS", states: "pending", says: "Merges the change in a system of its own, holds it and reverts it"},
-		"it verified":        {file: func(t *testing.T) string { return rehearsed(t, reportedCommit, 0, "") }, status: "SUCCEEDED", result: "v1", states: "success", says: "Rehearsed: both halves verified", comments: 1},
-		"it broke":           {file: func(t *testing.T) string { return rehearsed(t, reportedCommit, 2, "") }, status: "FAILED", result: "v1", states: "failure", says: "Rehearsed: it broke: requests lost", comments: 1},
-		"it could not run":   {file: func(t *testing.T) string { return rehearsed(t, "", 0, "the disk is full") }, status: "FAILED", result: "v1", states: "error", says: "Not rehearsed: the disk is full", comments: 1},
-		"no result":          {status: "TIMED_OUT", states: "error", says: "No result: the build ended as TIMED_OUT"},
-		"of another commit":  {file: func(t *testing.T) string { return rehearsed(t, other, 0, "") }, status: "SUCCEEDED", result: "v1", states: "error", says: "The result cannot be read"},
-		"no JSON":            {file: func(*testing.T) string { return os.DevNull }, status: "SUCCEEDED", result: "v1", states: "error", says: "The result cannot be read"},
-		"stopped":            {status: "STOPPED", states: "error", says: "Stopped, by a newer push or by hand"},
-		"overtaken":          {status: "IN_PROGRESS", later: "FAULT", states: "pending error", says: "No result: the build ended as FAULT"},
-		"with the label":     {status: "IN_PROGRESS", label: "no-rehearsal", stopped: 1},
-		"the label comes in": {file: func(t *testing.T) string { return rehearsed(t, reportedCommit, 0, "") }, status: "SUCCEEDED", result: "v1", label: "no-rehearsal", states: "success", says: "Rehearsed", comments: 1},
-		"another label":      {status: "STOPPED", label: "rehearsal", states: "error", says: "Stopped"},
-		"the branch itself":  {status: "SUCCEEDED", branch: "dev"},
+		"it runs":           {status: "IN_PROGRESS", states: "pending", says: "Merges the change in a system of its own, holds it and reverts it"},
+		"it verified":       {file: func(t *testing.T) string { return rehearsed(t, reportedCommit, 0, "") }, status: "SUCCEEDED", result: "v1", states: "success", says: "Rehearsed: both halves verified", comments: 1},
+		"it broke":          {file: func(t *testing.T) string { return rehearsed(t, reportedCommit, 2, "") }, status: "FAILED", result: "v1", states: "failure", says: "Rehearsed: it broke: requests lost", comments: 1},
+		"it could not run":  {file: func(t *testing.T) string { return rehearsed(t, "", 0, "the disk is full") }, status: "FAILED", result: "v1", states: "error", says: "Not rehearsed: the disk is full", comments: 1},
+		"no result":         {status: "TIMED_OUT", states: "error", says: "No result: the build ended as TIMED_OUT"},
+		"of another commit": {file: func(t *testing.T) string { return rehearsed(t, other, 0, "") }, status: "SUCCEEDED", result: "v1", states: "error", says: "The result cannot be read"},
+		"no JSON":           {file: func(*testing.T) string { return os.DevNull }, status: "SUCCEEDED", result: "v1", states: "error", says: "The result cannot be read"},
+		"no object":         {status: "FAILED", result: "NoSuchKey", states: "error", says: "The result cannot be read"},
+		"no such version":   {status: "SUCCEEDED", result: "NoSuchVersion", states: "error", says: "The result cannot be read"},
+		"no version at all": {status: "SUCCEEDED", result: "InvalidArgument", states: "error", says: "The result cannot be read"},
+		"not to be read":    {status: "SUCCEEDED", result: "AccessDenied", states: "error", says: "The result cannot be read"},
+		"not S3's refusal":  {status: "SUCCEEDED", result: "NotImplemented", exit: 1},
+		"it broke, and the build says so by its result alone": {file: func(t *testing.T) string { return rehearsed(t, reportedCommit, 2, "") }, status: "SUCCEEDED", result: "v1", states: "failure", says: "Rehearsed: it broke: requests lost", comments: 1},
+		"an end without a result, as a success":               {status: "SUCCEEDED", states: "error", says: "No result: the build ended as SUCCEEDED"},
+		"stopped":                                             {status: "STOPPED", states: "error", says: "Stopped, by a newer push or by hand"},
+		"overtaken":                                           {status: "IN_PROGRESS", later: "FAULT", states: "pending error", says: "No result: the build ended as FAULT"},
+		"with the label":                                      {status: "IN_PROGRESS", label: "no-rehearsal", stopped: 1},
+		"the label comes in":                                  {file: func(t *testing.T) string { return rehearsed(t, reportedCommit, 0, "") }, status: "SUCCEEDED", result: "v1", label: "no-rehearsal", states: "success", says: "Rehearsed", comments: 1},
+		"another label":                                       {status: "STOPPED", label: "rehearsal", states: "error", says: "Stopped"},
+		"the branch itself":                                   {status: "SUCCEEDED", branch: "dev"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := onGitHub(t)
@@ -120,7 +138,7 @@ func TestReportRehearsal(t *testing.T) {
 			}
 			b := build(3, branch, c.status, c.result)
 			stopped := rehearsalAPI(t, file, c.later, b)
-			out := gitops(t, 0, "report", "dev", "--rehearsal", b["id"].(string), "--results", "s3://bucket/results/", "--github-api", s.URL)
+			out := gitops(t, c.exit, "report", "dev", "--rehearsal", b["id"].(string), "--results", "s3://bucket/results/", "--github-api", s.URL)
 			var states []string
 			for _, status := range s.Statuses {
 				states = append(states, status["state"].(string))
