@@ -59,7 +59,8 @@ func TestRehearsalScript(t *testing.T) {
 	}{
 		"a pull request": {"https://console", "feature", "yes", 0, "git fetch --quiet origin dev:refs/remotes/origin/dev|apt-get|apt-get|aws s3api get-object --bucket b --key rehearsals/p.tar /tmp/programs.tar.zst|tar|make|rehearse --base origin/dev -o json|", "", 0},
 		"no programs":    {"https://console", "feature", "", 0, "git|apt-get|apt-get|aws|make|rehearse --base origin/dev -o json|", "No programs are kept yet", 0},
-		"it broke":       {"https://console", "feature", "yes", 1, "git|apt-get|apt-get|aws|tar|make|rehearse|", "", 1},
+		"it broke":       {"https://console", "feature", "yes", 1, "git|apt-get|apt-get|aws|tar|make|rehearse|", "", 0}, // its result says so
+		"no result":      {"https://console", "feature", "yes", 9, "git|apt-get|apt-get|aws|tar|make|rehearse|", "", 1},
 		"the branch":     {"https://console", "dev", "yes", 0, "", "Nothing to rehearse: dev itself.", 0},
 		"here":           {"file:///log", "feature", "yes", 0, "", "this is the local system", 0},
 	} {
@@ -81,7 +82,7 @@ echo "`+program+` $*" >> "$CALLS"`)
 			write("path/aws", `#!/bin/sh
 echo "aws $*" >> "$CALLS"; test -n "$KEPT"`)
 			write("bin/gitops", `#!/bin/sh
-echo "$*" >> "$CALLS"; echo "{}"; exit "$CODE"`)
+echo "$*" >> "$CALLS"; test "$CODE" = 9 || echo "{}"; exit "$CODE"`)
 			for _, script := range []string{"rehearsal.sh", "packages.sh"} {
 				content, err := os.ReadFile(filepath.Join("buildspecs", script))
 				if err != nil {
