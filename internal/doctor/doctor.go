@@ -136,6 +136,7 @@ func (d *Doctor) checks() []check {
 		{name: "quota: elastic IPs", needs: of, inAWS: true, look: d.addresses},
 		{name: "quota: vCPUs", needs: of, inAWS: true, look: d.processors},
 		{name: "quota: Lambda", needs: of, inAWS: true, look: d.executions},
+		{name: "quota: CodeBuild", needs: of, inAWS: true, look: d.builds},
 		{name: "Git credentials", needs: of, look: d.gitCredentials},
 		{name: "Flux's branch", look: d.branch},
 		{name: zone, needs: of, look: d.zone},

@@ -112,6 +112,11 @@ func TestLines(t *testing.T) {
 		"executions to reserve": {func(w world) {
 			w.Env.Alerts.SNS, w.api.answers["servicequotas:GetServiceQuota"] = true, quotaAnswer("1000")
 		}, "quota: Lambda", OK, "1000", ""},
+		"one build at a time": {func(w world) { w.api.answers["servicequotas:GetServiceQuota"] = quotaAnswer("1") }, "quota: CodeBuild", Missing, "1 at once on Linux/Medium", "--service-code codebuild --quota-code L-2DC20C30 --desired-value 2"},
+		"two builds":          {func(w world) { w.api.answers["servicequotas:GetServiceQuota"] = quotaAnswer("2") }, "quota: CodeBuild", OK, "2", ""},
+		"no builds": {func(w world) {
+			w.Env.Delivery.ConnectionARN, w.api.answers["servicequotas:GetServiceQuota"] = "", quotaAnswer("1")
+		}, "quota: CodeBuild", OK, "dev has no pipelines", ""},
 		"vCPUs on demand": {func(w world) {
 			w.Env.Nodes.Spot, w.api.answers["servicequotas:GetServiceQuota"] = false, quotaAnswer("5")
 		}, "quota: vCPUs", Missing, "5, 0 in use", "L-1216C47A"},

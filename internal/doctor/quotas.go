@@ -24,7 +24,8 @@ var (
 	elasticIPs = quota{"ec2", "L-0263D0A3"}
 	onDemand   = quota{"ec2", "L-1216C47A"} // vCPUs of the standard families
 	spot       = quota{"ec2", "L-34B43A08"}
-	executions = quota{"lambda", "L-B99A9384"} // at the same time; a new account has 10
+	executions = quota{"lambda", "L-B99A9384"}    // at the same time; a new account has 10
+	builds     = quota{"codebuild", "L-2DC20C30"} // at the same time on Linux/Medium; a new account has 1
 )
 
 // limit is the account's value, or the default where the account has none of its own.
@@ -112,6 +113,26 @@ func (d *Doctor) executions(ctx context.Context) Line {
 	if limit < reservable {
 		// The default of older accounts.
 		return missing(increase(d.Env, executions, 1000), "%g, of which none can be reserved for the function of alerts.sns", limit)
+	}
+	return ok("%g", limit)
+}
+
+// concurrent is how many builds run at once at the least: a plan waits on its machine for the execution before it, whose builds need
+// one of the same size.
+const concurrent = 2
+
+// builds looks whether the pipelines' builds run beside each other. What is above the quota waits.
+// https://docs.aws.amazon.com/codebuild/latest/userguide/limits.html
+func (d *Doctor) builds(ctx context.Context) Line {
+	if !d.Env.Delivers() {
+		return ok("none: %s has no pipelines", d.Env.Name)
+	}
+	limit, err := d.limit(ctx, builds)
+	if err != nil {
+		return unread(err)
+	}
+	if limit < concurrent {
+		return missing(increase(d.Env, builds, concurrent), "%g at once on Linux/Medium: a plan waits for a deployment whose builds wait for the plan's machine", limit)
 	}
 	return ok("%g", limit)
 }
