@@ -37,7 +37,7 @@ type Rehearsal struct {
 //
 // The second is started by a rule and no action of the pipeline, so that a rehearsal that ran out of time or was stopped is told,
 // too. It runs what Flux follows, as the report of a deployment does, and has the token and the right to stop the first: it ends
-// the rehearsals of a pull request's earlier pushes, and of one with the label no-rehearsal.
+// the rehearsals of a pull request's earlier pushes, and of one with the label no-rehearsal. It is small, as that report is.
 func NewRehearsal(scope constructs.Construct, id string, props *RehearsalProps) *Rehearsal {
 	r, env := &Rehearsal{}, props.Env
 	construct.Init(r, scope, id)
@@ -58,7 +58,7 @@ func NewRehearsal(scope constructs.Construct, id string, props *RehearsalProps) 
 	builds := policy.List{env.ARN("codebuild", "project/"+r.Project.Name)}
 	report := NewProject(r, "Report", &ProjectProps{
 		Env: env, Store: props.Store, Name: "rehearsed", Description: "Gives commits the status of their rehearsal", Buildspec: rehearsedBuildspec,
-		Branch: env.FluxBranch(), Size: awscodebuild.ComputeType_MEDIUM, Minutes: 20,
+		Branch: env.FluxBranch(), Minutes: 30,
 		Variables: map[string]string{
 			"REVIEW_TOKEN_SECRET": env.SecretName("gitops", reviewToken), "RESULTS": "s3://" + *bucket.BucketName() + "/" + rehearsalResults,
 		},

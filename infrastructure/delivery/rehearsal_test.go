@@ -30,7 +30,7 @@ func TestRehearsal(t *testing.T) {
 	}})}})
 	template.Has("AWS::CodeBuild::Project", map[string]any{
 		"Name": "dev-rehearsed", "SourceVersion": s.env.FluxBranch(), "Source": object(map[string]any{"Type": "GITHUB", "BuildSpec": rehearsedBuildspec}),
-		"Environment": object(map[string]any{"EnvironmentVariables": list(variable("REVIEW_TOKEN_SECRET", "/dev/gitops/review-token"))}),
+		"Environment": object(map[string]any{"ComputeType": "BUILD_GENERAL1_SMALL", "EnvironmentVariables": list(variable("REVIEW_TOKEN_SECRET", "/dev/gitops/review-token"))}),
 	})
 	template.Has("AWS::Events::Rule", map[string]any{
 		"EventPattern": map[string]any{

@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -39,12 +38,15 @@ type Report struct {
 //
 // The build clones the branch that Flux follows: the tool there has been deployed, also while the commit that is told of
 // does not compile. It reads the token of the review, because it writes what the review writes.
+//
+// The machine is small, where the compiler takes minutes longer, and 3 of 4 GiB: those of the deployment are not, and CodeBuild's quota
+// of builds at once is of a size. So the report neither takes the place of what it tells of nor waits for it.
 func NewReport(scope constructs.Construct, id string, props *ReportProps) *Report {
 	r, env := &Report{}, props.Env
 	construct.Init(r, scope, id)
 	project := NewProject(r, "Build", &ProjectProps{
 		Env: env, Store: props.Store, Name: "report", Description: "Gives commits the status of their deployment", Buildspec: reportBuildspec,
-		Branch: env.FluxBranch(), Size: awscodebuild.ComputeType_MEDIUM, Minutes: 20,
+		Branch: env.FluxBranch(), Minutes: 30,
 		Variables: map[string]string{"REVIEW_TOKEN_SECRET": env.SecretName("gitops", reviewToken)},
 		Rights: []policy.Statement{
 			policy.Allow("ReadItsExecutions", policy.List{env.ARN("codepipeline", env.StackName(props.Pipeline))}, "codepipeline:ListActionExecutions", "codepipeline:ListPipelineExecutions"),

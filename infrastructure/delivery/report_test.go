@@ -21,7 +21,7 @@ func TestReport(t *testing.T) {
 				"Type": "GITHUB", "Location": env.Repository.URL(), "GitCloneDepth": 1, "BuildSpec": reportBuildspec,
 				"Auth": map[string]any{"Type": "CODECONNECTIONS", "Resource": env.Delivery.ConnectionARN},
 			},
-			"Environment": object(map[string]any{"EnvironmentVariables": list(variable("REVIEW_TOKEN_SECRET", "/dev/gitops/review-token"))}),
+			"Environment": object(map[string]any{"ComputeType": "BUILD_GENERAL1_SMALL", "EnvironmentVariables": list(variable("REVIEW_TOKEN_SECRET", "/dev/gitops/review-token"))}),
 		})
 		template.Has("AWS::Events::Rule", map[string]any{
 			"EventPattern": map[string]any{
