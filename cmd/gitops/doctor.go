@@ -195,7 +195,7 @@ func (f *doctorFlags) doctor(ctx context.Context, root string, env config.Enviro
 			return release.Tip(ctx, root, env.RepositoryURL, env.FluxBranch())
 		},
 		Cluster: func(ctx context.Context) (*flux.Cluster, error) {
-			access, err := clusterAccess(ctx, f.kubeconfig, in, env)
+			access, err := clusterAccess(ctx, f.kubeconfig, in, env, toRead)
 			if err != nil {
 				return nil, err
 			}

@@ -201,7 +201,11 @@ func (f *driftFlags) clusterChecks(ctx context.Context, c aws.Config, root strin
 		return drift.Check{What: "the cluster", Run: func(context.Context, *drift.Found) error { return err }}
 	}
 	unreached := func(err error) ([]drift.Check, *flux.Cluster) { return []drift.Check{reached(err)}, nil }
-	access, err := clusterAccess(ctx, f.kubeconfig, c, env)
+	to := toRead
+	if f.repair {
+		to = toChange
+	}
+	access, err := clusterAccess(ctx, f.kubeconfig, c, env, to)
 	if err != nil {
 		return unreached(err)
 	}

@@ -58,7 +58,7 @@ func (l *looks) way(ctx context.Context, env config.Environment, login restore.L
 	if way := l.ways[login.Host]; way != nil {
 		return way, nil
 	}
-	access, err := clusterAccess(ctx, l.flags.kubeconfig, l.in(env), env)
+	access, err := clusterAccess(ctx, l.flags.kubeconfig, l.in(env), env, toChange)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (l *looks) now(ctx context.Context, env config.Environment) ([]restore.Tabl
 // or for one on this machine those that its cluster was told.
 func (l *looks) authorities(ctx context.Context, env config.Environment, host string) ([]byte, error) {
 	if onLoopback(host) {
-		access, err := clusterAccess(ctx, l.flags.kubeconfig, l.in(env), env)
+		access, err := clusterAccess(ctx, l.flags.kubeconfig, l.in(env), env, toRead)
 		if err != nil {
 			return nil, err
 		}

@@ -73,7 +73,7 @@ func rotationOf(cmd *cobra.Command, name, environment, kubeconfig string) (rotat
 	if err != nil {
 		return rotate.Rotation{}, err
 	}
-	access, err := clusterAccess(cmd.Context(), kubeconfig, c, env)
+	access, err := clusterAccess(cmd.Context(), kubeconfig, c, env, toChange)
 	if err != nil {
 		return rotate.Rotation{}, err
 	}

@@ -82,7 +82,7 @@ func (o *connection) run(cmd *cobra.Command, f *serviceFlags, name string, words
 	if err != nil {
 		return err
 	}
-	access, err := f.access(cmd, o.kubeconfig)
+	access, err := f.access(cmd, o.kubeconfig, toChange)
 	if err != nil {
 		return err
 	}

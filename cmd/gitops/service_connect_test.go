@@ -27,7 +27,9 @@ func TestServiceConnect(t *testing.T) {
 		}
 	}
 	encode := func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+	facts := map[string]string{"ENVIRONMENT": "dev"}
 	objects := map[string]map[string]any{
+		"/api/v1/namespaces/flux-system/configmaps/cluster-facts": {"data": facts},
 		"/api/v1/namespaces/info/secrets/info-database": {"data": map[string]string{
 			"DATABASE_HOST": encode("127.0.0.1"), "DATABASE_PORT": encode("5432"), "DATABASE_NAME": encode("infodb"), "DATABASE_USER": encode("infodb"),
 			"DATABASE_PASSWORD": encode("hidden"),
@@ -46,8 +48,7 @@ func TestServiceConnect(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(object)
 	}))
 	defer api.Close()
-	kubeconfig := filepath.Join(t.TempDir(), "config")
-	put(t, filepath.Dir(kubeconfig), "config", fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: a, user: a}}]\nclusters: [{name: a, cluster: {server: %q}}]\nusers: [{name: a, user: {}}]\n", api.URL))
+	kubeconfig := kubeconfigOf(t, api.URL)
 
 	if says := gitops(t, 3, "service", "connect", "info", "--kubeconfig", kubeconfig, "--", "SELECT", "1"); says != "" {
 		t.Errorf("connect: %s", says)
@@ -79,6 +80,10 @@ func TestServiceConnect(t *testing.T) {
 		if says := gitops(t, c.code, append([]string{"service", "connect", "--kubeconfig", kubeconfig}, c.args...)...); !strings.Contains(says, c.says) {
 			t.Errorf("%v: %s, want %s", c.args, says, c.says)
 		}
+	}
+	facts["ENVIRONMENT"] = "production"
+	if says := gitops(t, 1, "service", "connect", "info", "--kubeconfig", kubeconfig, "--", "DELETE"); !strings.Contains(says, "is of the cluster of production") {
+		t.Errorf("another environment's cluster: %s", says)
 	}
 	t.Setenv("PATH", t.TempDir())
 	if says := gitops(t, 1, "service", "connect", "info", "--kubeconfig", kubeconfig); !strings.Contains(says, "there is no psql on PATH; install it") {

@@ -59,12 +59,12 @@ func (f *serviceFlags) reach(cmd *cobra.Command, name, kubeconfig string) (*rest
 	if err != nil {
 		return nil, "", err
 	}
-	access, err := f.access(cmd, kubeconfig)
+	access, err := f.access(cmd, kubeconfig, toRead)
 	return access, s.Name, err
 }
 
 // access is to the cluster of the environment that --env names.
-func (f *serviceFlags) access(cmd *cobra.Command, kubeconfig string) (*rest.Config, error) {
+func (f *serviceFlags) access(cmd *cobra.Command, kubeconfig string, to purpose) (*rest.Config, error) {
 	_, env, err := loadEnvironment(cmd, f.environment)
 	if err != nil {
 		return nil, err
@@ -73,5 +73,5 @@ func (f *serviceFlags) access(cmd *cobra.Command, kubeconfig string) (*rest.Conf
 	if err != nil {
 		return nil, err
 	}
-	return clusterAccess(cmd.Context(), kubeconfig, c, env)
+	return clusterAccess(cmd.Context(), kubeconfig, c, env, to)
 }

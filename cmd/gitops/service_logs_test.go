@@ -1,11 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -25,11 +23,14 @@ func TestServiceLogsAndOpen(t *testing.T) {
 			_, _ = io.WriteString(w, "ready\n")
 			return
 		}
+		if strings.HasSuffix(r.URL.Path, "/cluster-facts") {
+			http.NotFound(w, r)
+			return
+		}
 		_, _ = io.WriteString(w, `{"items": [{"metadata": {"name": "npm-1"}, "spec": {"containers": [{"name": "npm"}]}}]}`)
 	}))
 	defer api.Close()
-	kubeconfig := filepath.Join(t.TempDir(), "config")
-	put(t, filepath.Dir(kubeconfig), "config", fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: a, user: a}}]\nclusters: [{name: a, cluster: {server: %q}}]\nusers: [{name: a, user: {}}]\n", api.URL))
+	kubeconfig := kubeconfigOf(t, api.URL)
 	if says := gitops(t, 0, "service", "logs", "npm", "--since", "1m", "--kubeconfig", kubeconfig); says != "ready\n" {
 		t.Errorf("logs: %s", says)
 	}

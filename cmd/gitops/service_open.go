@@ -63,7 +63,7 @@ func (f *serviceFlags) publicPort(cmd *cobra.Command) (string, error) {
 	if _, elsewhere := plugin.Find(f.environment); !elsewhere {
 		return "", nil
 	}
-	cluster, err := f.observe(cmd, "")
+	cluster, err := f.observe(cmd, "", toRead)
 	if err != nil {
 		return "", err
 	}

@@ -111,7 +111,7 @@ func (f *serviceFlags) removeBranch(cmd *cobra.Command, root string, loaded serv
 		return err
 	}
 	if !r.withoutCheck {
-		watched, err := f.observe(cmd, r.kubeconfig)
+		watched, err := f.observe(cmd, r.kubeconfig, toChange)
 		if err != nil {
 			return err
 		}

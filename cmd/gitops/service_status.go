@@ -57,8 +57,8 @@ The cause stands behind a service that is not ready.`,
 }
 
 // observe opens the cluster of the environment that --env names: by a kubeconfig, that of $KUBECONFIG, or as EKS.
-func (f *serviceFlags) observe(cmd *cobra.Command, kubeconfig string) (*flux.Cluster, error) {
-	access, err := f.access(cmd, kubeconfig)
+func (f *serviceFlags) observe(cmd *cobra.Command, kubeconfig string, to purpose) (*flux.Cluster, error) {
+	access, err := f.access(cmd, kubeconfig, to)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (f *serviceFlags) status(cmd *cobra.Command, names []string, kubeconfig str
 	if err != nil {
 		return nil, err
 	}
-	cluster, err := f.observe(cmd, kubeconfig)
+	cluster, err := f.observe(cmd, kubeconfig, toRead)
 	if err != nil {
 		return nil, err
 	}

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -14,11 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/spf13/cobra"
-	"k8s.io/client-go/rest"
 
 	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/cli"
-	"k8s-plus-aws-gitops/internal/eks"
 	"k8s-plus-aws-gitops/internal/flux"
 	"k8s-plus-aws-gitops/internal/git"
 	"k8s-plus-aws-gitops/internal/release"
@@ -203,23 +199,6 @@ func (f *statusFlags) released(ctx context.Context, root string, env config.Envi
 	from := sourceOf(root, env)
 	err := f.branch(ctx, root, env, &from)
 	return from, err
-}
-
-// clusterAccess is by a kubeconfig, by $KUBECONFIG, or as EKS with the AWS credentials at hand.
-func clusterAccess(ctx context.Context, kubeconfig string, c aws.Config, env config.Environment) (*rest.Config, error) {
-	if path := cmp.Or(kubeconfig, os.Getenv("KUBECONFIG")); path != "" {
-		return flux.Config(path)
-	}
-	return eks.Config(ctx, c, env.ClusterName())
-}
-
-// clusterOf opens the environment's cluster.
-func clusterOf(ctx context.Context, c aws.Config, env config.Environment, kubeconfig string) (*flux.Cluster, error) {
-	access, err := clusterAccess(ctx, kubeconfig, c, env)
-	if err != nil {
-		return nil, err
-	}
-	return flux.New(access)
 }
 
 // sourceOf is what a clone alone says of an environment.

@@ -120,7 +120,7 @@ func (f *whyFlags) ask(ctx context.Context, c aws.Config, from *why.Source, what
 	case resource:
 		return from.InStack(ctx, first, second)
 	}
-	access, err := clusterAccess(ctx, f.kubeconfig, c, from.Env)
+	access, err := clusterAccess(ctx, f.kubeconfig, c, from.Env, toRead)
 	if err != nil {
 		return nil, err
 	}
