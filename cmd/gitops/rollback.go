@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/spf13/cobra"
@@ -44,10 +45,12 @@ back with it, and are judged and reported, too.
 It is refused where the commit would remove what holds data, and where a migration
 of phase contract is in between: docs/guides/roll-back.md.
 
-The token is taken from GITOPS_REVIEW_TOKEN or GITHUB_TOKEN, else from the
-environment's secret; it needs 'Contents: write' and 'Pull requests: write'. Without
-a token git pushes with its own credentials, and the command for the pull request is
-printed.
+The token is taken from GITOPS_REVIEW_TOKEN or GITHUB_TOKEN, else from the secret
+of --token-secret; it needs 'Contents: write' and 'Pull requests: write'. Without
+one git pushes with its own credentials, and the token of the environment's secret
+opens the pull request; without that, too, the command for it is printed. Where the
+environment follows another address than the repository's on GitHub, no token is
+used.
 
 Exit codes: 0 prepared, or there is nothing to take back, 1 an error, 2 a wrong
 command line, 3 it is refused.`,
@@ -80,8 +83,7 @@ func (f *rollbackFlags) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	token, none := platformToken(cmd.Context(), f.secret, []string{env.Name})
-	ctx := git.WithToken(cmd.Context(), env.RepositoryURL, string(token))
+	ctx, token, none := f.signIn(cmd.Context(), env)
 	display := progress.New(cmd.ErrOrStderr())
 	r, err := rollback.Make(ctx, rollback.Options{
 		Root: root, Environment: env.Name, Also: c.Beside(env), URL: env.RepositoryURL, Branch: env.Branch, Released: env.FluxBranch(), To: f.to, DryRun: f.dryRun,
@@ -119,11 +121,28 @@ func (f *rollbackFlags) run(cmd *cobra.Command, name string) error {
 	return err
 }
 
+// signIn finds the token that opens the pull request, or says why there is none, and has git push with it if somebody has given it
+// for this: that of the environment's secret has no right to push. At another host than GitHub it would be the host's.
+func (f *rollbackFlags) signIn(ctx context.Context, env config.Environment) (context.Context, forge.Token, string) {
+	if of := repositoryOf(env); !of.At(env.RepositoryURL) {
+		return ctx, "", fmt.Sprintf("%s follows %s, not %s on GitHub", env.Name, git.WithoutCredentials(env.RepositoryURL), of)
+	}
+	token, none := platformToken(ctx, f.secret, []string{env.Name})
+	if f.secret != "" || forge.FromEnvironment(os.LookupEnv) != "" {
+		ctx = git.WithToken(ctx, env.RepositoryURL, string(token))
+	}
+	return ctx, token, none
+}
+
+// repositoryOf is the platform's repository on GitHub.
+func repositoryOf(env config.Environment) forge.Repository {
+	return forge.Repository{Owner: env.Repository.Owner, Name: env.Repository.Name}
+}
+
 // open opens the pull request; one that is open is found again.
 func (f *rollbackFlags) open(ctx context.Context, env config.Environment, r *rollback.Report, token forge.Token) error {
 	client := forge.Client{API: f.api, Token: token}
-	of := forge.Repository{Owner: env.Repository.Owner, Name: env.Repository.Name}
-	pull, err := client.OpenPull(ctx, of, r.Head, env.Branch, fmt.Sprintf("Take %s back to %.12s", env.Name, r.To), r.Body())
+	pull, err := client.OpenPull(ctx, repositoryOf(env), r.Head, env.Branch, fmt.Sprintf("Take %s back to %.12s", env.Name, r.To), r.Body())
 	r.Pull = pull.URL
 	return err
 }
@@ -137,6 +156,8 @@ func (f *rollbackFlags) next(cmd *cobra.Command, env config.Environment, r *roll
 		fmt.Fprintf(out, "\nNothing was pushed. Prepare it:\n  gitops rollback %s --to %.12s\n", env.Name, r.To)
 	case r.Pull != "":
 		fmt.Fprintf(out, "\nMerge %s\n", r.Pull)
+	case !repositoryOf(env).At(env.RepositoryURL):
+		fmt.Fprintf(out, "\nNo pull request is opened: %s.\nOpen one of branch %s into %s there, and merge it.\n", none, r.Head, env.Branch)
 	default:
 		fmt.Fprintf(out, "\nNo pull request is opened: %s.\nOpen it, and merge it:\n  gh pr create --head %s --base %s --fill\n", none, r.Head, env.Branch)
 	}

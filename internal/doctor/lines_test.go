@@ -200,6 +200,7 @@ func TestLines(t *testing.T) {
 		}, "Flux", Missing, "GitRepository flux-system: BuildFailed", "bin/gitops status dev"},
 
 		"another Git host":  {func(w world) { w.Env.RepositoryURL = "http://git.localhost/platform.git" }, "webhook", Unknown, "follows http://git.localhost/platform.git, not me/platform on GitHub", ""},
+		"same, elsewhere":   {func(w world) { w.Env.RepositoryURL = "https://git.example.com/me/platform.git" }, "webhook", Unknown, "not me/platform on GitHub", ""},
 		"no receiver":       {func(w world) { w.Hook = func(context.Context) (setup.Hook, error) { return setup.Hook{}, nil } }, "webhook", OK, "no Receiver", ""},
 		"no token":          {func(w world) { w.Forge.Token = "" }, "webhook", Unknown, "'Webhooks: read' in GITHUB_TOKEN", ""},
 		"a token without":   {func(w world) { w.forge.Lacks = []string{"Webhooks: read"} }, "webhook", Unknown, "the token must have 'Webhooks: read' on me/platform", ""},

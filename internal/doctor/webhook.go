@@ -13,9 +13,8 @@ import (
 // its host is enough.
 func (d *Doctor) webhook(ctx context.Context) Line {
 	const fix = "bin/gitops repository setup"
-	_, repository, known := forge.Parse(d.Env.RepositoryURL)
 	want := forge.Repository{Owner: d.Env.Repository.Owner, Name: d.Env.Repository.Name}
-	if !known || !strings.EqualFold(repository.String(), want.String()) {
+	if !want.At(d.Env.RepositoryURL) {
 		return unknown("not looked at: %s follows %s, not %s on GitHub", d.Env.Name, d.Env.RepositoryURL, want)
 	}
 	hook, err := d.Hook(ctx)

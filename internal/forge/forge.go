@@ -43,6 +43,12 @@ func Parse(git string) (host string, r Repository, ok bool) {
 	return match[1], Repository{Owner: match[2], Name: match[3]}, true
 }
 
+// At reports whether the address of a Git repository is that of this one on GitHub, where its token counts.
+func (r Repository) At(git string) bool {
+	host, at, ok := Parse(git)
+	return ok && strings.EqualFold(host, "github.com") && strings.EqualFold(at.String(), r.String())
+}
+
 // path is an address below the repository, or below what parts name there.
 func (r Repository) path(parts ...string) string {
 	path := "/repos"
