@@ -108,7 +108,7 @@ func (f *commitStatusFlags) run(cmd *cobra.Command) error {
 	}
 	f.status.URL = cmp.Or(f.status.URL, os.Getenv("CODEBUILD_BUILD_URL"))
 	said := fmt.Sprintf("%s is %s at %.12s", f.status.Context, f.status.State, commit)
-	token, why := platformToken(cmd.Context(), f.tokenSecret, nil)
+	token, why := platformToken(cmd.Context(), f.tokenSecret)
 	if token == "" {
 		fmt.Fprintln(cmd.OutOrStdout(), cmp.Or(markdown, strings.TrimSuffix(said+": "+f.status.Description, ": ")))
 		fmt.Fprintf(cmd.ErrOrStderr(), "No commit status is written: %s.\n", why)

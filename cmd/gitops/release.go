@@ -71,7 +71,7 @@ func (f *releaseFlags) run(cmd *cobra.Command, name string) error {
 		fmt.Fprintf(out, "%s has no release: Flux follows branch %s itself.\n", env.Name, env.Branch)
 		return nil
 	}
-	token, err := secretToken(cmd, cmp.Or(f.secret, os.Getenv("RELEASE_TOKEN_SECRET")))
+	token, err := secretToken(cmd, env.Region, cmp.Or(f.secret, os.Getenv("RELEASE_TOKEN_SECRET")))
 	if err != nil {
 		return err
 	}

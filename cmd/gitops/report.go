@@ -1,11 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
@@ -78,7 +76,7 @@ func (f *reportFlags) run(cmd *cobra.Command, name string) error {
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), reportTime)
 	defer cancel()
-	token, why := platformToken(ctx, cmp.Or(f.secret, os.Getenv("REVIEW_TOKEN_SECRET"), forge.SecretName(env.Name)), nil)
+	token, why := platformToken(ctx, f.secret, env)
 	write := func(string, forge.Status) error { return nil }
 	if token != "" {
 		client := forge.Client{API: f.api, Token: token}

@@ -182,14 +182,18 @@ func (f *reviewFlags) report(cmd *cobra.Command, result *review.Review) error {
 // reports false.
 func (f *reviewFlags) post(ctx context.Context, errs io.Writer, markdown string, result *review.Review) (bool, error) {
 	commit := result.Head.Commit
-	token, why := platformToken(ctx, f.tokenSecret, f.Environments)
-	if token == "" {
-		fmt.Fprintf(errs, "No comment was written: %s.\n", why)
-		return false, nil
-	}
 	c, err := config.LoadDir(f.Root)
 	if err != nil {
 		return false, err
+	}
+	var of []config.Environment
+	for _, name := range f.Environments {
+		of = append(of, c.Environments[name])
+	}
+	token, why := platformToken(ctx, f.tokenSecret, of...)
+	if token == "" {
+		fmt.Fprintf(errs, "No comment was written: %s.\n", why)
+		return false, nil
 	}
 	repository := forge.Repository{Owner: c.Repository.Owner, Name: c.Repository.Name}
 	client := comment.Client{Forge: forge.Client{API: f.api, Token: token}, Marker: render.Marker}

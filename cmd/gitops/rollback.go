@@ -127,7 +127,7 @@ func (f *rollbackFlags) signIn(ctx context.Context, env config.Environment) (con
 	if of := repositoryOf(env); !of.At(env.RepositoryURL) {
 		return ctx, "", fmt.Sprintf("%s follows %s, not %s on GitHub", env.Name, git.WithoutCredentials(env.RepositoryURL), of)
 	}
-	token, none := platformToken(ctx, f.secret, []string{env.Name})
+	token, none := platformToken(ctx, f.secret, env)
 	if f.secret != "" || forge.FromEnvironment(os.LookupEnv) != "" {
 		ctx = git.WithToken(ctx, env.RepositoryURL, string(token))
 	}

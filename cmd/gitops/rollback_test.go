@@ -13,14 +13,15 @@ import (
 	"k8s-plus-aws-gitops/internal/rollback"
 )
 
-// secretsAnswering serves Secrets Manager with one secret, in one region alone, and points this process at it.
+// secretsAnswering serves Secrets Manager of eu-west-1 with one secret, and points this process at it. The caller's own region is another.
 func secretsAnswering(t *testing.T, name, value string) {
 	t.Helper()
 	bucketOf(t, "any") // an account
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked, _ := io.ReadAll(r.Body)
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-		if !strings.Contains(string(asked), `"`+name+`"`) {
+		here := strings.Contains(r.Header.Get("Authorization"), "/eu-west-1/secretsmanager/")
+		if !here || !strings.Contains(string(asked), `"`+name+`"`) {
 			w.WriteHeader(http.StatusBadRequest)
 			_, _ = io.WriteString(w, `{"__type": "ResourceNotFoundException", "message": "there is none"}`)
 			return
@@ -29,6 +30,7 @@ func secretsAnswering(t *testing.T, name, value string) {
 	}))
 	t.Cleanup(s.Close)
 	t.Setenv("AWS_ENDPOINT_URL", s.URL)
+	t.Setenv("AWS_REGION", "us-east-1")
 }
 
 // Git gets a token for GitHub alone, and only one that may push.

@@ -117,7 +117,7 @@ func (f *serviceFlags) open(cmd *cobra.Command, p publishFlags) (*publication, e
 	if err != nil {
 		return nil, err
 	}
-	token, err := secretToken(cmd, cmp.Or(p.tokenSecret, os.Getenv("MANIFESTS_TOKEN_SECRET")))
+	token, err := secretToken(cmd, c.Region, cmp.Or(p.tokenSecret, os.Getenv("MANIFESTS_TOKEN_SECRET")))
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/spf13/cobra"
 
-	"k8s-plus-aws-gitops/internal/awsclient"
 	"k8s-plus-aws-gitops/internal/forge"
 	"k8s-plus-aws-gitops/internal/services"
 	"k8s-plus-aws-gitops/internal/services/publish"
@@ -58,13 +57,13 @@ func (f *serviceFlags) release(cmd *cobra.Command, p publishFlags) error {
 	return errors.Join(problems...)
 }
 
-// secretToken reads a token for git from Secrets Manager. Without a name, or without a secret of
+// secretToken reads a token for git from Secrets Manager in a region. Without a name, or without a secret of
 // that name, git's own credentials have to do.
-func secretToken(cmd *cobra.Command, name string) (string, error) {
+func secretToken(cmd *cobra.Command, region, name string) (string, error) {
 	if name == "" {
 		return "", nil
 	}
-	c, err := awsclient.Load(cmd.Context())
+	c, err := awsOf(cmd.Context(), region)
 	if err != nil {
 		return "", err
 	}

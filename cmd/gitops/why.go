@@ -167,7 +167,7 @@ func (f *whyFlags) source(ctx context.Context, c aws.Config, root string, env co
 	} else {
 		from.AWS.Audit = audit.Logs{API: cloudwatchlogs.NewFromConfig(c), Group: config.ControlPlaneLogs(env.ClusterName())}
 	}
-	token, none := platformToken(ctx, f.secret, []string{env.Name})
+	token, none := platformToken(ctx, f.secret, env)
 	if from.NoForge = none; token != "" {
 		from.Forge = &forge.Client{API: f.api, Token: token}
 	}
