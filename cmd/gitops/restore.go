@@ -106,7 +106,7 @@ func (f *restoreFlags) run(cmd *cobra.Command, name string) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(cmd.Context(), f.timeout, fmt.Errorf("not done after %s", f.timeout))
 	defer cancel()
-	c, err := awsOf(ctx, into.Region)
+	c, err := patientAWS(ctx, into.Region)
 	if err != nil {
 		return err
 	}

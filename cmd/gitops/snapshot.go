@@ -43,7 +43,7 @@ printed, and gitops restore NAME --snapshot takes it.`,
 			}
 			ctx, cancel := context.WithTimeoutCause(cmd.Context(), timeout, fmt.Errorf("not done after %s", timeout))
 			defer cancel()
-			c, err := awsOf(ctx, env.Region)
+			c, err := patientAWS(ctx, env.Region)
 			if err != nil {
 				return err
 			}

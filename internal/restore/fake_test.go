@@ -28,6 +28,11 @@ type fake struct {
 	// broken is the status that a new instance ends with; available by default.
 	broken string
 	fails  map[string]error
+	// lost is the error in the place of the answer to a restore that RDS does; hidden is how many looks do not show it yet.
+	lost   error
+	hidden int
+	// outage says why a call is not answered.
+	outage func() error
 }
 
 var now = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
@@ -40,7 +45,7 @@ func world() *fake {
 			SnapshotCreateTime: aws.Time(now.Add(-ago)), Engine: aws.String("postgres"), DBSnapshotArn: aws.String("arn:of:" + id),
 		}
 	}
-	return &fake{busy: 2, looks: map[string]int{}, fails: map[string]error{}, instances: map[string]*types.DBInstance{
+	return &fake{busy: 2, looks: map[string]int{}, fails: map[string]error{}, outage: func() error { return nil }, instances: map[string]*types.DBInstance{
 		"dev-orders": {
 			DBInstanceIdentifier: aws.String("dev-orders"), DBInstanceStatus: aws.String("available"), Engine: aws.String("postgres"),
 			DBInstanceClass: aws.String("db.t4g.small"), LatestRestorableTime: aws.Time(now.Add(-5 * time.Minute)), DBName: aws.String("ordersdb"), MasterUsername: aws.String("ordersdb"),
@@ -67,9 +72,16 @@ func (f *fake) DescribeDBInstances(ctx context.Context, in *rds.DescribeDBInstan
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	if err := f.outage(); err != nil {
+		return nil, err
+	}
 	id := *in.DBInstanceIdentifier
 	db := f.instances[id]
 	if db == nil {
+		return nil, &types.DBInstanceNotFoundFault{}
+	}
+	if f.hidden > 0 && len(db.TagList) > 0 {
+		f.hidden--
 		return nil, &types.DBInstanceNotFoundFault{}
 	}
 	if f.looks[id] > 0 {
@@ -132,7 +144,7 @@ func (f *fake) make(id string, tags []types.Tag) error {
 		Endpoint: &types.Endpoint{Address: aws.String(id + ".example.com"), Port: aws.Int32(5432)},
 	}
 	f.looks[id] = f.busy
-	return nil
+	return f.lost
 }
 
 func (f *fake) RestoreDBInstanceFromDBSnapshot(_ context.Context, in *rds.RestoreDBInstanceFromDBSnapshotInput, _ ...func(*rds.Options)) (*rds.RestoreDBInstanceFromDBSnapshotOutput, error) {
@@ -164,6 +176,9 @@ func (f *fake) ModifyDBInstance(_ context.Context, in *rds.ModifyDBInstanceInput
 func (f *fake) DeleteDBInstance(_ context.Context, in *rds.DeleteDBInstanceInput, _ ...func(*rds.Options)) (*rds.DeleteDBInstanceOutput, error) {
 	id := *in.DBInstanceIdentifier
 	if err := f.call("delete %s", id); err != nil {
+		return nil, err
+	}
+	if err := f.outage(); err != nil {
 		return nil, err
 	}
 	db := f.instances[id]

@@ -10,10 +10,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 
@@ -143,19 +145,15 @@ func (r *Restore) Run(ctx context.Context, p Plan) (result Result, err error) {
 		defer func() { err = errors.Join(err, forget()) }()
 	}
 	r.Say("%s is made of %s", p.Instance, p.Point)
-	if err := r.make(ctx, p); err != nil {
-		return result, err
-	}
+	run := rand.Text()
+	unmade := r.make(ctx, p, run)
 	defer func() {
-		cleaning, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), patience, fmt.Errorf("not removed after %s; run it again, or: aws rds delete-db-instance --skip-final-snapshot --db-instance-identifier %s", patience, p.Instance))
-		defer cancel()
-		r.Say("%s is removed", p.Instance)
-		if removal := r.remove(cleaning, p.Instance); removal != nil {
-			err = errors.Join(err, fmt.Errorf("%s: %w", p.Instance, removal))
-			return
-		}
-		result.Removed = true
+		removed, removal := r.clean(ctx, p.Instance, run, unmade)
+		result.Removed, err = removed, errors.Join(err, removal)
 	}()
+	if unmade != nil {
+		return result, unmade
+	}
 	login, err := r.open(ctx, p.Instance)
 	if err != nil {
 		return result, fmt.Errorf("%s: %w", p.Instance, err)
@@ -172,12 +170,59 @@ func (r *Restore) Run(ctx context.Context, p Plan) (result Result, err error) {
 	return result, err
 }
 
+// runTag marks an instance with the run that made it: another one may be making it at the same time.
+const runTag = "gitops-restored-by"
+
+// lateLooks are as many as RDS may need to show what it has made without an answer: a minute.
+const lateLooks = 6
+
 // patience is how long a removal may take, which RDS refuses while an instance is being made.
 const patience = 30 * time.Minute
 
+// clean removes the instance. After an error of make it does so only if the instance is this run's: RDS may have made it, and its
+// answer was lost.
+func (r *Restore) clean(ctx context.Context, id, run string, unmade error) (bool, error) {
+	looks := 1
+	if unmade != nil && (passes(unmade) || ctx.Err() != nil) {
+		looks = lateLooks
+	}
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), patience, fmt.Errorf("not done after %s", patience))
+	defer cancel()
+	if unmade != nil {
+		if mine, err := r.mine(ctx, id, run, looks); err != nil || !mine {
+			return false, r.byHand(id, err)
+		}
+	}
+	r.Say("%s is removed", id)
+	err := r.remove(ctx, id)
+	return err == nil, err
+}
+
+// mine reports whether there is an instance that this run made, by as many looks.
+func (r *Restore) mine(ctx context.Context, id, run string, looks int) (bool, error) {
+	mine := false
+	err := until(ctx, r.Every, func() (bool, error) {
+		db, there, err := r.instance(ctx, id)
+		mine = there && slices.ContainsFunc(db.TagList, func(t types.Tag) bool {
+			return aws.ToString(t.Key) == runTag && aws.ToString(t.Value) == run
+		})
+		looks--
+		return there || looks <= 0, err
+	})
+	return mine, err
+}
+
+// byHand adds the command that removes an instance to what kept this one from it.
+func (r *Restore) byHand(id string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w; remove it: aws rds delete-db-instance --region %s --skip-final-snapshot --db-instance-identifier %s", id, err, r.Into.Region, id)
+}
+
 // make asks RDS for the instance: with the network and the parameters of the environment's own, reached by pods and nobody else,
 // and without the tags of the one that it is of, so that AWS Backup does not back it up.
-func (r *Restore) make(ctx context.Context, p Plan) error {
+func (r *Restore) make(ctx context.Context, p Plan, run string) error {
 	var groups []string
 	for _, g := range p.twin.VpcSecurityGroups {
 		groups = append(groups, aws.ToString(g.VpcSecurityGroupId))
@@ -189,7 +234,9 @@ func (r *Restore) make(ctx context.Context, p Plan) error {
 	if len(p.twin.DBParameterGroups) > 0 {
 		parameters = p.twin.DBParameterGroups[0].DBParameterGroupName
 	}
-	tags := []types.Tag{{Key: aws.String(config.RestoredTag), Value: &r.Into.Name}, {Key: aws.String("environment"), Value: &r.Into.Name}}
+	tags := []types.Tag{
+		{Key: aws.String(config.RestoredTag), Value: &r.Into.Name}, {Key: aws.String("environment"), Value: &r.Into.Name}, {Key: aws.String(runTag), Value: &run},
+	}
 	no := aws.Bool(false)
 	if p.Point.Snapshot != "" {
 		_, err := r.API.RestoreDBInstanceFromDBSnapshot(ctx, &rds.RestoreDBInstanceFromDBSnapshotInput{
@@ -280,10 +327,10 @@ func (r *Restore) keep(ctx context.Context, p Plan) (string, error) {
 	return id, WaitForSnapshot(ctx, r.API, id, r.Every)
 }
 
-// remove deletes an instance and waits until it is gone.
+// remove deletes an instance and waits until it is gone. Its error has the command that does it.
 func (r *Restore) remove(ctx context.Context, id string) error {
 	asked := false
-	return until(ctx, r.Every, func() (bool, error) {
+	return r.byHand(id, until(ctx, r.Every, func() (bool, error) {
 		var missing *types.DBInstanceNotFoundFault
 		var busy *types.InvalidDBInstanceStateFault
 		if !asked {
@@ -300,7 +347,7 @@ func (r *Restore) remove(ctx context.Context, id string) error {
 		}
 		_, there, err := r.instance(ctx, id)
 		return !there, err
-	})
+	}))
 }
 
 // instance is one by its identifier, if it is there.
@@ -318,15 +365,26 @@ func (r *Restore) instance(ctx context.Context, id string) (types.DBInstance, bo
 	return out.DBInstances[0], true, nil
 }
 
-// until looks again and again until it is done, or an error, or ctx ends: every 10 s where nothing else is said.
+// passes reports whether AWS may answer otherwise soon: it was throttled, out of order or not reached.
+func passes(err error) bool {
+	return retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool()
+}
+
+// until looks again and again until it is done, or an error that does not pass, or ctx ends: every 10 s where nothing else is said.
 func until(ctx context.Context, every time.Duration, done func() (bool, error)) error {
 	for {
 		ok, err := done()
-		if ok || err != nil {
+		switch {
+		case err == nil && ok:
+			return nil
+		case err != nil && !passes(err) && ctx.Err() == nil:
 			return err
 		}
 		select {
 		case <-ctx.Done():
+			if err != nil && !errors.Is(err, ctx.Err()) {
+				return fmt.Errorf("%w; the last answer was: %w", context.Cause(ctx), err)
+			}
 			return context.Cause(ctx)
 		case <-time.After(cmp.Or(every, 10*time.Second)):
 		}

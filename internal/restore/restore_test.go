@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
+	"github.com/aws/smithy-go"
 
 	"k8s-plus-aws-gitops/config"
 )
@@ -197,8 +198,79 @@ func TestRemovalFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if result, err := r.Run(t.Context(), p); err == nil || !strings.Contains(err.Error(), "dev-orders-restored: denied by a policy") || result.Removed || len(result.Tables) == 0 {
+	if result, err := r.Run(t.Context(), p); err == nil || !strings.Contains(err.Error(), "dev-orders-restored: denied by a policy; remove it: aws rds delete-db-instance --region eu-west-1 --skip-final-snapshot --db-instance-identifier dev-orders-restored") || result.Removed || len(result.Tables) == 0 {
 		t.Errorf("%+v, %v", result, err)
+	}
+}
+
+// throttled is an answer that passes.
+var throttled = &smithy.GenericAPIError{Code: "Throttling", Message: "rate exceeded"}
+
+// An account that is throttled, or AWS out of order, ends neither the wait nor the removal.
+func TestAnOutagePasses(t *testing.T) {
+	f := world()
+	r := of(f)
+	p, err := r.Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	f.outage = func() error {
+		if calls++; calls%3 != 0 {
+			return throttled
+		}
+		return nil
+	}
+	result, err := r.Run(t.Context(), p)
+	if err != nil || !result.Removed || f.instances[p.Instance] != nil || calls < 6 {
+		t.Errorf("%+v, %v after %d calls", result, err, calls)
+	}
+}
+
+// The end of the time tells what kept AWS from answering.
+func TestAnOutageThatStays(t *testing.T) {
+	ctx, stop := context.WithTimeoutCause(t.Context(), 5*time.Millisecond, errors.New("not done after 5ms"))
+	defer stop()
+	err := until(ctx, time.Millisecond, func() (bool, error) { return false, throttled })
+	if err == nil || !strings.HasPrefix(err.Error(), "not done after 5ms; the last answer was: ") || !strings.Contains(err.Error(), "rate exceeded") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// RDS may have made the instance of which the answer was lost; what another run is making stays.
+func TestALostAnswer(t *testing.T) {
+	somebodys := []types.Tag{{Key: aws.String(config.RestoredTag), Value: aws.String("dev")}, {Key: aws.String(runTag), Value: aws.String("another")}}
+	for name, c := range map[string]struct {
+		change  func(*Restore, *fake, context.CancelFunc)
+		removed bool
+	}{
+		"throttled":   {func(_ *Restore, f *fake, _ context.CancelFunc) { f.lost = throttled }, true},
+		"asked twice": {func(_ *Restore, f *fake, _ context.CancelFunc) { f.lost = &types.DBInstanceAlreadyExistsFault{} }, true},
+		"shown later": {func(_ *Restore, f *fake, _ context.CancelFunc) { f.lost, f.hidden = throttled, 3 }, true},
+		"interrupted": {func(_ *Restore, f *fake, stop context.CancelFunc) { f.lost, f.hidden = context.Canceled, 3; stop() }, true},
+		"refused":     {func(_ *Restore, f *fake, _ context.CancelFunc) { f.fails["rewind"] = errors.New("denied") }, false},
+		"another run is quicker": {func(r *Restore, f *fake, _ context.CancelFunc) {
+			r.Say = func(string, ...any) { _ = f.make("dev-orders-restored", somebodys) }
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := world()
+			r := of(f)
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			p, err := r.Plan(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.change(r, f, stop)
+			result, err := r.Run(ctx, p)
+			if err == nil || result.Removed != c.removed || f.called("delete") != c.removed {
+				t.Errorf("removed %v, %v, calls %v", result.Removed, err, f.calls)
+			}
+			if there := f.instances["dev-orders-restored"] != nil; there != (name == "another run is quicker") {
+				t.Errorf("it is there: %v", there)
+			}
+		})
 	}
 }
 
