@@ -121,7 +121,7 @@ func (o *connection) choose(s services.Spec, file, environment string) (services
 
 // session runs the client, or says how to.
 func (o *connection) session(cmd *cobra.Command, program string, t client.Target, service string, of services.Connection, words []string) error {
-	s, err := client.New(program, t, words)
+	s, err := client.New(program, t, words, !o.print && piped(cmd.InOrStdin()))
 	if err != nil {
 		return err
 	}

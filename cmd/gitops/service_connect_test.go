@@ -81,6 +81,11 @@ func TestServiceConnect(t *testing.T) {
 			t.Errorf("%v: %s, want %s", c.args, says, c.says)
 		}
 	}
+	// Nobody types here: a dump ends at its first error.
+	gitops(t, 3, "service", "connect", "info", "--kubeconfig", kubeconfig)
+	if raw, err := os.ReadFile(said); err != nil || !strings.Contains(string(raw), "psql -v ON_ERROR_STOP=1\n") {
+		t.Errorf("from stdin it ran %.200s, %v", raw, err)
+	}
 	facts["ENVIRONMENT"] = "production"
 	if says := gitops(t, 1, "service", "connect", "info", "--kubeconfig", kubeconfig, "--", "DELETE"); !strings.Contains(says, "is of the cluster of production") {
 		t.Errorf("another environment's cluster: %s", says)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -123,7 +124,7 @@ func account(ctx context.Context, env config.Environment) (aws.Config, error) {
 
 // confirmName asks a person for the name of what goes or changes; without one it has to be confirmed on the command line.
 func confirmName(cmd *cobra.Command, name, purpose string) error {
-	if in, ok := cmd.InOrStdin().(*os.File); ok && !term.IsTerminal(int(in.Fd())) {
+	if piped(cmd.InOrStdin()) {
 		return cli.UsageError{Err: errors.New("nobody is there to confirm: add --yes")}
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "Type %s to %s: ", name, purpose)
@@ -132,4 +133,10 @@ func confirmName(cmd *cobra.Command, name, purpose string) error {
 		return errors.New("not confirmed, nothing was changed")
 	}
 	return nil
+}
+
+// piped reports whether a person does not type what is read.
+func piped(in io.Reader) bool {
+	file, ok := in.(*os.File)
+	return ok && !term.IsTerminal(int(file.Fd()))
 }

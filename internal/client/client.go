@@ -67,16 +67,18 @@ type Session struct {
 	Args []string // the program and its arguments
 	Env  []string // what it needs beside the caller's environment, with the password where that goes there
 	dir  string
+	// stops: the first error ends the client. Those of MySQL and of caches do it by themselves where nobody types.
+	stops bool
 }
 
 // New prepares a session, with the files that it needs until Close. words are a statement for the server, or the words of a
-// command for a cache; none: the client reads them from its input.
-func New(path string, t Target, words []string) (*Session, error) {
+// command for a cache; none: the client reads them from its input, which a script ends at its first error.
+func New(path string, t Target, words []string, script bool) (*Session, error) {
 	dir, err := os.MkdirTemp("", "gitops-connect-") // of mode 0700
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{Args: []string{path}, dir: dir}
+	s := &Session{Args: []string{path}, dir: dir, stops: script || len(words) > 0}
 	ca := ""
 	if len(t.CA) > 0 {
 		ca = filepath.Join(dir, "ca.pem")
@@ -112,8 +114,11 @@ func (s *Session) postgres(t Target, ca string, words []string) error {
 	if ca != "" {
 		s.Env = append(s.Env, "PGSSLMODE=verify-full", "PGSSLROOTCERT="+ca)
 	}
+	if s.stops {
+		s.Args = append(s.Args, "-v", "ON_ERROR_STOP=1")
+	}
 	if len(words) > 0 {
-		s.Args = append(s.Args, "-v", "ON_ERROR_STOP=1", "-c", strings.Join(words, " "))
+		s.Args = append(s.Args, "-c", strings.Join(words, " "))
 	}
 	return nil
 }

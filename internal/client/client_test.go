@@ -26,7 +26,7 @@ func through(t *Target) { t.Through = 40001 }
 // prepare makes a session, and returns what the client sees: environment, arguments and its option file.
 func prepare(t *testing.T, of Target, words ...string) (*Session, string) {
 	t.Helper()
-	s, err := New("/usr/bin/client", of, words)
+	s, err := New("/usr/bin/client", of, words, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestNew(t *testing.T) {
 	}{
 		"postgres": {target(Postgres, nil), nil,
 			[]string{"PGHOST=orders.rds.amazonaws.com\n", "PGPORT=5432\n", "PGUSER=ordersdb\n", `PGPASSWORD=pa\ss#'word` + "\n", "PGSSLMODE=verify-full\n", "PGSSLROOTCERT=DIR/ca.pem"},
-			[]string{"PGHOSTADDR", " -c"}},
+			[]string{"PGHOSTADDR", " -c", "ON_ERROR_STOP"}},
 		"postgres through a tunnel": {target(Postgres, through), []string{"SELECT", "1"},
 			[]string{"PGHOST=orders.rds.amazonaws.com\n", "PGHOSTADDR=127.0.0.1\n", "PGPORT=40001\n", "PGSSLMODE=verify-full\n", "-v ON_ERROR_STOP=1 -c SELECT 1"}, nil},
 		"mysql": {target(MySQL, nil), []string{"SELECT 1"},
@@ -94,7 +94,7 @@ func TestNew(t *testing.T) {
 }
 
 func TestPasswordThatNoOptionFileHolds(t *testing.T) {
-	if _, err := New("mysql", target(MySQL, func(t *Target) { t.Password = "a\"b" }), nil); err == nil || !strings.Contains(err.Error(), "option file") {
+	if _, err := New("mysql", target(MySQL, func(t *Target) { t.Password = "a\"b" }), nil, false); err == nil || !strings.Contains(err.Error(), "option file") {
 		t.Error(err)
 	}
 }
