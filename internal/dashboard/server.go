@@ -82,7 +82,13 @@ func (s *Server) Handler(ctx context.Context, at net.Addr) http.Handler {
 // hosts are the names by which a browser on this machine calls the address.
 func hosts(at net.Addr) []string {
 	_, port, _ := net.SplitHostPort(at.String())
-	return []string{at.String(), net.JoinHostPort("127.0.0.1", port), net.JoinHostPort("::1", port), "localhost:" + port}
+	names := []string{at.String(), net.JoinHostPort("127.0.0.1", port), net.JoinHostPort("::1", port), "localhost:" + port}
+	if port == "80" { // browsers leave HTTP's own out
+		for _, name := range names {
+			names = append(names, strings.TrimSuffix(name, ":80"))
+		}
+	}
+	return names
 }
 
 // guard refuses what would change something, and requests under another name: with one that it has made to lead to this machine,

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -178,6 +179,23 @@ func TestRefusals(t *testing.T) {
 			if got := answer.Header.Get("Content-Security-Policy"); got != policy {
 				t.Errorf("%s: policy %q", name, got)
 			}
+		}
+	}
+}
+
+// Browsers leave the port of HTTP out.
+func TestPort80(t *testing.T) {
+	for host, code := range map[string]int{
+		"127.0.0.1": 200, "localhost": 200, "[::1]": 200, "127.0.0.2": 200, "localhost:80": 200, "127.0.0.2:80": 200,
+		"evil.example.com": 421, "evil.example.com:80": 421, "localhost:8080": 421, "": 421,
+	} {
+		s := &Server{}
+		answer := httptest.NewRecorder()
+		request := httptest.NewRequest(http.MethodGet, "/style.css", nil)
+		request.Host = host
+		s.Handler(t.Context(), &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2), Port: 80}).ServeHTTP(answer, request)
+		if answer.Code != code {
+			t.Errorf("%q: %d, want %d", host, answer.Code, code)
 		}
 	}
 }
