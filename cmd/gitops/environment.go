@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/checkout"
 	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/environment"
@@ -77,12 +79,13 @@ func newEnvironmentRemove() *cobra.Command {
 		Short: "Take an environment away.",
 		Long: `Take an environment out of cdk.json and remove its folder in k8s/clusters. Remove
 its stacks first: without the entry the teardown does not know its account any
-more. An environment with deletion protection is refused.`,
+more. An environment with deletion protection is refused, and one that a service's
+file or fleet.yaml names.`,
 		Example: `  gitops teardown jane
   gitops environment remove jane`,
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			root, err := checkout.Root()
+			root, c, err := loadConfig()
 			if err != nil {
 				return err
 			}
@@ -92,8 +95,27 @@ more. An environment with deletion protection is refused.`,
 			if _, err := regenerate(root, true); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "Removed %s. Commit it, and delete its branch.\n", names[0])
+			fmt.Fprintf(cmd.ErrOrStderr(), "Removed %s. Commit and merge it", names[0])
+			if branches := ownBranches(c, names[0]); len(branches) > 0 {
+				fmt.Fprintf(cmd.ErrOrStderr(), ", then:\n  git push origin --delete %s", strings.Join(branches, " "))
+			}
+			fmt.Fprintln(cmd.ErrOrStderr())
 			return nil
 		},
 	}
+}
+
+// ownBranches are those that no other environment follows: its own, and the one of its releases.
+func ownBranches(c config.Config, name string) []string {
+	env := c.Environments[name]
+	var own []string
+	if env.Gated() {
+		own = []string{env.ReleasedBranch()}
+	}
+	for other, e := range c.Environments {
+		if other != name && e.Branch == env.Branch && e.RepositoryURL == env.RepositoryURL {
+			return own
+		}
+	}
+	return append([]string{env.Branch}, own...)
 }

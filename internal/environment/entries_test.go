@@ -83,6 +83,7 @@ func TestEntries(t *testing.T) {
 		},
 		"gone, edited by hand": {
 			edit: func(root string) {
+				replace(t, root, "k8s/services/orders.yaml", "  dev: {aws: {cache: {}, database: {shared: true}}}\n", "")
 				if err := Remove(root, "dev"); err != nil {
 					t.Fatal(err)
 				}

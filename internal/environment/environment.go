@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"k8s-plus-aws-gitops/config"
+	"k8s-plus-aws-gitops/internal/services"
 )
 
 // Options configures Add. What is empty comes from the environment that the new one is made from.
@@ -174,7 +175,8 @@ func Write(root string, files map[string]string) ([]string, error) {
 	return names, nil
 }
 
-// Remove takes an environment out of cdk.json and removes its folder. One with deletion protection is refused.
+// Remove takes an environment out of cdk.json and removes its folder. One with deletion protection is refused, and one that the
+// fleet's files name; then nothing is written.
 func Remove(root, name string) error {
 	path := filepath.Join(root, "cdk.json")
 	content, err := os.ReadFile(path)
@@ -198,13 +200,35 @@ func Remove(root, name string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := config.Parse(changed); err != nil {
+	left, err := config.Parse(changed)
+	if err != nil {
+		return err
+	}
+	if err := unnamed(root, name, left); err != nil {
 		return err
 	}
 	if err := os.WriteFile(path, changed, 0o644); err != nil {
 		return err
 	}
 	return os.RemoveAll(filepath.Join(root, clusters, name))
+}
+
+// unnamed refuses to leave files of the fleet that name an environment which is no longer there.
+func unnamed(root, name string, left config.Config) error {
+	fleet, err := services.LoadFor(root, left)
+	var files []string
+	if _, named := fleet.Config.Environments[name]; named {
+		files = append(files, services.ConfigFile)
+	}
+	for _, s := range fleet.Services {
+		if _, named := s.Environments[name]; named {
+			files = append(files, s.File)
+		}
+	}
+	if len(files) > 0 {
+		return fmt.Errorf("environment %q is named by %s; take environments.%s out of there first", name, strings.Join(files, ", "), name)
+	}
+	return err
 }
 
 // sortedKeys are the keys of an object in their order.

@@ -116,6 +116,43 @@ func TestRemoveRefuses(t *testing.T) {
 	}
 }
 
+// What the fleet's files name stays as a whole: half of it removed would load no more.
+func TestRemoveOfANamedEnvironment(t *testing.T) {
+	root := checkout(t)
+	if _, err := Add(root, Options{Name: "jane", From: "dev"}); err != nil {
+		t.Fatal(err)
+	}
+	with := read(t, root, "cdk.json")
+	for _, name := range []string{"k8s/fleet/fleet.yaml", "k8s/services/npm.yaml"} {
+		put := func(content string) {
+			if err := os.WriteFile(filepath.Join(root, name), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		was := read(t, root, name)
+		part := "environments:\n  jane: {replicas: 1}\n"
+		if name == "k8s/fleet/fleet.yaml" {
+			part = "environments:\n  jane: {propose: true}\n"
+		}
+		if strings.Contains(was, "environments:\n") {
+			put(strings.Replace(was, "environments:\n", part, 1))
+		} else {
+			put(was + part)
+		}
+		want := `environment "jane" is named by ` + name + "; take environments.jane out of there first"
+		if err := Remove(root, "jane"); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		if _, err := os.Stat(filepath.Join(root, "k8s/clusters/jane")); err != nil || read(t, root, "cdk.json") != with {
+			t.Errorf("%s: something was removed (%v)", name, err)
+		}
+		put(was)
+	}
+	if err := Remove(root, "jane"); err != nil {
+		t.Error(err)
+	}
+}
+
 // The text around a member stays, wherever it is.
 func TestDrop(t *testing.T) {
 	const file = "{\"context\": {\"gitops\": {\"environments\": {\n  \"a\": {\"x\": 1},\n  \"b\": {},\n  \"c\": {\"y\": [1, 2]}\n}}}}\n"

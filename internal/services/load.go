@@ -34,6 +34,11 @@ func Load(root string) (Fleet, error) {
 	if err != nil {
 		return Fleet{}, err
 	}
+	return LoadFor(root, environments)
+}
+
+// LoadFor is Load for environments that cdk.json need not have. With config.Problems it returns what it read all the same.
+func LoadFor(root string, environments config.Config) (Fleet, error) {
 	var clusters []Cluster
 	for _, name := range environments.Names() {
 		clusters = append(clusters, ClusterOf(environments.Environments[name]))
