@@ -116,15 +116,15 @@ func (f *commitStatusFlags) run(cmd *cobra.Command) error {
 	}
 	client := forge.Client{API: f.api, Token: token}
 	repository := forge.Repository{Owner: c.Repository.Owner, Name: c.Repository.Name}
+	var comment error // which is no reason to leave the commit without a verdict
 	if f.pullRequest > 0 {
-		address, err := putRehearsal(cmd.Context(), client, repository, f.pullRequest, markdown)
-		if err != nil {
-			return err
+		address := ""
+		if address, comment = putRehearsal(cmd.Context(), client, repository, f.pullRequest, markdown); comment == nil {
+			fmt.Fprintf(cmd.ErrOrStderr(), "The comment is %s\n", address)
 		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "The comment is %s\n", address)
 	}
 	written, err := client.SetStatus(cmd.Context(), repository, commit, f.status)
-	if err != nil {
+	if err := errors.Join(err, comment); err != nil {
 		return err
 	}
 	if !written {

@@ -7,6 +7,7 @@ import (
 	"k8s-plus-aws-gitops/internal/forge"
 	"k8s-plus-aws-gitops/internal/rehearsal"
 	"k8s-plus-aws-gitops/internal/review/comment"
+	"k8s-plus-aws-gitops/internal/review/render"
 )
 
 // rehearsalMarker begins the comment of a rehearsal that is reported without a review.
@@ -20,7 +21,8 @@ func rehearsalStatus(r *rehearsal.Result) forge.Status {
 	return forge.Status{Context: forge.RehearsalContext, State: state, Description: r.Headline()}
 }
 
-// rehearsed takes the status from a rehearsal of the commit, and returns its section. Without a commit it could not run.
+// rehearsed takes the status from a rehearsal of the commit, and returns its section, which a comment has room for. Without a commit
+// it could not run.
 func (f *commitStatusFlags) rehearsed(commit string) (string, error) {
 	r, err := rehearsal.ReadFile(f.rehearsal)
 	if err != nil {
@@ -32,7 +34,7 @@ func (f *commitStatusFlags) rehearsed(commit string) (string, error) {
 	url := f.status.URL
 	f.status = rehearsalStatus(r)
 	f.status.URL = url
-	return r.Markdown(), nil
+	return r.Within(render.Limit - len(rehearsalMarker) - 1), nil
 }
 
 // putRehearsal writes the result as the comment of a pull request, in the place of the one before, and returns its address.

@@ -68,6 +68,29 @@ func TestRehearsalStatus(t *testing.T) {
 	}
 }
 
+// A result that has no room in a comment is told in short.
+func TestALongRehearsal(t *testing.T) {
+	s, _ := onGitHub(t)
+	commit := strings.Repeat("a", 40)
+	r := &rehearsal.Result{Environment: "local", Commit: commit, Merge: rehearsal.Half{State: rehearsal.Failed}}
+	for range 60 {
+		r.Unseen = append(r.Unseen, strings.Repeat("long ", 1000))
+	}
+	r.Judge()
+	content, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "r.json")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	gitops(t, 0, "commit-status", "--github-api", s.URL, "--rehearsal", file, "--commit", commit, "--pull-request", "7")
+	if body := s.Comments[0]["body"].(string); !strings.Contains(body, "**BROKE**") || !strings.Contains(body, "There is no room for the rest") || s.Statuses[0]["state"] != "failure" {
+		t.Errorf("%v, comment %s", s.Statuses, body)
+	}
+}
+
 func TestRehearsalStatusRefuses(t *testing.T) {
 	s, _ := onGitHub(t)
 	commit := strings.Repeat("a", 40)
@@ -80,6 +103,7 @@ func TestRehearsalStatusRefuses(t *testing.T) {
 		"another commit":            {1, []string{"--rehearsal", file, "--commit", strings.Repeat("c", 40)}, "must be of commit cccccccccccc, got aaaaaaaaaaaa"},
 		"a state beside it":         {2, []string{"--rehearsal", file, "--state", "success"}, "leave them out"},
 		"a pull request without it": {2, []string{"--context", "gitops/dev", "--state", "success", "--pull-request", "7"}, "goes with --rehearsal"},
+		"no commit of its own":      {1, []string{"--rehearsal", rehearsed(t, "", 0, ""), "--commit", commit}, "commit must be that of the change where the verdict is verified"},
 		"no such file":              {1, []string{"--rehearsal", file + "x", "--commit", commit}, "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {

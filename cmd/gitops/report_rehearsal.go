@@ -131,13 +131,12 @@ func (r rehearsalReport) write(ctx context.Context, number int, commit string, s
 		return nil
 	}
 	repository := forge.Repository{Owner: r.env.Repository.Owner, Name: r.env.Repository.Name}
+	var comment error // which is no reason to leave the commit without a verdict
 	if number > 0 && markdown != "" {
-		if _, err := putRehearsal(ctx, *r.forge, repository, number, markdown); err != nil {
-			return err
-		}
+		_, comment = putRehearsal(ctx, *r.forge, repository, number, markdown)
 	}
 	_, err := r.forge.SetStatus(ctx, repository, commit, status)
-	return err
+	return errors.Join(err, comment)
 }
 
 // pull is the open pull request that brings the commit to the environment's branch; none where it was closed meanwhile.

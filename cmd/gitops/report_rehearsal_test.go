@@ -156,6 +156,25 @@ func TestReportRehearsal(t *testing.T) {
 	}
 }
 
+// A comment that GitHub does not take keeps no verdict from the commit.
+func TestReportRehearsalWithoutComment(t *testing.T) {
+	s, _ := onGitHub(t)
+	s.Pulls, s.Lacks = []forgetest.Object{forgetest.Pull(7, "open", "feature", "dev")}, []string{"Pull requests: write"}
+	file := rehearsed(t, reportedCommit, 2, "")
+	b := build(3, "feature", "FAILED", "v1")
+	rehearsalAPI(t, file, "", b)
+	for _, args := range [][]string{
+		{"report", "dev", "--rehearsal", b["id"].(string), "--results", "s3://bucket/results/"},
+		{"commit-status", "--rehearsal", file, "--commit", reportedCommit, "--pull-request", "7"},
+	} {
+		s.Statuses = nil
+		says := gitops(t, 1, append(args, "--github-api", s.URL)...)
+		if len(s.Statuses) != 1 || s.Statuses[0]["state"] != "failure" || len(s.Comments) > 0 || !strings.Contains(says, "'Pull requests: write'") {
+			t.Errorf("%s: %v, %v, %s", args[0], s.Statuses, s.Comments, says)
+		}
+	}
+}
+
 // A newer push ends what runs for the earlier ones of its branch, and nothing else.
 func TestReportRehearsalEndsOlder(t *testing.T) {
 	s, _ := onGitHub(t)

@@ -14,7 +14,7 @@ const most = 40
 // Markdown is the section of a pull request's comment. It begins with an empty line and ends with one line's end.
 func (r *Result) Markdown() string {
 	var d strings.Builder
-	fmt.Fprintf(&d, "\n### Rehearsal in %s\n\n**%s**\n", markdown.Inline(r.Environment), markdown.Inline(r.Headline()))
+	r.head(&d, r.Headline())
 	r.listFindings(&d)
 	switch {
 	case r.unmerged():
@@ -29,6 +29,32 @@ func (r *Result) Markdown() string {
 		collapsed(&d, title, all)
 	}
 	return d.String()
+}
+
+// Within is Markdown in at most limit bytes: without the details where there is no room for them, and without the findings where
+// there is none for those either.
+func (r *Result) Within(limit int) string {
+	text := r.Markdown()
+	for _, findings := range []bool{true, false} {
+		if len(text) <= limit {
+			break
+		}
+		var d strings.Builder
+		r.head(&d, shorten(r.Headline(), headlineLength))
+		if findings {
+			r.listFindings(&d)
+		}
+		d.WriteString("\nThere is no room for the rest; the JSON of the rehearsal has it.\n")
+		text = d.String()
+	}
+	return text
+}
+
+// headlineLength keeps a headline a line, where there is no room for more.
+const headlineLength = 500
+
+func (r *Result) head(d *strings.Builder, line string) {
+	fmt.Fprintf(d, "\n### Rehearsal in %s\n\n**%s**\n", markdown.Inline(r.Environment), markdown.Inline(line))
 }
 
 func (r *Result) listFindings(d *strings.Builder) {

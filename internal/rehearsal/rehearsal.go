@@ -332,7 +332,12 @@ func ReadFile(file string) (*Result, error) {
 		return nil, fmt.Errorf("%s must be the JSON that `gitops rehearse -o json` writes: %w", file, err)
 	}
 	switch r.Verdict {
-	case Verified, Broke, CouldNotRun:
+	case Verified, Broke:
+		if r.Commit == "" {
+			return nil, fmt.Errorf("%s: commit must be that of the change where the verdict is %s, got none; run `gitops rehearse -o json` again", file, r.Verdict)
+		}
+		return r, nil
+	case CouldNotRun:
 		return r, nil
 	default:
 		return nil, fmt.Errorf("%s: verdict must be %s, %s or %s, got %q", file, Verified, Broke, CouldNotRun, r.Verdict)

@@ -119,6 +119,8 @@ func TestReadFile(t *testing.T) {
 	for name, c := range map[string]struct{ content, err string }{
 		"a result":   {string(written), ""},
 		"no verdict": {"{}", "verdict must be"},
+		"no commit":  {`{"verdict": "verified"}`, "commit must be that of the change where the verdict is verified, got none"},
+		"none broke": {`{"verdict": "broke"}`, "commit must be"},
 		"no JSON":    {"Rehearsed", "must be the JSON that"},
 	} {
 		if err := os.WriteFile(file, []byte(c.content), 0o600); err != nil {
@@ -134,6 +136,29 @@ func TestReadFile(t *testing.T) {
 	}
 	if _, err := ReadFile(file + "x"); err == nil {
 		t.Error("a file that is not there is a result")
+	}
+}
+
+// What has no room is left out from the end: the details, then the findings, and the verdict never.
+func TestWithin(t *testing.T) {
+	r := bad()
+	r.Judge()
+	whole := r.Markdown()
+	if got := r.Within(len(whole)); got != whole {
+		t.Errorf("with room: %s", got)
+	}
+	finding := "BROKE"
+	short := r.Within(len(whole) - 1)
+	if !strings.Contains(short, "**"+finding+"**") || strings.Contains(short, "<details>") || !strings.HasSuffix(short, "There is no room for the rest; the JSON of the rehearsal has it.\n") {
+		t.Errorf("without details: %s", short)
+	}
+	none := r.Within(len(short) - 1)
+	if strings.Contains(none, finding) || !strings.Contains(none, "Rehearsed: it broke: ") || len(none) >= len(short) {
+		t.Errorf("without findings: %s", none)
+	}
+	r.Cause = strings.Repeat("<", 1<<20)
+	if got := r.Within(65536); len(got) > 65536 || !strings.Contains(got, "it broke: &lt;") || !strings.Contains(got, finding) {
+		t.Errorf("a long cause: %d bytes", len(got))
 	}
 }
 

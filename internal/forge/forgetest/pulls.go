@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 const repository = "/repos/{owner}/{repo}"
@@ -124,8 +125,8 @@ func (s *Server) openPull(_ *http.Request, in Object) (int, any, error) {
 }
 
 func (s *Server) addComment(r *http.Request, in Object) (int, any, error) {
-	if text(in, "body") == "" {
-		return 0, nil, missing("IssueComment", "body")
+	if err := writable(in); err != nil {
+		return 0, nil, err
 	}
 	login, kind := s.Login, "User"
 	if login == "" {
@@ -136,13 +137,24 @@ func (s *Server) addComment(r *http.Request, in Object) (int, any, error) {
 	return http.StatusCreated, c, nil
 }
 
+// writable refuses what is no text of a comment: none, or more than 65,536 characters.
+func writable(in Object) error {
+	switch n := utf8.RuneCountInString(text(in, "body")); {
+	case n == 0:
+		return missing("IssueComment", "body")
+	case n > 65536:
+		return invalid(Object{"resource": "IssueComment", "code": "unprocessable", "field": "data", "message": "Body is too long (maximum is 65536 characters)"})
+	}
+	return nil
+}
+
 func (s *Server) editComment(r *http.Request, in Object) (int, any, error) {
 	at := find(s.Comments, r)
-	switch {
-	case at < 0:
+	if at < 0 {
 		return 0, nil, notFound
-	case text(in, "body") == "":
-		return 0, nil, missing("IssueComment", "body")
+	}
+	if err := writable(in); err != nil {
+		return 0, nil, err
 	}
 	s.Comments[at]["body"] = in["body"]
 	return http.StatusOK, s.Comments[at], nil

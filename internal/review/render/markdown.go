@@ -111,10 +111,10 @@ func (d *document) notes(r *review.Review) {
 	}
 }
 
-// rehearsal writes what a rehearsal found, or its line alone where there is no room.
+// rehearsal writes as much of what a rehearsal found as there is room for.
 func (d *document) rehearsal(r *review.Review) {
-	if r.Rehearsal != nil && !d.add(r.Rehearsal.Markdown()) {
-		d.add("\n**" + markdown.Inline(r.Rehearsal.Headline()) + "**\n")
+	if r.Rehearsal != nil {
+		d.add(r.Rehearsal.Within(d.limit - d.text.Len()))
 	}
 }
 
