@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"k8s-plus-aws-gitops/config"
 	"k8s-plus-aws-gitops/internal/checkout"
 	"k8s-plus-aws-gitops/internal/cli"
 	"k8s-plus-aws-gitops/internal/environment"
@@ -25,7 +26,7 @@ func newGenerate() *cobra.Command {
 		Long: `Write what follows from cdk.json and from the files of services:
 
   k8s/clusters/<environment>        where Flux enters it, if that is missing
-  k8s/fleet/<environment>  namespace, rights, source and Kustomization of
+  k8s/fleet/<environment>           namespace, rights, source and Kustomization of
                                     each service
 
 Run it after you added, renamed or removed an environment by hand, or changed a
@@ -60,14 +61,21 @@ that no environment needs any more are removed. What changed goes to stdout.`,
 }
 
 // regenerate returns the generated files that are out of date, and writes them if it is told to. The entry points come
-// before the fleet: each lists the fleet of its environment.
+// before the fleet: each lists the fleet of its environment. A fork that would follow the sample's manifests is refused.
 func regenerate(root string, write bool) ([]string, error) {
+	c, err := config.LoadDir(root)
+	if err != nil {
+		return nil, err
+	}
 	files, gone, err := environment.Entries(root)
 	if err != nil {
 		return nil, err
 	}
 	loaded, err := services.Load(root)
 	if err != nil {
+		return nil, err
+	}
+	if err := loaded.Borrowed(c.Repository.Owner); err != nil {
 		return nil, err
 	}
 	followers, err := fleet.Generate(loaded)

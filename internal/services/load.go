@@ -80,6 +80,25 @@ func LoadConfig(root string) (Config, error) {
 	return c, problems.Err()
 }
 
+// sampleURL is the manifests repository of fleet.yaml as it is before anyone forks it, and sampleOwner that of cdk.json.
+const (
+	sampleOwner = "my-company"
+	sampleURL   = "https://github.com/" + sampleOwner + "/manifests.git"
+)
+
+// Borrowed refuses services that an environment would follow in the sample's manifests repository, which is somebody else's,
+// once cdk.json names another owner.
+func (f Fleet) Borrowed(owner string) error {
+	follows := func(name string) bool { return f.Config.For(name).URL == sampleURL && len(f.In(name)) > 0 }
+	if strings.EqualFold(owner, sampleOwner) || !slices.ContainsFunc(f.Names(), follows) {
+		return nil
+	}
+	return config.Problems{{
+		File: ConfigFile, Path: "url", What: "must be a repository of yours, got the sample's, and Flux would apply what is in it: " + sampleURL,
+		Remedy: "name your own empty manifests repository, or remove the example services (gitops service remove info, then github and npm)",
+	}}
+}
+
 // shared finds environments that follow the same branches, of which one publishes by merge: a merge for the one would change
 // the pods of the other.
 func (f Fleet) shared() config.Problems {
