@@ -10,6 +10,9 @@ const (
 	DeployAction = "Deploy"
 	// VerifyAction waits until Flux has applied what was released.
 	VerifyAction = "Verify"
+	// ReleaseToken is the last part of the name of the secret with the token that pushes to released/<environment>. The review
+	// runs the code of pull requests and reads a token of its own, so this one must be another.
+	ReleaseToken = "release-token"
 )
 
 // RestStacks stands for the stacks that no other stage of the deployment names: those of the applications.

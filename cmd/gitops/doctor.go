@@ -40,7 +40,7 @@ for what is missing the command that mends it, in the order in which to mend:
 - credentials of the environment's account, region, and this machine's clock
 - the CDK's bootstrap, what CloudFormation may do, the connection to the repository
 - quotas: VPCs, elastic IPs and vCPUs for what the environment makes
-- the secret with Git credentials, and the branch that Flux follows
+- the secrets with Git credentials and tokens, and the branch that Flux follows
 - hosted zone, its delegation in the DNS, certificate
 - the cluster, Flux, and the last delivery of GitHub's webhook
 

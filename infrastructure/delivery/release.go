@@ -11,10 +11,6 @@ import (
 	"k8s-plus-aws-gitops/internal/policy"
 )
 
-// releaseToken is the last part of the name of the secret with the token that pushes to released/<environment>. The review
-// runs the code of pull requests and reads a token of its own, so this one must be another.
-const releaseToken = "release-token"
-
 // releaseBuilds are the projects of a release.
 type releaseBuilds struct {
 	release *Project
@@ -38,8 +34,8 @@ func newReleaseBuilds(d *Deployment, props *DeploymentProps) *releaseBuilds {
 		Variables: map[string]string{}, Rights: []policy.Statement{cloneRight(env)},
 	}
 	if env.Gated() {
-		given.Variables["RELEASE_TOKEN_SECRET"] = env.SecretName("gitops", releaseToken)
-		given.Rights = append(given.Rights, tokenRight(env, "ReadTheTokenForReleases", releaseToken))
+		given.Variables["RELEASE_TOKEN_SECRET"] = env.SecretName("gitops", config.ReleaseToken)
+		given.Rights = append(given.Rights, tokenRight(env, "ReadTheTokenForReleases", config.ReleaseToken))
 	}
 	if env.RollsBack() {
 		given.Rights = append(given.Rights, policy.Allow("LearnWhetherItRollsBack", policy.List{env.ARN("codepipeline", env.StackName(deployPipeline))}, "codepipeline:GetPipelineExecution"))

@@ -42,17 +42,37 @@ func (d *Doctor) connection(ctx context.Context) Line {
 	}
 }
 
-// gitCredentials looks for the secret with which Flux reads the repository, and never at what it holds.
+// gitCredentials looks for the secret with which Flux reads the repository.
 func (d *Doctor) gitCredentials(ctx context.Context) Line {
 	if d.Env.GitCredentials == config.CredentialsNone {
 		return ok("none: the repository is public")
 	}
-	name := d.Env.SecretName("flux", "git-read")
-	at := " --region " + d.Env.Region
+	return d.secret(ctx, d.Env.SecretName("flux", "git-read"), "git-read.json # docs/guides/private.md")
+}
+
+// releaseToken looks for the secret with which the pipeline moves the branch that Flux follows: the first merge needs it.
+func (d *Doctor) releaseToken(ctx context.Context) Line {
+	if !d.Env.Gated() {
+		return ok("none: Flux follows branch %s itself", d.Env.Branch)
+	}
+	return d.secret(ctx, d.Env.SecretName("gitops", config.ReleaseToken), "token.json # docs/guides/releases.md, The token")
+}
+
+// gitWrite looks for the secret with which Flux writes image tags.
+func (d *Doctor) gitWrite(ctx context.Context) Line {
+	if !d.Env.UpdatesImages() {
+		return ok("none: Flux writes no image tags")
+	}
+	return d.secret(ctx, d.Env.SecretName("flux", "git-write"), "git-write.json # docs/guides/bootstrap.md, 5. Secrets")
+}
+
+// secret looks for a secret that a person makes of a file, and never at what it holds.
+func (d *Doctor) secret(ctx context.Context, name, file string) Line {
+	at, value := " --region "+d.Env.Region, " --secret-string file://"+file
 	out, err := secretsmanager.NewFromConfig(d.AWS).DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &name})
 	switch {
 	case code(err) == "ResourceNotFoundException":
-		return missing("aws secretsmanager create-secret"+at+" --name "+name+" --secret-string file://git-read.json (docs/guides/private.md)", "there is no secret %s", name)
+		return missing("aws secretsmanager create-secret"+at+" --name "+name+value, "there is no secret %s", name)
 	case err != nil:
 		return unread(err)
 	case out.DeletedDate != nil:
@@ -63,7 +83,7 @@ func (d *Doctor) gitCredentials(ctx context.Context) Line {
 			return ok("%s has a value", name)
 		}
 	}
-	return missing("aws secretsmanager put-secret-value"+at+" --secret-id "+name+" --secret-string file://git-read.json (docs/guides/private.md)", "%s has no value", name)
+	return missing("aws secretsmanager put-secret-value"+at+" --secret-id "+name+value, "%s has no value", name)
 }
 
 // branch looks for the branch that Flux follows.

@@ -138,6 +138,8 @@ func (d *Doctor) checks() []check {
 		{name: "quota: Lambda", needs: of, inAWS: true, look: d.executions},
 		{name: "quota: CodeBuild", needs: of, inAWS: true, look: d.builds},
 		{name: "Git credentials", needs: of, look: d.gitCredentials},
+		{name: "release token", needs: of, inAWS: true, look: d.releaseToken},
+		{name: "image tags' token", needs: of, look: d.gitWrite},
 		{name: "Flux's branch", look: d.branch},
 		{name: zone, needs: of, look: d.zone},
 		{name: "delegation", needs: []string{account, zone}, inAWS: true, look: d.delegation},

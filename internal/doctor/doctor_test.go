@@ -193,7 +193,7 @@ func TestNotImplemented(t *testing.T) {
 	w := newWorld(t)
 	w.api.answers = map[string]string{"sts:GetCallerIdentity": w.api.answers["sts:GetCallerIdentity"]}
 	r := w.look(t)
-	if r.Count(Missing) > 0 || r.Count(Unknown) != 11 || of(r, "connection").Detail != "codeconnections:GetConnection: the endpoint answers with status 501" {
+	if r.Count(Missing) > 0 || r.Count(Unknown) != 13 || of(r, "connection").Detail != "codeconnections:GetConnection: the endpoint answers with status 501" {
 		t.Errorf("got %d missing and %d unknown: %+v", r.Count(Missing), r.Count(Unknown), r.Lines)
 	}
 }

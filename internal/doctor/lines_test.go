@@ -138,6 +138,21 @@ func TestLines(t *testing.T) {
 		"a Git secret that goes": {func(w world) {
 			w.api.answers["secretsmanager:DescribeSecret"] = `{"Name": "x", "DeletedDate": 1764500000, "VersionIdsToStages": {"2": ["AWSCURRENT"]}}`
 		}, "Git credentials", Missing, "about to be deleted", "restore-secret"},
+		"no release token": {func(w world) {
+			w.api.errors["secretsmanager:DescribeSecret"] = "ResourceNotFoundException Secrets Manager can't find the specified secret."
+		}, "release token", Missing, "no secret /dev/gitops/release-token", "create-secret --region eu-west-1 --name /dev/gitops/release-token --secret-string file://token.json"},
+		"an empty release token": {func(w world) { w.api.answers["secretsmanager:DescribeSecret"] = `{"Name": "x"}` }, "release token", Missing, "has no value", "put-secret-value"},
+		"no gate": {func(w world) {
+			w.Env.Delivery.Gate = false
+			delete(w.api.answers, "secretsmanager:DescribeSecret")
+		}, "release token", OK, "Flux follows branch dev itself", ""},
+		"no token for image tags": {func(w world) {
+			w.api.errors["secretsmanager:DescribeSecret"] = "ResourceNotFoundException Secrets Manager can't find the specified secret."
+		}, "image tags' token", Missing, "no secret /dev/flux/git-write", "create-secret --region eu-west-1 --name /dev/flux/git-write"},
+		"no image tags": {func(w world) {
+			w.Env.Delivery.ImageUpdates = config.ImageUpdatesNone
+			delete(w.api.answers, "secretsmanager:DescribeSecret")
+		}, "image tags' token", OK, "writes no image tags", ""},
 		"no branch": {func(w world) { w.Tip = func(context.Context) (string, error) { return "", nil } }, "Flux's branch", Missing, "released/dev does not exist", "bin/gitops release dev --first"},
 		"no branch of its own": {func(w world) {
 			w.Env.Delivery.Gate, w.Tip = false, func(context.Context) (string, error) { return "", nil }
