@@ -61,7 +61,12 @@ that were written go to stdout.`,
 			if branch == "" {
 				branch = o.Name
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "Commit them, then:\n  git push origin HEAD:refs/heads/%s\n  make deploy ENV=%s\n", branch, o.Name)
+			fmt.Fprintf(cmd.ErrOrStderr(), `Commit them, then:
+  git push origin HEAD:refs/heads/%[1]s
+  bin/gitops release %[2]s
+  bin/gitops doctor %[2]s # store the secrets that it names
+  make deploy ENV=%[2]s
+`, branch, o.Name)
 			return nil
 		},
 	}
