@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,13 +77,18 @@ func readme(t *testing.T) []string {
 	return parts
 }
 
+// context are words of the README's first step that are no keys to set: files, what keys are below, and what may stay.
+var context = []string{"cdk.json", "delivery", "cluster", "branch", "k8s/fleet/fleet.yaml", ".github/CODEOWNERS"}
+
 // followReadme does the README's first step: it sets every key that it names, and runs every command.
 func (f fork) followReadme() {
 	f.t.Helper()
 	set := 0
 	for _, word := range quoted.FindAllStringSubmatch(readme(f.t)[0], -1) {
 		switch key := word[1]; {
-		case key == "cdk.json" || key == "delivery" || key == "cluster":
+		case slices.Contains(context, key):
+		case key == "url":
+			f.replace("k8s/fleet/fleet.yaml", "github.com/my-company/", "github.com/acme/")
 		case key == "repository":
 			f.configure(func(gitops object) { gitops["repository"] = object{"owner": "acme", "name": "infra"} })
 		case strings.HasPrefix(key, "make "):

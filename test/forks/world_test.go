@@ -157,6 +157,16 @@ func (f fork) put(name, content string) {
 	}
 }
 
+// replace changes a text that a file of the fork has.
+func (f fork) replace(name, old, now string) {
+	f.t.Helper()
+	content, err := os.ReadFile(filepath.Join(f.dir, name))
+	if err != nil || !bytes.Contains(content, []byte(old)) {
+		f.t.Fatalf("%s: has no %q: %v", name, old, err)
+	}
+	f.put(name, string(bytes.ReplaceAll(content, []byte(old), []byte(now))))
+}
+
 // object is a JSON object.
 type object = map[string]any
 
