@@ -368,7 +368,7 @@ type Delivery struct {
 	// What Flux does with a new image: `commit` it to the environment's branch, `pullRequest` (push it to the branch
 	// `image-updates/<environment>`, from which somebody opens a pull request), or `none`. Default: `commit`, or `none` with `imagesFrom`.
 	ImageUpdates ImageUpdates `json:"imageUpdates" example:"\"pullRequest\""`
-	// E-mail addresses that hear of a failed pipeline, of its recovery, and of an approval that waits. AWS asks each to confirm.
+	// E-mail addresses that get every message of [alerts](guides/alerts.md). AWS asks each to confirm.
 	Notify []string `json:"notify" default:"[]" example:"[\"platform@example.com\"]"`
 	// Days that the logs of builds and the pipelines' events are kept.
 	LogDays int `json:"logDays" default:"90" example:"365"`
