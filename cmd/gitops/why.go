@@ -59,8 +59,8 @@ environment's secret; it needs 'Pull requests: read'. The cluster is reached by
 Exit codes: 0 success, 1 an error or there is no such thing, 2 a wrong command line.`,
 		Example: `  gitops why deployment/ghost --namespace ghost --env dev
   gitops why deploy/ghost -n ghost --field spec.replicas
-  gitops why dev-ghost/DatabaseB269D8BB --env dev
-  gitops why arn:aws:s3:::dev-ghost-content-111111111111 -o json`,
+  gitops why dev-ghost/GhostMySQLDatabaseE30388B3 --env dev
+  gitops why arn:aws:s3:::dev-ghost-content-111111111111-eu-west-1 -o json`,
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.output != "" && f.output != "json" {

@@ -19,7 +19,7 @@ import (
 // Answer says how one thing came to be as it is.
 type Answer struct {
 	Environment string `json:"environment"`
-	// Object names it: "Deployment ghost/ghost", "dev-ghost/DatabaseB269D8BB".
+	// Object names it: "Deployment ghost/ghost", "dev-ghost/GhostMySQLDatabaseE30388B3".
 	Object string `json:"object"`
 	// Resource is what CloudFormation says of a stack's resource.
 	Resource *Resource `json:"resource,omitempty"`
