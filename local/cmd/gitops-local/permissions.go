@@ -17,8 +17,9 @@ func newPermissions(f *localFlags) *cobra.Command {
 		Use:   "permissions",
 		Short: "Compare what pods asked of AWS with what their roles allow.",
 		Long: `Compare what pods asked of AWS with what the policies of their roles allow, as they
-were deployed. The local AWS API lets everybody do everything and notes each call.
-Fails when AWS would have refused one; lists what was granted and never used.`,
+were deployed. The local AWS API notes each call of a pod, and refuses what its role
+may not; everybody else may do everything. Fails when a call was refused; lists what
+was granted and never used.`,
 		Example: `  gitops local permissions
   gitops local permissions --output json`,
 		Args: cli.Args(cobra.NoArgs),
