@@ -1,7 +1,7 @@
 // Command gitops checks the platform's manifests, reviews changes, runs a fleet of services, adds and removes
 // environments, and describes promotions between them. What it has no command for, a plug-in may have.
 //
-// Exit codes: 0 success, 1 an error, 2 a wrong command line; review has its own.
+// Exit codes: 0 success, 1 an error, 2 a wrong command line; or the command's own, as its help says.
 package main
 
 import (

@@ -45,7 +45,8 @@ something to deploy, which half is first, and whether there is anything to relea
 those before it have ended, and stops those that wait for an approval, because this
 commit contains theirs.
 
-Exit codes: 0 the deployment may go on, 1 an error, 3 it is refused.`,
+Exit codes: 0 the deployment may go on, 1 an error, 2 a wrong command
+line, 3 it is refused.`,
 		Example: `  gitops plan dev
   gitops plan dev --stage Applications=ghost --variables plan.env`,
 		Args: cli.Args(cobra.ExactArgs(1)),

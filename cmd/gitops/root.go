@@ -20,7 +20,8 @@ beside this one or on the PATH. An environment that has such a program of its na
 is reached by the variables that 'gitops-NAME endpoints' prints, instead of in AWS.
 
 Progress goes to stderr, data to stdout.
-Exit codes: 0 success, 1 an error, 2 a wrong command line; review has its own.`,
+Exit codes: 0 success, 1 an error, 2 a wrong command line; or
+the command's own, as its help says.`,
 		Example: `  gitops manifests validate
   gitops review
   gitops service status --env dev`,

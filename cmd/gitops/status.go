@@ -46,7 +46,8 @@ shown.
 The cluster is reached by --kubeconfig, by $KUBECONFIG, or as EKS with the AWS
 credentials at hand, which need an access entry.
 
-Exit codes: 0 verified, 1 an error or a failure, 3 not there yet.`,
+Exit codes: 0 verified, 1 an error or a failure, 2 a wrong command line,
+3 not there yet.`,
 		Example: `  gitops status dev
   gitops status dev --commit 1f3a9c2 --wait
   gitops status production --output json`,
