@@ -57,6 +57,13 @@ func checkout(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
+	for _, args := range [][]string{{"init", "--quiet"}, {"add", "cdk.json"}, {"-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "--quiet", "-m", "Configure"}} {
+		cmd := exec.CommandContext(t.Context(), "git", args...)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
 	return dir
 }
 
@@ -141,6 +148,12 @@ func TestBootstrap(t *testing.T) {
 		t.Errorf("the vault of the copies: %s, %v", out, err)
 	}
 	sameAsHere(t, dir)
+	refusals(t, dir, run)
+}
+
+// refusals are what an account is not prepared for.
+func refusals(t *testing.T, dir string, run func(name string, args ...string) (string, error)) {
+	t.Helper()
 	for environment, want := range map[string]string{
 		"production": "these credentials are of account " + caller + ", environment production is in 333333333333",
 		"staging":    "cdk.json: environments.staging has no account and region",
@@ -148,6 +161,17 @@ func TestBootstrap(t *testing.T) {
 		if out, err := run("./hack/bootstrap", environment); err == nil || !strings.Contains(out, want) {
 			t.Errorf("%s: %v\n%s", environment, err, out)
 		}
+	}
+	file := filepath.Join(dir, "cdk.json")
+	content, err := os.ReadFile(file)
+	if err == nil {
+		err = os.WriteFile(file, append(content, '\n'), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := run("./hack/bootstrap", "dev"); err == nil || !strings.Contains(out, "cdk.json is not as the last commit has it") || strings.Contains(out, "+ ") {
+		t.Errorf("with a configuration that is not committed: %v\n%s", err, out)
 	}
 }
 
