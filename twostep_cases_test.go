@@ -105,7 +105,7 @@ func twoStepContext(t testing.TB, edits map[string]any) map[string]any {
 	context["@aws-cdk/core:validateAgainstDefaultRules"] = false // TestGoldenTemplates validates
 	gitops := context["gitops"].(map[string]any)
 	all := gitops["environments"].(map[string]any)
-	gitops["environments"] = map[string]any{twoStepEnvironment: all[twoStepEnvironment]}
+	gitops["environments"] = map[string]any{twoStepEnvironment: all[twoStepEnvironment], config.LocalEnvironment: all[config.LocalEnvironment]} // rehearsals need it
 	setPath(gitops, "delivery.imagesFrom", nil) // whose environment is not here
 	setPath(gitops, "region", "us-east-1")      // it has more zones than the three of an environment
 	for path, l := range twoStepLists {
@@ -153,7 +153,7 @@ func setPath(gitops map[string]any, path string, value any) {
 func twoStepTemplates(t testing.TB, edits map[string]any) map[string]template {
 	t.Helper()
 	context := twoStepContext(t, edits)
-	return read(t, synthesize(t, context, environments(t, context, ""), false))
+	return read(t, synthesize(t, context, environments(t, context, twoStepEnvironment), false))
 }
 
 var (

@@ -174,7 +174,7 @@ func TestTwoStepImagesFrom(t *testing.T) {
 // A higher version moves the control plane, the add-ons and the nodes.
 func TestTwoStepVersion(t *testing.T) {
 	versions := config.KubernetesVersions()
-	previous := versions[slices.Index(versions, environments(t, twoStepContext(t, nil), "")[0].Cluster.Version)-1]
+	previous := versions[slices.Index(versions, environments(t, twoStepContext(t, nil), twoStepEnvironment)[0].Cluster.Version)-1]
 	before, after := twoStepTemplates(t, map[string]any{"cluster.version": previous}), unchanged(t)
 	for _, f := range (step{before, after}).findings(t) {
 		t.Error(f)

@@ -33,7 +33,7 @@ func shop(service string) pull {
 var full = edit{"cdk.json", `          "drift": {"schedule": "off"},
           "delivery": {
             "connectionArn": "arn:aws:codeconnections:eu-west-1:000000000000`, `          "drift": {"schedule": "off"},
-          "rehearsal": {"data": [{"database": "ordersdb", "generate": ["sh", "-c", "mariadb \"$MYSQL_DATABASE\" -e \"CREATE TABLE IF NOT EXISTS orders (id INT PRIMARY KEY, what VARCHAR(40)); INSERT INTO orders SELECT seq, CONCAT('order ', seq) FROM seq_2_to_2000000\""]}]},
+          "rehearsal": {"data": [{"database": "ordersdb", "generate": ["sh", "-c", "mariadb \"$MYSQL_DATABASE\" -e \"CREATE TABLE IF NOT EXISTS orders (id INT PRIMARY KEY, what VARCHAR(40)); INSERT INTO orders SELECT seq, CONCAT('order ', seq) FROM seq_2_to_6000000\""]}]},
           "delivery": {
             "connectionArn": "arn:aws:codeconnections:eu-west-1:000000000000`}
 
