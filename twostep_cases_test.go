@@ -105,7 +105,8 @@ func twoStepContext(t testing.TB, edits map[string]any) map[string]any {
 	context["@aws-cdk/core:validateAgainstDefaultRules"] = false // TestGoldenTemplates validates
 	gitops := context["gitops"].(map[string]any)
 	all := gitops["environments"].(map[string]any)
-	gitops["environments"] = map[string]any{twoStepEnvironment: all[twoStepEnvironment], config.LocalEnvironment: all[config.LocalEnvironment]} // rehearsals need it
+	// The local one is there because rehearsals need it.
+	gitops["environments"] = map[string]any{twoStepEnvironment: all[twoStepEnvironment], config.LocalEnvironment: all[config.LocalEnvironment]}
 	setPath(gitops, "delivery.imagesFrom", nil) // whose environment is not here
 	setPath(gitops, "region", "us-east-1")      // it has more zones than the three of an environment
 	for path, l := range twoStepLists {
