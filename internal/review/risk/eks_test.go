@@ -27,11 +27,13 @@ func TestEKS(t *testing.T) {
 		"a zone less":       {"Cluster", "ResourcesVpcConfig", subnets("a", "b", "c"), subnets("a", "b"), "another set of zones", true},
 		"more nodes":        {"Nodegroup", "ScalingConfig", nodes(2, 4), nodes(3, 4), "is set to 3 nodes", false},
 		"a higher limit":    {"Nodegroup", "ScalingConfig", nodes(2, 4), nodes(2, 9), "max (9) only limits", false},
+		"a group":           {"AccessEntry", "KubernetesGroups", nil, []any{"masters"}, "with group masters", false},
+		"no group":          {"AccessEntry", "KubernetesGroups", []any{"masters"}, nil, "", false},
 		"the same size":     {"Nodegroup", "ScalingConfig", nodes(2, 4), nodes(2, 4), "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := Find(Place{"dev", "cluster"}, cfndiff.Diff{Resources: []cfndiff.Resource{{
-				ID: "X", Type: "AWS::EKS::" + c.kind, Old: map[string]any{"Type": "AWS::EKS::" + c.kind}, New: map[string]any{"Type": "AWS::EKS::" + c.kind},
+				ID: "X", Type: "AWS::EKS::" + c.kind, Old: map[string]any{"Type": "AWS::EKS::" + c.kind}, New: map[string]any{"Type": "AWS::EKS::" + c.kind, "Properties": map[string]any{c.property: c.now}},
 				Properties: map[string]cfndiff.Change{c.property: {Old: c.old, New: c.now}},
 			}}})
 			switch {

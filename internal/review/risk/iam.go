@@ -1,6 +1,7 @@
 package risk
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -185,8 +186,8 @@ func access(place Place, r cfndiff.Resource) []Finding {
 	properties, _ := r.New["Properties"].(map[string]any)
 	switch r.Type {
 	case "AWS::EKS::AccessEntry":
-		if r.Old == nil || r.Properties["AccessPolicies"].New != nil || r.Properties["PrincipalArn"].New != nil {
-			return add(IAM, "opens the cluster to %v with %s", cfndiff.Readable(properties["PrincipalArn"]), accessPolicies(properties["AccessPolicies"]))
+		if r.Old == nil || r.Properties["AccessPolicies"].New != nil || r.Properties["KubernetesGroups"].New != nil || r.Properties["PrincipalArn"].New != nil {
+			return add(IAM, "opens the cluster to %v with %s", cfndiff.Readable(properties["PrincipalArn"]), grants(properties))
 		}
 	case "AWS::EKS::PodIdentityAssociation":
 		if r.Old == nil || r.Properties["RoleArn"].New != nil || r.Properties["TargetRoleArn"].New != nil ||
@@ -212,18 +213,19 @@ func access(place Place, r cfndiff.Resource) []Finding {
 	return nil
 }
 
-// accessPolicies names the policies of an access entry.
-func accessPolicies(value any) string {
-	policies, _ := value.([]any)
+// grants names the policies and the Kubernetes groups of an access entry.
+func grants(entry map[string]any) string {
 	var names []string
+	policies, _ := entry["AccessPolicies"].([]any)
 	for _, p := range policies {
 		if policy, ok := p.(map[string]any); ok {
 			arn := fmt.Sprint(cfndiff.Readable(policy["PolicyArn"]))
 			names = append(names, arn[strings.LastIndex(arn, "/")+1:])
 		}
 	}
-	if len(names) == 0 {
-		return "its Kubernetes groups"
+	groups, _ := entry["KubernetesGroups"].([]any)
+	for _, g := range groups {
+		names = append(names, fmt.Sprintf("group %v", cfndiff.Readable(g)))
 	}
-	return strings.Join(names, ", ")
+	return cmp.Or(strings.Join(names, ", "), "no policy and no group")
 }
