@@ -118,7 +118,7 @@ func (f *commitStatusFlags) run(cmd *cobra.Command) error {
 	repository := forge.Repository{Owner: c.Repository.Owner, Name: c.Repository.Name}
 	var comment error // which is no reason to leave the commit without a verdict
 	if f.pullRequest > 0 {
-		address := ""
+		var address string
 		if address, comment = putRehearsal(cmd.Context(), client, repository, f.pullRequest, markdown); comment == nil {
 			fmt.Fprintf(cmd.ErrOrStderr(), "The comment is %s\n", address)
 		}
