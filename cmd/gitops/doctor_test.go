@@ -52,7 +52,7 @@ func TestDoctor(t *testing.T) {
 	said := gitops(t, 0, "doctor", "dev", "--kubeconfig", cluster)
 	for _, want := range []string{
 		"ok       credentials         arn:aws:iam::111111111111:user/jane\n", "ok       CDK CLI             2.1148.1, as package.json pins it\n",
-		"ok       Flux                2 Kustomizations and 0 HelmReleases are ready\n", "\ndev: nothing is missing, 12 could not be looked at.\n",
+		"ok       Flux                2 Kustomizations and 0 HelmReleases are ready\n", "\ndev: nothing is missing, 13 could not be looked at.\n",
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("lacks %q: %s", want, said)
