@@ -177,7 +177,8 @@ func (s Source) judge(ctx context.Context, now *Status, look *flux.Look, target 
 	released := now.Tip != "" && target.In(now.Tip) || now.Unread[PartBranch] != ""
 	kept, keeper := now.Pipeline.keeps(released)
 	now.worse(kept, keeper)
-	if kept == Failed && !released {
+	// Where the branch cannot be read, what failed may have kept the commit from it.
+	if kept == Failed && (!released || now.Unread[PartBranch] != "") {
 		now.Again = "aws codepipeline start-pipeline-execution --name " + now.Pipeline.Name
 	}
 	for _, k := range now.Stacks {

@@ -110,6 +110,18 @@ func TestAgain(t *testing.T) {
 	}
 }
 
+// While Git is away, whether the branch has the commit is not known, and the command is named.
+func TestAgainWithoutGit(t *testing.T) {
+	s := source("", cluster(layers("old", "True", "Ok")...))
+	s.Tip = func(context.Context) (string, error) { return "", errors.New("the host does not answer") }
+	s.Pipeline = func(context.Context, string, func(string) bool) *status.Pipeline {
+		return &status.Pipeline{Name: "dev-deploy", Stages: []status.Stage{{Name: "Plan", State: status.Broken, Cause: "no answer"}, {Name: "Release", State: status.Pending}}}
+	}
+	if got := s.Survey(t.Context()); got.Again == "" || got.State != status.Failed {
+		t.Errorf("got %+v", got)
+	}
+}
+
 // Each object says whether it has the commit, and the table names what a reader looks for.
 func TestPrint(t *testing.T) {
 	objects := []runtime.Object{
