@@ -7,14 +7,26 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // endBuild ends the processes of a build whose runner was killed. They are
-// known by the build's id in their environment.
+// known by the build's id in their environment. One that starts another while
+// it is looked for is found by the next look.
 func endBuild(id string) {
+	for range 500 {
+		if !killBuild(id) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// killBuild reports whether there were any.
+func killBuild(id string) (some bool) {
 	files, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
-		return
+		return false
 	}
 	want := []byte("\x00CODEBUILD_BUILD_ID=" + id + "\x00")
 	for _, f := range files {
@@ -23,7 +35,8 @@ func endBuild(id string) {
 			continue
 		}
 		if pid, err := strconv.Atoi(strings.Split(f, "/")[2]); err == nil && pid != os.Getpid() {
-			syscall.Kill(pid, syscall.SIGKILL)
+			some = syscall.Kill(pid, syscall.SIGKILL) == nil || some
 		}
 	}
+	return some
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+
+	"k8s-plus-aws-gitops/local/internal/spawn"
 )
 
 // Branch is the branch that Flux and the deployer follow.
@@ -22,7 +24,12 @@ func git(ctx context.Context, dir string, env []string, args ...string) (string,
 	cmd.Env = append(environ(), env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
+	// It ends with this process: one that outlived a killed runner would go on writing where the next one clears.
+	err := spawn.Start(cmd)
+	if err == nil {
+		err = cmd.Wait()
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
