@@ -39,7 +39,7 @@ for what is missing the command that mends it, in the order in which to mend:
 - tools: git, go, npm, node, the CDK CLI and the AWS CLI, and their versions
 - credentials of the environment's account, region, and this machine's clock
 - the CDK's bootstrap, what CloudFormation may do, the connection to the repository
-- quotas: VPCs, elastic IPs and vCPUs for what the environment makes
+- quotas: VPCs, elastic IPs, vCPUs, and what Lambda and CodeBuild run at once
 - the secrets with Git credentials and tokens, and the branch that Flux follows
 - hosted zone, its delegation in the DNS, certificate
 - the cluster, Flux, and the last delivery of GitHub's webhook

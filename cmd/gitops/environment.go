@@ -114,13 +114,11 @@ file or fleet.yaml names.`,
 func ownBranches(c config.Config, name string) []string {
 	env := c.Environments[name]
 	var own []string
+	if len(c.Beside(env)) == 0 {
+		own = append(own, env.Branch)
+	}
 	if env.Gated() {
-		own = []string{env.ReleasedBranch()}
+		own = append(own, env.ReleasedBranch())
 	}
-	for other, e := range c.Environments {
-		if other != name && e.Branch == env.Branch && e.RepositoryURL == env.RepositoryURL {
-			return own
-		}
-	}
-	return append([]string{env.Branch}, own...)
+	return own
 }

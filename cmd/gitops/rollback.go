@@ -83,10 +83,11 @@ func (f *rollbackFlags) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
+	also := c.Beside(env)
 	ctx, token, none := f.signIn(cmd.Context(), env)
 	display := progress.New(cmd.ErrOrStderr())
 	r, err := rollback.Make(ctx, rollback.Options{
-		Root: root, Environment: env.Name, Also: c.Beside(env), URL: env.RepositoryURL, Branch: env.Branch, Released: env.FluxBranch(), To: f.to, DryRun: f.dryRun,
+		Root: root, Environment: env.Name, Also: also, URL: env.RepositoryURL, Branch: env.Branch, Released: env.FluxBranch(), To: f.to, DryRun: f.dryRun,
 		Verified: func(ctx context.Context) ([]string, error) { return verified(ctx, env) },
 		Compare: func(ctx context.Context, base, folder string) (*review.Review, error) {
 			// By its commit: the review makes a checkout of its own, which gets this one's node_modules.
@@ -94,7 +95,7 @@ func (f *rollbackFlags) run(cmd *cobra.Command, name string) error {
 			if err != nil {
 				return nil, err
 			}
-			return review.Run(ctx, review.Options{Root: root, Base: base, Head: head, Environments: append([]string{env.Name}, c.Beside(env)...), Display: display})
+			return review.Run(ctx, review.Options{Root: root, Base: base, Head: head, Environments: append([]string{env.Name}, also...), Display: display})
 		},
 		Schema: func(ctx context.Context, environment, base, folder string) ([]string, error) {
 			return migrations.Refusals(ctx, folder, base, environment)
